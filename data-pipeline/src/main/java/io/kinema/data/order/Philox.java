@@ -1,0 +1,145 @@
+package io.kinema.data.order;
+
+/**
+ * The counter-based generator Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; SC 2011, section
+ * 3.3). A number is a function of the seed (the key) and of where it is used (the counter: index, step, clip, purpose), so
+ * it does not matter which process asks for it, when, or how often.
+ */
+public final class Philox {
+    private static final int MULTIPLIER_0 = 0xD2511F53;
+    private static final int MULTIPLIER_1 = 0xCD9E8D57;
+    private static final int WEYL_0 = 0x9E3779B9;
+    private static final int WEYL_1 = 0xBB67AE85;
+    private static final int ROUNDS = 10;
+    private static final double TWO_POW_MINUS_32 = 0x1p-32;
+
+    private final int key0;
+    private final int key1;
+
+    /** What a number is for: two purposes never share one. */
+    public enum Purpose {
+        /** The start of a model's parameters. */
+        INIT,
+        /** The order of clips in an epoch. */
+        SHUFFLE,
+        /** Diffusion times. */
+        TIME,
+        /** The noise that a clip is mixed with. */
+        NOISE,
+        /** Whether a clip loses its caption. */
+        CAPTION_DROPOUT,
+        /** The noise that sampling begins with. */
+        SAMPLE_START,
+        /** The noise that ancestral sampling adds. */
+        SAMPLE_STEP,
+        /** What a synthetic video shows. */
+        SYNTHETIC
+    }
+
+    /**
+     * Makes the generator of a seed.
+     *
+     * @param seed any number
+     */
+    public Philox(long seed) {
+        this.key0 = (int) seed;
+        this.key1 = (int) (seed >>> 32);
+    }
+
+    /**
+     * The bijection itself.
+     *
+     * @param counter four words; replaced by four random words
+     */
+    void scramble(int[] counter) {
+        int c0 = counter[0];
+        int c1 = counter[1];
+        int c2 = counter[2];
+        int c3 = counter[3];
+        int k0 = key0;
+        int k1 = key1;
+        for (int round = 0; round < ROUNDS; round++) {
+            long product0 = Integer.toUnsignedLong(MULTIPLIER_0) * Integer.toUnsignedLong(c0);
+            long product1 = Integer.toUnsignedLong(MULTIPLIER_1) * Integer.toUnsignedLong(c2);
+            c0 = (int) (product1 >>> 32) ^ c1 ^ k0;
+            c2 = (int) (product0 >>> 32) ^ c3 ^ k1;
+            c1 = (int) product1;
+            c3 = (int) product0;
+            k0 += WEYL_0;
+            k1 += WEYL_1;
+        }
+        counter[0] = c0;
+        counter[1] = c1;
+        counter[2] = c2;
+        counter[3] = c3;
+    }
+
+    private int[] block(Purpose purpose, long step, long clip, int index) {
+        int[] counter = {index, word(step, "step"), word(clip, "clip"), purpose.ordinal()};
+        scramble(counter);
+        return counter;
+    }
+
+    private static int word(long value, String name) {
+        if (value < 0 || value > 0xFFFFFFFFL) {
+            throw new IllegalArgumentException(name + "=" + value + " does not fit 32 bits");
+        }
+        return (int) value;
+    }
+
+    /**
+     * Returns a number in (0, 1): the middle of one of 2³² equal parts.
+     *
+     * @param purpose what it is for
+     * @param step of training, or whatever stands for it, below 2³²
+     * @param clip below 2³²
+     * @param index which of the many of this step and clip
+     * @return never 0 or 1
+     */
+    public double uniform(Purpose purpose, long step, long clip, int index) {
+        return unit(block(purpose, step, clip, index)[0]);
+    }
+
+    /**
+     * Returns a whole number, its bias below 2⁻³² · bound.
+     *
+     * @param purpose what it is for
+     * @param step below 2³²
+     * @param clip below 2³²
+     * @param index which of the many of this step and clip
+     * @param bound above 0
+     * @return 0 … bound − 1
+     */
+    public int integer(Purpose purpose, long step, long clip, int index, int bound) {
+        int word = block(purpose, step, clip, index)[0];
+        return (int) ((Integer.toUnsignedLong(word) * bound) >>> 32);
+    }
+
+    /**
+     * Fills with standard normal deviates (Box and Muller, 1958), the same on every machine.
+     *
+     * @param purpose what they are for
+     * @param step below 2³²
+     * @param clip below 2³²
+     * @param out is overwritten from {@code offset} on
+     * @param offset the first element to write
+     * @param length how many
+     */
+    public void normals(Purpose purpose, long step, long clip, float[] out, int offset, int length) {
+        for (int i = 0; i < length; i += 4) {
+            int[] words = block(purpose, step, clip, i >>> 2);
+            for (int j = 0; j < 4 && i + j < length; j += 2) {
+                double radius = StrictMath.sqrt(-2 * StrictMath.log(unit(words[j])));
+                double angle = 2 * StrictMath.PI * unit(words[j + 1]);
+                out[offset + i + j] = (float) (radius * StrictMath.cos(angle));
+                if (i + j + 1 < length) {
+                    out[offset + i + j + 1] = (float) (radius * StrictMath.sin(angle));
+                }
+            }
+        }
+    }
+
+    private static double unit(int word) {
+        return (Integer.toUnsignedLong(word) + 0.5) * TWO_POW_MINUS_32;
+    }
+}

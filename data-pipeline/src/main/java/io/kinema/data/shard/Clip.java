@@ -1,0 +1,46 @@
+package io.kinema.data.shard;
+
+import java.util.List;
+
+/**
+ * A run of frames out of one source, at the size it is trained at, with everything known about it. An image is a clip with
+ * one frame.
+ *
+ * @param id unique within a data set: the source's path below the input folder, {@code #} and the clip's place in it
+ * @param sourceUri the source, relative to the input folder and URI-encoded, so that a data set does not depend on where
+ *     its input lay
+ * @param sourceSha256 SHA-256 of the source file, in hex
+ * @param startSeconds where the clip begins in the source, seconds from the first frame
+ * @param endSeconds where it ends, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for an image
+ * @param frameRateHz frames a second, constant within a clip; 0 for an image
+ * @param numFrames T
+ * @param height H, rows of a frame
+ * @param width W, columns of a frame
+ * @param framesTHWC uint8 RGB of all frames, {@code T·H·W·3} bytes; not copied, so treat it as read-only
+ * @param captions what the clip shows; empty where nothing is known
+ * @param licence licence of the source; empty where unknown
+ * @param measurements what was measured of the pixels
+ */
+public record Clip(
+        String id,
+        String sourceUri,
+        String sourceSha256,
+        double startSeconds,
+        double endSeconds,
+        double frameRateHz,
+        int numFrames,
+        int height,
+        int width,
+        byte[] framesTHWC,
+        List<Caption> captions,
+        String licence,
+        Measurements measurements) {
+    /** Checks that the frames have the size that T, H and W say. */
+    public Clip {
+        if (framesTHWC.length != 3L * numFrames * height * width) {
+            throw new IllegalArgumentException("clip " + id + " of " + numFrames + "x" + height + "x" + width + " has "
+                    + framesTHWC.length + " bytes of frames, not " + 3L * numFrames * height * width);
+        }
+        captions = List.copyOf(captions);
+    }
+}

@@ -1,0 +1,171 @@
+package io.kinema.data.shard;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.Folder;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A data set that is read: its clips in index order, and any clip's frames.
+ *
+ * <p>A shard's SHA-256 is compared with the manifest's the first time a clip is read from it, the index' when the data set
+ * is opened; so what comes back is what was written, or an exception. Calls may come from any thread; they take turns.
+ */
+public final class Dataset implements AutoCloseable {
+    private static final int MAX_OPEN_SHARDS = 16;
+    private static final String RESTORE = "; restore the file from a copy or prepare the data set again";
+
+    private final Folder folder;
+    private final Manifest manifest;
+    private final String sha256;
+    private final List<ClipEntry> clips;
+    private final BitSet verifiedShards = new BitSet();
+    private final LinkedHashMap<Integer, ShardReader> openShards = new LinkedHashMap<>(16, 0.75f, true);
+
+    private Dataset(Folder folder, byte[] manifestBytes) throws IOException {
+        this.folder = folder;
+        this.manifest = Manifest.fromJson(manifestBytes, folder.locationOf(Manifest.FILE));
+        this.sha256 = Sha256.of(manifestBytes);
+        byte[] indexBytes = readWhole(manifest.index().file());
+        compare(manifest.index(), indexBytes.length, Sha256.of(indexBytes));
+        this.clips = List.copyOf(ShardIndex.fromBytes(
+                indexBytes, folder.locationOf(manifest.index().file())));
+        long rows = manifest.shards().stream().mapToLong(Manifest.Part::rows).sum();
+        if (clips.size() != rows || clips.size() != manifest.counts().clips()) {
+            throw new IOException(folder + " has " + clips.size() + " clips in its index, " + rows
+                    + " in its shards and " + manifest.counts().clips() + " by its manifest's counts" + RESTORE);
+        }
+    }
+
+    /**
+     * Opens a data set.
+     *
+     * @param location its folder: a plain path, {@code file://} or {@code hdfs://}
+     * @return the data set; the caller closes it
+     * @throws ConfigException if there is no such folder, if it is no data set (empty, or its preparation did not finish),
+     *     or if the data set is of another format version
+     * @throws IOException if the manifest or the index is damaged or cannot be read
+     */
+    public static Dataset open(String location) throws IOException {
+        Folder folder = Folder.at(location);
+        if (folder.exists(Manifest.FILE)) {
+            try (InputStream in = folder.open(Manifest.FILE)) {
+                return new Dataset(folder, in.readAllBytes());
+            }
+        }
+        if (!folder.exists("")) {
+            throw new ConfigException("no folder " + folder + "; prepare a data set there with launch/prepare.sh");
+        }
+        if (!folder.isFolder()) {
+            throw new ConfigException(folder + " is a file, not the folder of a data set; give its folder");
+        }
+        List<String> names = folder.list("");
+        if (names.isEmpty()) {
+            throw new ConfigException(folder + " is empty; prepare a data set there with launch/prepare.sh");
+        }
+        if (names.contains(ShardGroupWriter.SHARDS)) {
+            throw new ConfigException(folder + " holds an unfinished preparation (no " + Manifest.FILE
+                    + "); prepare it again with --overwrite");
+        }
+        throw new ConfigException(folder + " is not a data set (no " + Manifest.FILE + ", but " + names.getFirst()
+                + "); prepare one with launch/prepare.sh and give its output folder");
+    }
+
+    /**
+     * What the data set consists of.
+     *
+     * @return the manifest
+     */
+    public Manifest manifest() {
+        return manifest;
+    }
+
+    /**
+     * What tells this data set from every other.
+     *
+     * @return SHA-256 of {@code manifest.json}, in hex
+     */
+    public String sha256() {
+        return sha256;
+    }
+
+    /**
+     * The index.
+     *
+     * @return one entry a clip, in index order; immutable
+     */
+    public List<ClipEntry> clips() {
+        return clips;
+    }
+
+    /**
+     * Reads a clip.
+     *
+     * @param entry one of {@link #clips()}
+     * @return the clip with its frames
+     * @throws IOException if the shard cannot be read or its bytes are not those that were written; the message has the
+     *     path and both digests
+     */
+    public synchronized Clip read(ClipEntry entry) throws IOException {
+        ShardReader reader = openShards.get(entry.shardIndex());
+        if (reader == null) {
+            Manifest.Part shard = manifest.shards().get(entry.shardIndex());
+            if (!verifiedShards.get(entry.shardIndex())) {
+                verify(shard);
+                verifiedShards.set(entry.shardIndex());
+            }
+            reader = new ShardReader(folder, shard.file());
+            openShards.put(entry.shardIndex(), reader);
+            closeEldestAbove(MAX_OPEN_SHARDS);
+        }
+        return reader.read(entry);
+    }
+
+    private void verify(Manifest.Part shard) throws IOException {
+        try (InputStream in = openPart(shard.file());
+                DigestingOutput nowhere = new DigestingOutput(OutputStream.nullOutputStream())) {
+            in.transferTo(nowhere);
+            compare(shard, nowhere.numBytes(), nowhere.sha256());
+        }
+    }
+
+    private void compare(Manifest.Part part, long numBytes, String digest) throws IOException {
+        if (numBytes != part.bytes() || !digest.equals(part.sha256())) {
+            throw new IOException(folder.locationOf(part.file()) + " is damaged: " + numBytes + " bytes with SHA-256 "
+                    + digest + ", the manifest says " + part.bytes() + " bytes with SHA-256 " + part.sha256()
+                    + RESTORE);
+        }
+    }
+
+    private byte[] readWhole(String file) throws IOException {
+        try (InputStream in = openPart(file)) {
+            return in.readAllBytes();
+        }
+    }
+
+    private InputStream openPart(String file) throws IOException {
+        try {
+            return folder.open(file);
+        } catch (FileNotFoundException e) {
+            throw new IOException(folder.locationOf(file) + " is named in the manifest but not there" + RESTORE, e);
+        }
+    }
+
+    private void closeEldestAbove(int limit) throws IOException {
+        while (openShards.size() > limit) {
+            Map.Entry<Integer, ShardReader> eldest = openShards.pollFirstEntry();
+            eldest.getValue().close();
+        }
+    }
+
+    @Override
+    public synchronized void close() throws IOException {
+        closeEldestAbove(0);
+    }
+}

@@ -1,0 +1,73 @@
+package io.kinema.data.shard;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.Folder;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Makes a data set out of complete shards: writes the index and, last, the manifest. */
+public final class DatasetWriter {
+    private final Folder folder;
+    private final Map<String, String> preparedWith;
+
+    /**
+     * Describes the data set to be.
+     *
+     * @param folder its folder, which holds the shards
+     * @param preparedWith every setting that the clips' bytes depend on, by name
+     */
+    public DatasetWriter(Folder folder, Map<String, String> preparedWith) {
+        this.folder = folder;
+        this.preparedWith = Map.copyOf(preparedWith);
+    }
+
+    /**
+     * Writes index and manifest; files in the shards' folder that are not part of the data set are deleted.
+     *
+     * @param shards the shards, in the order that the index is to have
+     * @param counts how much went in and came out
+     * @return the manifest as written
+     * @throws ConfigException if two clips have the same id
+     * @throws IOException if a file cannot be written
+     */
+    public Manifest finish(List<ShardWriter.Written> shards, Manifest.Counts counts) throws IOException {
+        List<Manifest.Part> parts = new ArrayList<>();
+        List<ClipEntry> entries = new ArrayList<>();
+        Set<String> ids = new HashSet<>();
+        for (ShardWriter.Written shard : shards) {
+            for (ClipEntry entry : shard.entries()) {
+                if (!ids.add(entry.id())) {
+                    throw new ConfigException("two clips have the id " + entry.id() + "; rename one of their sources");
+                }
+                entries.add(entry.inShard(parts.size()));
+            }
+            parts.add(shard.part());
+        }
+        deleteAllBut(parts);
+        byte[] indexBytes = ShardIndex.toBytes(entries);
+        folder.write(ShardIndex.FILE, indexBytes);
+        Manifest.Part index =
+                new Manifest.Part(ShardIndex.FILE, entries.size(), indexBytes.length, Sha256.of(indexBytes));
+        Manifest manifest = new Manifest(Manifest.FORMAT_VERSION, parts, index, preparedWith, counts);
+        folder.write(Manifest.FILE, manifest.toJson());
+        return manifest;
+    }
+
+    /** Removes what attempts that failed have left behind. */
+    private void deleteAllBut(List<Manifest.Part> parts) throws IOException {
+        Set<String> kept = new HashSet<>();
+        parts.forEach(part -> kept.add(part.file()));
+        if (folder.exists(ShardGroupWriter.SHARDS)) {
+            for (String name : folder.list(ShardGroupWriter.SHARDS)) {
+                String file = ShardGroupWriter.SHARDS + "/" + name;
+                if (!kept.contains(file)) {
+                    folder.delete(file);
+                }
+            }
+        }
+    }
+}

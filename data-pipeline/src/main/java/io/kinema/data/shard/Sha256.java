@@ -1,0 +1,48 @@
+package io.kinema.data.shard;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** SHA-256 of files and bytes, in lower-case hex. */
+public final class Sha256 {
+    private static final int CHUNK_BYTES = 1 << 16;
+
+    private Sha256() {}
+
+    /**
+     * Digests bytes.
+     *
+     * @param bytes what to digest
+     * @return the digest in hex
+     */
+    public static String of(byte[] bytes) {
+        return HexFormat.of().formatHex(digest().digest(bytes));
+    }
+
+    /**
+     * Digests everything that is left in a stream.
+     *
+     * @param in the stream; it stays open
+     * @return the digest in hex
+     * @throws IOException if the stream cannot be read
+     */
+    public static String of(InputStream in) throws IOException {
+        MessageDigest digest = digest();
+        byte[] chunk = new byte[CHUNK_BYTES];
+        for (int numRead = in.read(chunk); numRead >= 0; numRead = in.read(chunk)) {
+            digest.update(chunk, 0, numRead);
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    static MessageDigest digest() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+package io.kinema.data.video;
+
+import io.kinema.data.ConfigException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * Decodes and encodes video with the {@code ffmpeg} and {@code ffprobe} programs. Each call is a child process of its own,
+ * with a time limit, 4 GiB of address space, and no access to anything but files. Safe for use by several threads.
+ */
+public final class Ffmpeg {
+    /** Decoding a frame of 8K video in 10 bits takes about 1 GiB; libraries and stacks are mapped besides. */
+    private static final long MEMORY_KIB = 4 << 20;
+
+    /** Containers that hold pictures or sound themselves; playlists, which name other files, are left out on purpose. */
+    private static final String CONTAINERS =
+            "mov,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,"
+                    + "ivf,flv,asf,ogg,mjpeg,yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,"
+                    + "wav,mp3,aac,flac,aiff";
+
+    private static final List<String> CONFINED =
+            List.of("-protocol_whitelist", "file,pipe", "-format_whitelist", CONTAINERS);
+
+    private static final String SCALE =
+            "scale=%d:%d:flags=bicubic+accurate_rnd+full_chroma_int+bitexact," + "setsar=1,format=rgb24";
+
+    private final FfmpegPrograms programs;
+    private final ChildProcess.Limits limits;
+
+    private Ffmpeg(FfmpegPrograms programs, ChildProcess.Limits limits) {
+        this.programs = programs;
+        this.limits = limits;
+    }
+
+    /**
+     * Finds the programs: those given, else those that come with Kinema, else those on the PATH. Each is tried out.
+     *
+     * @param program path of an {@code ffmpeg} program with {@code ffprobe} beside it or on the PATH; empty to look for one
+     * @param timeoutSeconds how long one child process may run
+     * @return what runs them
+     * @throws ConfigException if none can be run; the message says what is wrong with each
+     * @throws IOException if the bundled programs cannot be unpacked
+     */
+    public static Ffmpeg locate(String program, int timeoutSeconds) throws IOException {
+        return locate(program, new ChildProcess.Limits(timeoutSeconds * 1000L, MEMORY_KIB));
+    }
+
+    static Ffmpeg locate(String program, ChildProcess.Limits limits) throws IOException {
+        return new Ffmpeg(FfmpegPrograms.locate(program), limits);
+    }
+
+    /**
+     * Says which programs are used.
+     *
+     * @return version and origin in words
+     */
+    public String description() {
+        return "ffmpeg " + programs.version() + " (" + programs.origin() + ")";
+    }
+
+    /**
+     * The version of the programs.
+     *
+     * @return what ffmpeg calls it, such as {@code 6.1.1}
+     */
+    public String version() {
+        return programs.version();
+    }
+
+    /**
+     * Looks at a source without decoding more than its first frame.
+     *
+     * @param source a local file
+     * @return size as shown, frame rate and kind
+     * @throws UnusableSourceException if it is not a video or image that can be decoded
+     * @throws IOException if the program cannot be run
+     */
+    public SourceProbe probe(Path source) throws IOException {
+        List<String> command = new ArrayList<>(List.of(programs.ffprobe(), "-v", "error"));
+        command.addAll(CONFINED);
+        // V leaves out the cover pictures of sound files.
+        command.addAll(List.of("-select_streams", "V:0", "-show_format", "-show_streams", "-show_frames"));
+        command.addAll(List.of("-read_intervals", "%+#1", "-print_format", "json", url(source)));
+        try (ChildProcess child = ChildProcess.start(command, programs.environment(), limits)) {
+            ByteArrayOutputStream json = new ByteArrayOutputStream();
+            child.stdout().transferTo(json);
+            ChildProcess.Ending ending = child.await();
+            if (!ending.good()) {
+                throw new UnusableSourceException("probe", reason("not a video or image that can be read", ending));
+            }
+            return SourceProbe.fromJson(json.toString(StandardCharsets.UTF_8));
+        }
+    }
+
+    /**
+     * Decodes a source into frames of one size and rate, turned upright. Any error in the stream ends it: what is shown is
+     * sound, or it is not shown.
+     *
+     * @param source a local file
+     * @param frameRate frames a second, as a number or fraction; empty to take the first frame alone
+     * @param height H, rows of each frame
+     * @param width W, columns of each frame
+     * @return the frames; the caller closes it
+     * @throws IOException if the program cannot be run
+     */
+    public FrameStream decode(Path source, String frameRate, int height, int width) throws IOException {
+        // One thread: the tasks are what runs in parallel, and results never depend on the number of cores.
+        List<String> command = command("-xerror", "-threads", "1", "-filter_threads", "1");
+        command.addAll(CONFINED);
+        command.addAll(List.of("-i", url(source), "-map", "0:V:0"));
+        String scale = SCALE.formatted(width, height);
+        if (frameRate.isEmpty()) {
+            command.addAll(List.of("-frames:v", "1", "-vf", scale));
+        } else {
+            command.addAll(List.of("-vf", "fps=" + frameRate + "," + scale));
+        }
+        command.addAll(List.of("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"));
+        ChildProcess child = ChildProcess.start(command, programs.environment(), limits);
+        return new FrameStream(child, Math.multiplyExact(3 * height, width), limits.timeoutMs());
+    }
+
+    /**
+     * Writes frames to a video or image file; codec and container follow from the extension: {@code .mp4} (H.264),
+     * {@code .webm} (VP9), {@code .mov} (MPEG-4), {@code .gif}, {@code .png}. The file appears when it is complete. The same
+     * frames give the same bytes.
+     *
+     * @param file where to write; a file of that name is replaced
+     * @param framesTHWC uint8 RGB of all frames; one frame for {@code .png}
+     * @param height H, rows of a frame; even for {@code .mp4}, {@code .mov} and {@code .webm}
+     * @param width W, columns of a frame; even as above
+     * @param frameRateHz frames a second
+     * @throws ConfigException if the extension or the size does not suit, or ffmpeg has no encoder for it
+     * @throws IOException if encoding fails
+     */
+    public void encode(Path file, byte[] framesTHWC, int height, int width, double frameRateHz) throws IOException {
+        Encoding encoding = Encoding.of(file);
+        if (height % encoding.sideMultiple() != 0 || width % encoding.sideMultiple() != 0) {
+            throw new ConfigException("cannot write " + file + ": its height " + height + " and width " + width
+                    + " must be multiples of " + encoding.sideMultiple() + "; choose others, or write .gif");
+        }
+        String encoder = programs.encoder(encoding.encoders());
+        Path unfinished = file.resolveSibling("." + file.getFileName() + ".tmp");
+        List<String> command = command("-y", "-f", "rawvideo", "-pix_fmt", "rgb24");
+        command.addAll(List.of("-s", width + "x" + height, "-r", Double.toString(frameRateHz), "-i", "pipe:0"));
+        command.addAll(List.of("-vf", encoding.filter(), "-c:v", encoder, "-threads", "1"));
+        command.addAll(Encoding.quality(encoder, height * width * frameRateHz));
+        command.addAll(encoding.options());
+        command.addAll(List.of("-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", encoding.muxer()));
+        command.add(url(unfinished));
+        try (ChildProcess child = ChildProcess.start(command, programs.environment(), limits)) {
+            feed(child, framesTHWC);
+            ChildProcess.Ending ending = child.await();
+            if (!ending.good()) {
+                throw new IOException("cannot write " + file + ": " + reason("encoding failed", ending));
+            }
+            Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(unfinished);
+        }
+    }
+
+    /** Writes all frames, or as many as the encoder takes: why it took no more, its ending tells. */
+    private static void feed(ChildProcess child, byte[] framesTHWC) throws IOException {
+        try (OutputStream in = child.stdin()) {
+            in.write(framesTHWC);
+        } catch (IOException e) {
+            ChildProcess.Ending ending = child.await();
+            if (ending.good()) {
+                throw e;
+            }
+        }
+    }
+
+    private List<String> command(String... first) {
+        List<String> command = new ArrayList<>(List.of(programs.ffmpeg(), "-nostdin", "-hide_banner", "-v", "error"));
+        command.addAll(List.of(first));
+        return command;
+    }
+
+    /** Spelled as a URL so that no name is taken for a protocol or an option. */
+    private static String url(Path file) {
+        return "file:" + file.toAbsolutePath();
+    }
+
+    static String reason(String what, ChildProcess.Ending ending) {
+        if (ending.timedOut()) {
+            return what + ": it took too long";
+        }
+        // Addresses in ffmpeg's log prefixes differ from run to run.
+        String words = ending.lastWords()
+                .lines()
+                .map(line -> line.replaceAll("\\[([^\\]@]+) @ 0x[0-9a-f]+\\]", "[$1]")
+                        .replaceAll("file:\\S*/", ""))
+                .distinct()
+                .limit(2)
+                .collect(Collectors.joining("; "));
+        return what + ": " + (words.isEmpty() ? "exit code " + ending.code() : words);
+    }
+}

@@ -1,0 +1,128 @@
+package io.kinema.data.video;
+
+import io.kinema.data.ConfigException;
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.javacpp.Loader;
+
+/**
+ * The programs {@code ffmpeg} and {@code ffprobe} that are used.
+ *
+ * @param ffmpeg path of the encoder and decoder
+ * @param ffprobe path of the program that describes files
+ * @param environment what both need in their environment
+ * @param origin where they are from, in words
+ * @param version what ffmpeg calls its version
+ * @param encoders names of its encoders
+ */
+record FfmpegPrograms(
+        String ffmpeg,
+        String ffprobe,
+        Map<String, String> environment,
+        String origin,
+        String version,
+        Set<String> encoders) {
+    private static final ChildProcess.Limits LIMITS = new ChildProcess.Limits(30_000, 4 << 20);
+    private static final Pattern VERSION = Pattern.compile("ffmpeg version (\\S+)");
+    private static final Pattern ENCODER = Pattern.compile("(?m)^ V\\S{5} (\\S+) ");
+
+    /**
+     * Finds programs that run: those given, else those that come with Kinema, else those on the PATH.
+     *
+     * @param given path of an ffmpeg program; empty to look for one
+     * @throws ConfigException if none runs; the message says what is wrong with each
+     */
+    static FfmpegPrograms locate(String given) throws IOException {
+        if (!given.isEmpty()) {
+            Path beside = Path.of(given).toAbsolutePath().resolveSibling("ffprobe");
+            String ffprobe = Files.isExecutable(beside) ? beside.toString() : "ffprobe";
+            return tryOut(given, ffprobe, Map.of(), "--ffmpeg " + given);
+        }
+        String failure;
+        try {
+            return bundled();
+        } catch (ConfigException e) {
+            failure = e.getMessage();
+        }
+        try {
+            return tryOut("ffmpeg", "ffprobe", Map.of(), "from the PATH, as the bundled one does not run: " + failure);
+        } catch (ConfigException e) {
+            throw new ConfigException(
+                    failure + "; " + e.getMessage() + "; install ffmpeg, or the missing library, or give --ffmpeg PATH",
+                    e);
+        }
+    }
+
+    /** The programs inside the JavaCPP artifact, run as programs: its Java classes would load libraries that servers lack. */
+    private static FfmpegPrograms bundled() throws IOException {
+        String resource = "/org/bytedeco/ffmpeg/" + Loader.getPlatform() + "/";
+        File[] cached = Loader.cacheResources(resource);
+        if (cached.length == 0 || cached[0] == null) {
+            throw new ConfigException("no bundled ffmpeg for " + Loader.getPlatform());
+        }
+        Path folder = cached[0].toPath();
+        for (String program : List.of("ffmpeg", "ffprobe")) {
+            File file = folder.resolve(program).toFile();
+            if (!file.canExecute() && !file.setExecutable(true)) {
+                throw new ConfigException("the bundled " + file + " cannot be made executable");
+            }
+        }
+        String inherited = System.getenv().getOrDefault("LD_LIBRARY_PATH", "");
+        String libraries = folder + (inherited.isEmpty() ? "" : File.pathSeparator + inherited);
+        return tryOut(
+                folder.resolve("ffmpeg").toString(),
+                folder.resolve("ffprobe").toString(),
+                Map.of("LD_LIBRARY_PATH", libraries),
+                "bundled");
+    }
+
+    private static FfmpegPrograms tryOut(String ffmpeg, String ffprobe, Map<String, String> environment, String origin)
+            throws IOException {
+        String text = output(List.of(ffmpeg, "-encoders"), environment);
+        output(List.of(ffprobe, "-version"), environment);
+        Matcher version = VERSION.matcher(text);
+        Set<String> encoders = new HashSet<>();
+        for (Matcher encoder = ENCODER.matcher(text); encoder.find(); ) {
+            encoders.add(encoder.group(1));
+        }
+        return new FfmpegPrograms(
+                ffmpeg, ffprobe, environment, origin, version.find() ? version.group(1) : "unknown", encoders);
+    }
+
+    private static String output(List<String> command, Map<String, String> environment) throws IOException {
+        try (ChildProcess child = ChildProcess.start(command, environment, LIMITS)) {
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            child.stdout().transferTo(out);
+            ChildProcess.Ending ending = child.await();
+            if (!ending.good()) {
+                String why = ending.timedOut() ? "no answer in time" : firstLine(ending.lastWords());
+                throw new ConfigException(
+                        "cannot run " + command.getFirst() + " (exit code " + ending.code() + ": " + why + ")");
+            }
+            return out.toString(StandardCharsets.UTF_8) + ending.lastWords();
+        }
+    }
+
+    private static String firstLine(String text) {
+        return text.lines().findFirst().orElse("it said nothing");
+    }
+
+    /** The first of these encoders that ffmpeg has. */
+    String encoder(List<String> wanted) {
+        return wanted.stream()
+                .filter(encoders::contains)
+                .findFirst()
+                .orElseThrow(() -> new ConfigException("ffmpeg " + version + " (" + origin
+                        + ") has none of the encoders " + wanted + "; give another with --ffmpeg PATH"));
+    }
+}

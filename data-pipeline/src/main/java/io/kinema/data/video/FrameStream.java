@@ -1,0 +1,50 @@
+package io.kinema.data.video;
+
+import java.io.IOException;
+
+/** The frames of a source, one after another, as they come out of the decoder. */
+public final class FrameStream implements AutoCloseable {
+    private final ChildProcess decoder;
+    private final int frameBytes;
+    private final long timeoutMs;
+
+    FrameStream(ChildProcess decoder, int frameBytes, long timeoutMs) {
+        this.decoder = decoder;
+        this.frameBytes = frameBytes;
+        this.timeoutMs = timeoutMs;
+    }
+
+    /**
+     * Reads up to a number of frames.
+     *
+     * @param framesTHWC where to put them: uint8 RGB, from the beginning
+     * @param numFrames how many to read at most
+     * @return how many were read; fewer than asked for only at the end of a source that was decoded without an error
+     * @throws UnusableSourceException if decoding failed or took too long
+     * @throws IOException if the decoder was stopped because the program ends
+     */
+    public int read(byte[] framesTHWC, int numFrames) throws IOException {
+        int wanted = Math.multiplyExact(numFrames, frameBytes);
+        int numRead = decoder.stdout().readNBytes(framesTHWC, 0, wanted);
+        if (numRead < wanted) {
+            checkEnding(numRead % frameBytes);
+        }
+        return numRead / frameBytes;
+    }
+
+    private void checkEnding(int strayBytes) throws IOException {
+        ChildProcess.Ending ending = decoder.await();
+        if (ending.timedOut()) {
+            throw new UnusableSourceException("decode", "decoding took longer than " + timeoutMs / 1000 + " s");
+        }
+        if (!ending.good() || strayBytes != 0) {
+            throw new UnusableSourceException("decode", Ffmpeg.reason("decoding failed", ending));
+        }
+    }
+
+    /** Stops the decoder if it still runs. */
+    @Override
+    public void close() throws IOException {
+        decoder.close();
+    }
+}

@@ -1,0 +1,115 @@
+package io.kinema.data.video;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+
+/**
+ * What is known of a source's pictures before they are decoded.
+ *
+ * @param displayHeight rows as shown: after rotation, in units of square pixels
+ * @param displayWidth columns as shown: after rotation, in units of square pixels
+ * @param frameRate frames a second as ffmpeg's fraction, such as {@code 30000/1001}; {@code 0/0} where there is none
+ * @param image whether the file is of a still image format
+ * @param maybeImage whether a single frame would mean a still image: that, or an animation format
+ */
+public record SourceProbe(
+        double displayHeight, double displayWidth, String frameRate, boolean image, boolean maybeImage) {
+    /** Beyond this, what a file says of its rate is a clock's resolution rather than a rate of pictures. */
+    private static final double MAX_FRAME_RATE_HZ = 1000;
+
+    /** Rates that differ by less are the same: containers round time stamps to milliseconds. */
+    private static final double SAME_RATE = 0.01;
+
+    /**
+     * Reads ffprobe's JSON: streams, format and the first frame.
+     *
+     * @throws UnusableSourceException if there is no picture in it
+     */
+    static SourceProbe fromJson(String json) throws UnusableSourceException {
+        JsonNode tree;
+        try {
+            tree = new JsonMapper().readTree(json);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("ffprobe wrote what is not JSON: " + json, e);
+        }
+        JsonNode stream = tree.path("streams").path(0);
+        if (stream.isMissingNode()) {
+            throw new UnusableSourceException("probe", "no video stream");
+        }
+        JsonNode frame = tree.path("frames").path(0);
+        double height = frame.path("height").asDouble();
+        double width = frame.path("width").asDouble();
+        if (frame.isMissingNode() || height <= 0 || width <= 0) {
+            throw new UnusableSourceException("probe", "no frame can be decoded");
+        }
+        width *= aspect(frame.path("sample_aspect_ratio").asText(""), stream);
+        String format = tree.path("format").path("format_name").asText("");
+        boolean image = format.endsWith("_pipe") || format.equals("image2");
+        boolean sideways = Math.abs(Math.abs(rotation(frame, stream)) % 180 - 90) < 1;
+        return new SourceProbe(
+                sideways ? width : height,
+                sideways ? height : width,
+                frameRate(
+                        stream.path("avg_frame_rate").asText("0/0"),
+                        stream.path("r_frame_rate").asText("0/0")),
+                image,
+                image || format.equals("gif") || format.equals("apng"));
+    }
+
+    private static double aspect(String ofFrame, JsonNode stream) {
+        double aspect = fraction(ofFrame);
+        if (aspect == 0) {
+            aspect = fraction(stream.path("sample_aspect_ratio").asText(""));
+        }
+        return aspect == 0 ? 1 : aspect;
+    }
+
+    /** Degrees, from the display matrix of the frame (JPEG's orientation) or of the stream (a phone's video). */
+    private static double rotation(JsonNode frame, JsonNode stream) {
+        for (JsonNode holder : new JsonNode[] {frame, stream}) {
+            for (JsonNode sideData : holder.path("side_data_list")) {
+                if (sideData.has("rotation")) {
+                    return sideData.get("rotation").asDouble();
+                }
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * The one rate to show a source's frames at: of constant rate, its rate; of variable rate, the average.
+     *
+     * @param average frames over duration
+     * @param base the lowest rate whose ticks meet every time stamp
+     */
+    static String frameRate(String average, String base) {
+        double averageHz = fraction(average);
+        double baseHz = fraction(base);
+        boolean averageGood = averageHz > 0 && averageHz <= MAX_FRAME_RATE_HZ;
+        boolean baseGood = baseHz > 0 && baseHz <= MAX_FRAME_RATE_HZ;
+        if (averageGood && baseGood && Math.abs(averageHz / baseHz - 1) < SAME_RATE) {
+            return base;
+        }
+        return averageGood ? average : baseGood ? base : "0/0";
+    }
+
+    /**
+     * The rate in frames a second.
+     *
+     * @return the rate; 0 where there is none
+     */
+    public double frameRateHz() {
+        return fraction(frameRate);
+    }
+
+    /** The value of {@code a/b} or {@code a:b}; 0 where it has none. */
+    private static double fraction(String text) {
+        String[] parts = text.split("[/:]");
+        if (parts.length != 2 || !parts[0].matches("\\d+") || !parts[1].matches("\\d+")) {
+            return 0;
+        }
+        double denominator = Double.parseDouble(parts[1]);
+        return denominator == 0 ? 0 : Double.parseDouble(parts[0]) / denominator;
+    }
+}

@@ -1,0 +1,87 @@
+# Sourced by every launch script: finds JDK 25, builds when the sources are newer than the last build, and sets the environment and the
+# JVM's flags, here and nowhere else.
+set -euo pipefail
+
+KINEMA_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export KINEMA_HOME
+KINEMA_JAVA_RELEASE=25
+
+# Every native library would bring a spinning thread pool of its own; two pools on the same cores cost a factor of four.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
+
+# The same as jvm.flags in pom.xml. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
+KINEMA_JVM_FLAGS=(
+  -XX:+UseParallelGC
+  --enable-native-access=ALL-UNNAMED
+  --sun-misc-unsafe-memory-access=allow
+  --add-opens=java.base/java.lang=ALL-UNNAMED
+  --add-opens=java.base/java.lang.invoke=ALL-UNNAMED
+  --add-opens=java.base/java.nio=ALL-UNNAMED
+  --add-opens=java.base/java.util=ALL-UNNAMED
+  --add-opens=java.base/java.util.concurrent=ALL-UNNAMED
+  --add-opens=java.base/jdk.internal.misc=ALL-UNNAMED
+  --add-opens=java.base/sun.nio.ch=ALL-UNNAMED
+)
+
+kinema_fail() {
+  echo "error: $*" >&2
+  exit 2
+}
+
+# A JDK says its version in the file `release`, which is quicker to read than to start it.
+kinema_is_jdk() {
+  [ -x "$1/bin/javac" ] && grep -qE "^JAVA_VERSION=\"$KINEMA_JAVA_RELEASE([.+\"]|$)" "$1/release" 2>/dev/null
+}
+
+kinema_find_jdk() {
+  local on_path candidate
+  on_path=$(command -v javac || true)
+  [ -n "$on_path" ] && on_path=$(dirname "$(dirname "$(readlink -f "$on_path")")")
+  for candidate in "${JAVA_HOME:-}" "$on_path" \
+      /usr/lib/jvm/*"$KINEMA_JAVA_RELEASE"* /opt/*jdk*"$KINEMA_JAVA_RELEASE"* /opt/java/* \
+      "$HOME"/.sdkman/candidates/java/"$KINEMA_JAVA_RELEASE"* "$HOME"/.jdks/*"$KINEMA_JAVA_RELEASE"* \
+      /Library/Java/JavaVirtualMachines/*"$KINEMA_JAVA_RELEASE"*/Contents/Home; do
+    if [ -n "$candidate" ] && kinema_is_jdk "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
+JAVA_HOME=$(kinema_find_jdk)
+[ -n "$JAVA_HOME" ] || kinema_fail "no JDK $KINEMA_JAVA_RELEASE in JAVA_HOME, on the PATH or in the usual folders;" \
+  "install one (for instance Eclipse Temurin $KINEMA_JAVA_RELEASE) or point JAVA_HOME at it"
+export JAVA_HOME
+
+# Builds when there is no build, or when a source is newer than it. Several scripts may start at once: one builds, the others wait.
+kinema_build() {
+  local stamp=$KINEMA_HOME/target/built
+  if [ -e "$stamp" ] && [ -z "$(cd "$KINEMA_HOME" && find pom.xml ./*/pom.xml ./*/src/main -newer "$stamp" -print -quit)" ]; then
+    return
+  fi
+  command -v mvn >/dev/null || kinema_fail "Kinema must be built, and mvn is not on the PATH; install Apache Maven 3.8 or newer"
+  mkdir -p "$KINEMA_HOME/target"
+  (
+    if command -v flock >/dev/null; then flock 9; fi
+    if [ -e "$stamp" ] && [ -z "$(cd "$KINEMA_HOME" && find pom.xml ./*/pom.xml ./*/src/main -newer "$stamp" -print -quit)" ]; then
+      exit
+    fi
+    echo "building Kinema (once; downloads its libraries the first time) ..." >&2
+    touch "$stamp.new"
+    (cd "$KINEMA_HOME" && mvn -B -q package -Dmaven.test.skip=true) >&2 \
+      || { rm -f "$stamp.new"; kinema_fail "the build failed; see above, or run: mvn -B package"; }
+    mv "$stamp.new" "$stamp"
+  ) 9>"$KINEMA_HOME/target/build.lock"
+}
+
+# kinema_java MODULE MAIN_CLASS ARGS...: becomes that Java program. More JVM flags can be given in KINEMA_JAVA_OPTS.
+kinema_java() {
+  local module=$1 main=$2 jar
+  shift 2
+  kinema_build
+  jar=$(ls "$KINEMA_HOME/$module"/target/kinema-"$module"-*.jar | grep -vE -- '-(sources|javadoc|tests)\.jar$' | head -n 1)
+  # shellcheck disable=SC2086
+  exec "$JAVA_HOME/bin/java" "${KINEMA_JVM_FLAGS[@]}" ${KINEMA_JAVA_OPTS:-} \
+    -cp "$jar:$(cat "$KINEMA_HOME/$module/target/classpath.txt")" "$main" "$@"
+}

@@ -1,0 +1,207 @@
+package io.kinema.train;
+
+import io.kinema.data.ConfigException;
+import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.dist.Collectives;
+import io.kinema.train.dist.StepLabel;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank. */
+final class Checkpoints {
+    private static final int FIRST_MOMENT = 0;
+    private static final int SECOND_MOMENT = 1;
+    private static final int AVERAGE = 2;
+    private static final byte[] DONE = {};
+
+    private final CheckpointFolder folder;
+    private final Collectives collectives;
+    private final TrainState state;
+
+    Checkpoints(CheckpointFolder folder, Collectives collectives, TrainState state) {
+        this.folder = folder;
+        this.collectives = collectives;
+        this.state = state;
+    }
+
+    /** Something that can fail on one rank. */
+    private interface Part {
+        void run() throws IOException;
+    }
+
+    /** Does something on this rank, and fails on all ranks when it failed on any. */
+    private void together(String what, Part part) throws IOException {
+        byte[] mine = DONE;
+        try {
+            part.run();
+        } catch (IOException | ConfigException e) {
+            mine = e.getMessage() == null ? e.toString().getBytes(StandardCharsets.UTF_8)
+                    : e.getMessage().getBytes(StandardCharsets.UTF_8);
+        }
+        byte[][] all = collectives.allGather(new StepLabel(state.step, what), mine);
+        for (int rank = 0; rank < all.length; rank++) {
+            if (all[rank].length > 0) {
+                throw new IOException("rank " + rank + ": " + new String(all[rank], StandardCharsets.UTF_8));
+            }
+        }
+    }
+
+    /**
+     * Writes a checkpoint of {@code state.step}. Afterwards {@link TrainState#hostFlat()} holds the averaged weights.
+     *
+     * @param description all but the weights
+     * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
+     */
+    void save(CheckpointState description) throws IOException {
+        long step = state.step;
+        boolean isFirst = state.rank() == 0;
+        Device device = state.device();
+        ParameterLayout layout = state.model().layout();
+        together("checkpoint folder", () -> {
+            if (isFirst) {
+                folder.begin(step);
+            }
+        });
+        together("optimizer state", () -> {
+            try (Arena arena = Arena.ofConfined()) {
+                List<MemorySegment> moments =
+                        List.of(hostCopy(FIRST_MOMENT, arena), hostCopy(SECOND_MOMENT, arena));
+                String file = CheckpointFolder.optimizerFile(
+                        state.rank(), state.shards().worldSize());
+                folder.writeOptimizer(step, file, layout, state.shards().offset(state.rank()), moments);
+            }
+        });
+        gatherAverage();
+        together("checkpoint", () -> {
+            if (isFirst) {
+                try (Arena arena = Arena.ofConfined()) {
+                    MemorySegment weights = arena.allocate(state.hostFlat().byteSize(), Long.BYTES);
+                    device.read(state.weights().flat(), 0, weights);
+                    folder.commit(description, layout, weights, state.hostFlat());
+                }
+            }
+        });
+    }
+
+    private MemorySegment hostCopy(int which, Arena arena) {
+        MemorySegment copy = arena.allocate((long) state.shardSize() * Float.BYTES, Long.BYTES);
+        if (state.shardSize() > 0) {
+            state.device().read(state.optimizer().state()[which], 0, copy);
+        }
+        return copy;
+    }
+
+    /** Puts the averaged weights of all shards into {@link TrainState#hostFlat()}. */
+    private void gatherAverage() {
+        state.readShard(state.optimizer().state()[AVERAGE], 0);
+        collectives.allGather(
+                new StepLabel(state.step, "averaged weights"), state.shards(), state.hostFlat());
+    }
+
+    /**
+     * Restores what {@code --resume} names, where there is anything; {@code state.step} then says from where training goes on.
+     *
+     * @param resume auto, never, or a path
+     * @param expected what the run is about to train
+     * @return the checkpoint that was restored
+     * @throws ConfigException when the checkpoint is of another model, process, seed or data set
+     * @throws IOException when it is damaged
+     */
+    Optional<Checkpoint> restore(String resume, CheckpointState expected) throws IOException {
+        byte[] choice = DONE;
+        byte[] failure = DONE;
+        if (state.rank() == 0) {
+            try {
+                choice = choose(resume, expected).getBytes(StandardCharsets.UTF_8);
+            } catch (IOException | ConfigException e) {
+                failure = String.valueOf(e.getMessage()).getBytes(StandardCharsets.UTF_8);
+            }
+        }
+        StepLabel label = new StepLabel(-1, "choice of checkpoint");
+        String refused = new String(collectives.allGather(label, failure)[0], StandardCharsets.UTF_8);
+        if (!refused.isEmpty()) {
+            throw new ConfigException(refused);
+        }
+        String chosen = new String(collectives.allGather(label, choice)[0], StandardCharsets.UTF_8);
+        if (chosen.isEmpty()) {
+            return Optional.empty();
+        }
+        Checkpoint checkpoint = Checkpoint.open(Path.of(chosen));
+        together("reading the checkpoint", () -> read(checkpoint));
+        return Optional.of(checkpoint);
+    }
+
+    private String choose(String resume, CheckpointState expected) throws IOException {
+        switch (resume) {
+            case TrainFlags.RESUME_NEVER -> {
+                return "";
+            }
+            case TrainFlags.RESUME_AUTO -> {
+                Optional<Checkpoint> newest = folder.newestValid(line -> System.out.println("warning: " + line));
+                if (newest.isPresent()) {
+                    requireSame(newest.get(), expected, true);
+                }
+                return newest.map(found -> found.folder().toString()).orElse("");
+            }
+            default -> {
+                if (!Files.isDirectory(Path.of(resume))) {
+                    throw new ConfigException("--resume " + resume
+                            + " is not a folder; use auto, never, or a folder such as RUN/checkpoints/step-00000100");
+                }
+                Checkpoint named = Checkpoint.open(Path.of(resume));
+                named.verify();
+                requireSame(named, expected, false);
+                return resume;
+            }
+        }
+    }
+
+    private static void requireSame(Checkpoint checkpoint, CheckpointState expected, boolean sameRun) {
+        CheckpointState found = checkpoint.state();
+        requireSame(checkpoint, "model", found.config().model(), expected.config().model(), "--model and --patch");
+        requireSame(checkpoint, "diffusion", found.config().diffusion(), expected.config().diffusion(), "--diffusion");
+        if (sameRun) {
+            requireSame(checkpoint, "seed", found.seed(), expected.seed(), "--seed");
+            requireSame(checkpoint, "data set", found.dataSha256(), expected.dataSha256(), "--data");
+        }
+    }
+
+    private static void requireSame(Checkpoint checkpoint, String what, Object found, Object asked, String flag) {
+        if (!found.equals(asked)) {
+            throw new ConfigException(checkpoint.folder() + " has " + what + " " + found + ", the flags ask for " + asked
+                    + "; give the same " + flag + ", or another --run");
+        }
+    }
+
+    private void read(Checkpoint checkpoint) throws IOException {
+        Device device = state.device();
+        ParameterLayout layout = state.model().layout();
+        checkpoint.readModel(layout, state.hostFlat());
+        device.write(state.weights().flat(), 0, state.hostFlat());
+        checkpoint.readEma(layout, state.hostFlat());
+        Tensor[] tensors = state.optimizer().state();
+        if (state.shardSize() > 0) {
+            device.write(tensors[AVERAGE], 0, state.hostShard());
+            try (Arena arena = Arena.ofConfined()) {
+                long bytes = (long) state.shardSize() * Float.BYTES;
+                MemorySegment first = arena.allocate(bytes, Long.BYTES);
+                MemorySegment second = arena.allocate(bytes, Long.BYTES);
+                checkpoint.readOptimizer(layout, state.shards().offset(state.rank()), first, second);
+                device.write(tensors[FIRST_MOMENT], 0, first);
+                device.write(tensors[SECOND_MOMENT], 0, second);
+            }
+        }
+        state.step = checkpoint.state().step();
+    }
+}

@@ -1,0 +1,148 @@
+package io.kinema.train;
+
+import io.kinema.data.order.DataOrder;
+import io.kinema.data.order.Philox;
+import io.kinema.data.shard.Clip;
+import io.kinema.data.shard.ClipEntry;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.Packing;
+import io.kinema.train.model.Patch;
+import io.kinema.train.model.Patch.Grid;
+import io.kinema.train.model.Patches;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times. What a microbatch holds is a
+ * function of (seed, step, microbatch) alone.
+ */
+final class ClipLoader implements AutoCloseable {
+    private static final int READ_AHEAD = 3;
+
+    private final Dataset dataset;
+    private final DataOrder order;
+    private final TrainConfig config;
+    private final Diffusion diffusion;
+    private final Philox philox;
+    private final List<Integer> microbatches;
+    private final ExecutorService thread;
+    private final ArrayDeque<Future<Microbatch>> ahead = new ArrayDeque<>();
+    private long submitted;
+
+    /**
+     * Begins to read.
+     *
+     * @param dataset where the clips are; read by this loader's thread only
+     * @param config of the run
+     * @param microbatches which of each step's are wanted, ascending
+     * @param firstStep the first step that is wanted
+     * @param rank for the thread's name
+     */
+    ClipLoader(Dataset dataset, TrainConfig config, List<Integer> microbatches, long firstStep, int rank) {
+        this.dataset = dataset;
+        this.order = order(dataset, config);
+        this.config = config;
+        this.diffusion = config.diffusion();
+        this.philox = new Philox(config.seed());
+        this.microbatches = List.copyOf(microbatches);
+        this.submitted = firstStep * microbatches.size();
+        this.thread = Executors.newSingleThreadExecutor(
+                Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
+    }
+
+    /** The order in which a run uses a data set. */
+    static DataOrder order(Dataset dataset, TrainConfig config) {
+        Patch patch = config.model().patch();
+        int[] tokensOfClip = dataset.clips().stream()
+                .mapToInt(clip -> grid(clip, patch).tokens())
+                .toArray();
+        return new DataOrder(config.seed(), tokensOfClip, config.tokens(), config.microbatches());
+    }
+
+    private static Grid grid(ClipEntry clip, Patch patch) {
+        return patch.grid(clip.numFrames(), clip.height(), clip.width());
+    }
+
+    /**
+     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step.
+     *
+     * @throws IOException when a shard is damaged
+     */
+    Microbatch next() throws IOException {
+        while (ahead.size() < READ_AHEAD) {
+            long step = submitted / microbatches.size();
+            int microbatch = microbatches.get((int) (submitted % microbatches.size()));
+            submitted++;
+            ahead.add(thread.submit(() -> load(step, microbatch)));
+        }
+        try {
+            return ahead.remove().get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while waiting for data", e);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    private Microbatch load(long step, int microbatch) throws IOException {
+        int[] indices = order.clips(step, microbatch);
+        Patch patch = config.model().patch();
+        List<String> ids = new ArrayList<>();
+        List<Grid> grids = new ArrayList<>();
+        List<int[]> captions = new ArrayList<>();
+        List<Mixture> mixtures = new ArrayList<>();
+        int values = patch.values();
+        int rows = 0;
+        for (int index : indices) {
+            rows += grid(dataset.clips().get(index), patch).tokens();
+        }
+        float[] cleanLP = new float[rows * values];
+        float[] noiseLP = new float[rows * values];
+        int offset = 0;
+        for (int index : indices) {
+            ClipEntry entry = dataset.clips().get(index);
+            Clip clip = dataset.read(entry);
+            Grid grid = grid(entry, patch);
+            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, cleanLP, offset);
+            philox.normals(Philox.Purpose.NOISE, step, index, noiseLP, offset, grid.tokens() * values);
+            offset += grid.tokens() * values;
+            ids.add(entry.id());
+            grids.add(grid);
+            captions.add(caption(clip, step, index));
+            mixtures.add(mixture(step, index));
+        }
+        return new Microbatch(ids, Packing.of(grids, captions), cleanLP, noiseLP, mixtures);
+    }
+
+    private int[] caption(Clip clip, long step, int index) {
+        boolean dropped = philox.uniform(Philox.Purpose.CAPTION_DROPOUT, step, index, 0) < config.captionDropout();
+        return dropped || clip.captions().isEmpty()
+                ? CaptionTokens.none()
+                : CaptionTokens.of(clip.captions().getFirst().text());
+    }
+
+    private Mixture mixture(long step, int index) {
+        float[] normal = new float[1];
+        philox.normals(Philox.Purpose.TIME, step, index, normal, 0, 1);
+        return diffusion.draw(philox.uniform(Philox.Purpose.TIME, step, index, 1), normal[0]);
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+}

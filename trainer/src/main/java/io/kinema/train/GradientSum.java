@@ -1,0 +1,85 @@
+package io.kinema.train;
+
+import io.kinema.train.dist.Collectives;
+import io.kinema.train.dist.LeafRange;
+import io.kinema.train.dist.ReductionTree;
+import io.kinema.train.dist.StepLabel;
+import io.kinema.train.dist.TreeSum;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/** Sums the gradients of a step's microbatches along the fixed tree: on the device within a rank, by reduce-scatter between them. */
+final class GradientSum {
+    private final TrainState state;
+    private final Collectives collectives;
+    private final ReductionTree tree;
+    private final LeafRange leaves;
+    private final Arena arena;
+    private final Deque<ParameterSet> free = new ArrayDeque<>();
+    private final List<MemorySegment> hostPartials = new ArrayList<>();
+    private final MemorySegment hostShard;
+    private final Tensor shard;
+    private TreeSum<ParameterSet> sum;
+
+    GradientSum(TrainState state, Collectives collectives, ReductionTree tree, Arena arena) {
+        this.state = state;
+        this.collectives = collectives;
+        this.tree = tree;
+        this.leaves = tree.leavesOf(state.rank(), state.shards().worldSize());
+        this.arena = arena;
+        this.hostShard = arena.allocate((long) state.shardSize() * Float.BYTES, Long.BYTES);
+        this.shard = state.device().zeros(Math.max(1, state.shardSize()));
+        begin();
+    }
+
+    private void begin() {
+        Device device = state.device();
+        sum = new TreeSum<>(tree, leaves, (into, term) -> device.add(into.flat(), term.flat()), free::push);
+    }
+
+    /** The microbatches of this rank. */
+    LeafRange leaves() {
+        return leaves;
+    }
+
+    /** Returns gradients of zero for the next microbatch; outside any scope, as they outlive it. */
+    ParameterSet zeroed() {
+        if (free.isEmpty()) {
+            return new ParameterSet(state.device(), state.model().layout());
+        }
+        ParameterSet gradients = free.pop();
+        state.device().zero(gradients.flat());
+        return gradients;
+    }
+
+    /** Takes the gradients of the next microbatch. */
+    void add(int microbatch, ParameterSet gradients) {
+        sum.add(microbatch, gradients);
+    }
+
+    /** Sums over all ranks; returns this rank's shard, valid until the next call. */
+    Tensor reduceScatter(StepLabel label) {
+        List<ParameterSet> partials = sum.partials();
+        while (hostPartials.size() < partials.size()) {
+            hostPartials.add(arena.allocate(state.hostFlat().byteSize(), Long.BYTES));
+        }
+        for (int i = 0; i < partials.size(); i++) {
+            state.device().read(partials.get(i).flat(), 0, hostPartials.get(i));
+            free.push(partials.get(i));
+        }
+        begin();
+        collectives.reduceScatter(
+                label, tree, hostPartials.subList(0, partials.size()), state.shards(), hostShard);
+        if (state.shardSize() > 0) {
+            state.device().write(shard, 0, hostShard);
+        }
+        return shard;
+    }
+}

@@ -1,0 +1,170 @@
+package io.kinema.train;
+
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.dist.CollectiveException;
+import io.kinema.train.dist.Collectives;
+import io.kinema.train.dist.CollectivesConfig;
+import io.kinema.train.dist.ParentWatch;
+import io.kinema.train.dist.PeerLostException;
+import io.kinema.train.dist.RankIdentity;
+import io.kinema.train.dist.TerminationSignals;
+import io.kinema.train.metrics.MetricsLog;
+import io.kinema.train.metrics.ProgressLine;
+import io.kinema.train.sample.TrainingSample;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Devices;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** The process of one rank: joins the others, restores, trains, saves. {@link Train} starts it. */
+final class Rank {
+    private static final int FAILED = 1;
+
+    private final RankEnvironment environment;
+    private final TrainFlags flags;
+    private final TrainConfig config;
+    private final RunFolder folder;
+    private final AtomicBoolean stop;
+
+    private Rank(RankEnvironment environment, TrainFlags flags, AtomicBoolean stop) {
+        this.environment = environment;
+        this.flags = flags;
+        this.config = flags.toConfig();
+        this.folder = new RunFolder(flags.runFolder());
+        this.stop = stop;
+    }
+
+    /**
+     * Runs a rank.
+     *
+     * @param args the flags of {@code launch/train.sh}, {@code --data} and {@code --run} among them
+     */
+    public static void main(String[] args) {
+        System.exit(CommandLine.run(() -> {
+            AtomicBoolean stop = new AtomicBoolean();
+            TerminationSignals.install(_ -> stop.set(true));
+            RankEnvironment environment = RankEnvironment.of(System.getenv());
+            ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
+            TrainFlags flags = new TrainFlags();
+            new CommandLine("rank", "one process of a training", flags).parse(args);
+            try {
+                return new Rank(environment, flags, stop).run();
+            } catch (PeerLostException e) {
+                System.out.println("error: " + e.getMessage());
+                return PeerLostException.EXIT_CODE;
+            } catch (TrainingException | CollectiveException | IOException e) {
+                System.out.println("error: " + e.getMessage());
+                return FAILED;
+            }
+        }));
+    }
+
+    private int run() throws IOException {
+        try (Arena arena = Arena.ofShared();
+                Dataset dataset = Dataset.open(flags.data);
+                Device device = Devices.open(flags.device)) {
+            TrainState state =
+                    new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
+            train(state, dataset, arena);
+            if (environment.rank() == 0 && flags.sampleSteps > 0 && state.step == config.steps()) {
+                Path file = new TrainingSample(flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed())
+                        .write(state.model(), config.diffusion(), device, state.hostFlat(), dataset, sampleFile(state));
+                System.out.println("sampled " + file);
+            }
+            return 0;
+        }
+    }
+
+    private Path sampleFile(TrainState state) {
+        return folder.samples().resolve(String.format("step-%08d.mp4", state.step));
+    }
+
+    private void train(TrainState state, Dataset dataset, Arena arena) throws IOException {
+        boolean isFirst = environment.rank() == 0;
+        try (Collectives collectives = join(dataset)) {
+            Checkpoints checkpoints = new Checkpoints(new CheckpointFolder(folder.checkpoints()), collectives, state);
+            Optional<Checkpoint> restored = checkpoints.restore(flags.resume, describe(state, dataset, 0));
+            if (isFirst) {
+                System.out.println(begin(state, restored));
+            }
+            if (state.step >= config.steps()) {
+                throw new ConfigException(folder.path() + " has made " + state.step + " steps, --steps is "
+                        + config.steps() + "; raise --steps to go on, or choose another --run");
+            }
+            try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
+                    Trainer trainer = new Trainer(config, state, collectives, dataset, arena)) {
+                ProgressLine progress = new ProgressLine(config.steps());
+                boolean stopping = false;
+                while (state.step < config.steps() && !stopping) {
+                    Trainer.Stepped stepped = trainer.step(stop::get);
+                    metrics.write(stepped.metrics());
+                    if (isFirst) {
+                        System.out.println(progress.of(stepped.metrics()));
+                    }
+                    stopping = stepped.stopRequested();
+                    if (stopping || isDue(state.step)) {
+                        checkpoints.save(describe(state, dataset, trainer.epoch()));
+                    }
+                }
+                if (isFirst && stopping) {
+                    System.out.println("stopped by a signal after step " + state.step
+                            + "; a checkpoint is written, the same command with --run " + folder.path() + " goes on");
+                }
+            }
+        }
+    }
+
+    private boolean isDue(long step) {
+        return step == config.steps() || flags.checkpointEvery > 0 && step % flags.checkpointEvery == 0;
+    }
+
+    private Collectives join(Dataset dataset) throws IOException {
+        Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
+        RankIdentity identity = new RankIdentity(
+                environment.rank(), environment.worldSize(), environment.runId(), config + dataset.sha256());
+        return Collectives.join(
+                identity,
+                new CollectivesConfig(
+                        CollectivesConfig.address(environment.rendezvous()),
+                        Path.of(environment.driverDirectory()),
+                        flags.transport(),
+                        deadline,
+                        deadline));
+    }
+
+    private CheckpointState describe(TrainState state, Dataset dataset, long epoch) throws IOException {
+        return new CheckpointState(
+                CheckpointState.FORMAT_VERSION,
+                state.step,
+                config.seed(),
+                new CheckpointState.Cursor(epoch, state.step * config.microbatches()),
+                new CheckpointState.Config(CheckpointState.Model.of(config.model()), config.diffusionName()),
+                dataset.sha256(),
+                List.copyOf(Files.readAllLines(folder.args())));
+    }
+
+    private String begin(TrainState state, Optional<Checkpoint> restored) {
+        String where = restored.map(from -> "resuming from " + from.folder()).orElse("starting");
+        return String.format(
+                "%s: %,d parameters, %d node%s, %d microbatches a step, steps %d to %d, device %s",
+                where,
+                state.model().layout().numElements(),
+                environment.worldSize(),
+                environment.worldSize() == 1 ? "" : "s",
+                config.microbatches(),
+                state.step + 1,
+                config.steps(),
+                state.device().name());
+    }
+}

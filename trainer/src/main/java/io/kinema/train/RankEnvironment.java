@@ -1,0 +1,55 @@
+package io.kinema.train;
+
+import io.kinema.data.ConfigException;
+import java.util.Map;
+
+/**
+ * What the launcher tells a rank through its environment.
+ *
+ * @param rank 0 … worldSize − 1
+ * @param worldSize N
+ * @param runId of the launch
+ * @param rendezvous host:port
+ * @param driverDirectory of the host's media driver
+ * @param launcherPid the process that the rank must not outlive
+ */
+record RankEnvironment(
+        int rank, int worldSize, String runId, String rendezvous, String driverDirectory, long launcherPid) {
+
+    Map<String, String> toVariables() {
+        return Map.of(
+                "KINEMA_RANK", Integer.toString(rank),
+                "KINEMA_WORLD_SIZE", Integer.toString(worldSize),
+                "KINEMA_RUN_ID", runId,
+                "KINEMA_RENDEZVOUS", rendezvous,
+                "KINEMA_AERON_DIR", driverDirectory,
+                "KINEMA_LAUNCHER_PID", Long.toString(launcherPid));
+    }
+
+    static RankEnvironment of(Map<String, String> variables) {
+        return new RankEnvironment(
+                (int) number(variables, "KINEMA_RANK"),
+                (int) number(variables, "KINEMA_WORLD_SIZE"),
+                text(variables, "KINEMA_RUN_ID"),
+                text(variables, "KINEMA_RENDEZVOUS"),
+                text(variables, "KINEMA_AERON_DIR"),
+                number(variables, "KINEMA_LAUNCHER_PID"));
+    }
+
+    private static long number(Map<String, String> variables, String name) {
+        String text = text(variables, name);
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new ConfigException(name + "=" + text + " is not a number; launch/train.sh sets it");
+        }
+    }
+
+    private static String text(Map<String, String> variables, String name) {
+        String text = variables.get(name);
+        if (text == null) {
+            throw new ConfigException(name + " is not set; start ranks by launch/train.sh");
+        }
+        return text;
+    }
+}

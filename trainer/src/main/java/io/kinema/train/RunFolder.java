@@ -1,0 +1,60 @@
+package io.kinema.train;
+
+import io.kinema.data.ConfigException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+
+/**
+ * Where a run keeps everything about itself.
+ *
+ * @param path the folder
+ */
+record RunFolder(Path path) {
+    private static final DateTimeFormatter NAME = DateTimeFormatter.ofPattern("yyyy-MM-dd-HHmmss");
+
+    /** A new name below {@code runs}. */
+    static Path fresh() {
+        return Path.of("runs", LocalDateTime.now().format(NAME));
+    }
+
+    /**
+     * Makes the folder and those in it.
+     *
+     * @throws ConfigException when it cannot be written
+     */
+    void create() {
+        try {
+            Files.createDirectories(logs());
+            Files.createDirectories(samples());
+            Files.createDirectories(checkpoints());
+            Files.delete(Files.createTempFile(path, ".writable", ""));
+        } catch (IOException e) {
+            throw new ConfigException(
+                    "--run " + path + " cannot be written (" + e + "); choose another folder or change its permissions");
+        }
+    }
+
+    /** The resolved flags. */
+    Path args() {
+        return path.resolve("run.args");
+    }
+
+    Path metrics() {
+        return path.resolve("metrics.jsonl");
+    }
+
+    Path logs() {
+        return path.resolve("logs");
+    }
+
+    Path samples() {
+        return path.resolve("samples");
+    }
+
+    Path checkpoints() {
+        return path.resolve("checkpoints");
+    }
+}

@@ -1,0 +1,77 @@
+package io.kinema.train;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Manifest;
+import io.kinema.train.model.Patch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The data of a run that names none: synthetic videos, made and prepared once by {@code launch/prepare.sh}. */
+final class SyntheticData {
+    private static final Path FOLDER = Path.of("data");
+    private static final Path VIDEOS = FOLDER.resolve("synthetic-videos");
+    private static final int CLIPS = 64;
+    private static final int SEED = 7;
+
+    /** Small enough that a few minutes of training show. */
+    private static final int PATCHES_A_FRAME = 64;
+
+    private static final int FRAME_RATE_HZ = 4;
+    private static final int CLIP_SECONDS = 2;
+
+    private SyntheticData() {}
+
+    /**
+     * Makes the data set, unless it is there.
+     *
+     * @param patch of the model
+     * @return its folder
+     * @throws ConfigException when the scripts cannot be found or one fails
+     */
+    static Path ensure(Patch patch) throws IOException {
+        Path prepared = FOLDER.resolve("synthetic-" + patch);
+        if (Files.exists(prepared.resolve(Manifest.FILE))) {
+            return prepared;
+        }
+        System.out.println("no --data given: making synthetic videos in " + VIDEOS + " and preparing them in " + prepared);
+        Path complete = FOLDER.resolve(".synthetic-videos-complete");
+        if (!Files.exists(complete)) {
+            prepare("synth", "--output", VIDEOS.toString(), "--clips", Integer.toString(CLIPS), "--seed",
+                    Integer.toString(SEED), "--overwrite");
+            Files.createFile(complete);
+        }
+        prepare(
+                "--input", VIDEOS.toString(),
+                "--output", prepared.toString(),
+                "--patch", patch.toString(),
+                "--max-pixels", Integer.toString(PATCHES_A_FRAME * patch.h() * patch.w()),
+                "--fps", Integer.toString(FRAME_RATE_HZ),
+                "--clip-seconds", Integer.toString(CLIP_SECONDS),
+                "--overwrite");
+        return prepared;
+    }
+
+    private static void prepare(String... args) throws IOException {
+        String home = System.getenv("KINEMA_HOME");
+        if (home == null) {
+            throw new ConfigException("--data is not given and KINEMA_HOME is not set; start by launch/train.sh or name a data set");
+        }
+        List<String> command = new ArrayList<>(List.of(Path.of(home, "launch", "prepare.sh").toString()));
+        command.addAll(List.of(args));
+        Process process = new ProcessBuilder(command).inheritIO().start();
+        try {
+            int code = process.waitFor();
+            if (code != 0) {
+                throw new ConfigException("making the synthetic data failed (exit code " + code + " of "
+                        + String.join(" ", command) + "); see above");
+            }
+        } catch (InterruptedException e) {
+            process.destroy();
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while making the synthetic data", e);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+package io.kinema.train;
+
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.dist.MediaDriverHost;
+import io.kinema.train.dist.RankCommand;
+import io.kinema.train.dist.RankProcesses;
+import io.kinema.train.dist.RendezvousServer;
+import io.kinema.train.dist.RunOutcome;
+import io.kinema.train.tensor.Devices;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
+public final class Train {
+    private static final int FAILED = 1;
+
+    /** Ranks finish a step and write a checkpoint before they stop. */
+    private static final Duration STOP_LIMIT = Duration.ofMinutes(5);
+
+    private Train() {}
+
+    /**
+     * Runs a training.
+     *
+     * @param args see {@code --help}
+     */
+    public static void main(String[] args) {
+        System.exit(CommandLine.run(() -> {
+            TrainFlags flags = new TrainFlags();
+            CommandLine line = new CommandLine(
+                    "launch/train.sh",
+                    "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh",
+                    flags);
+            return line.parse(args) ? train(flags, line) : 0;
+        }));
+    }
+
+    private static int train(TrainFlags flags, CommandLine line) throws IOException, InterruptedException {
+        TrainConfig config = flags.toConfig();
+        Devices.requireKnown(flags.device);
+        flags.run = (flags.run.isEmpty() ? RunFolder.fresh() : flags.runFolder())
+                .toAbsolutePath()
+                .normalize()
+                .toString();
+        RunFolder folder = new RunFolder(flags.runFolder());
+        requireFresh(flags, folder);
+        if (flags.data.isEmpty()) {
+            flags.data = SyntheticData.ensure(config.model().patch()).toString();
+        }
+        if (!flags.data.contains("://")) {
+            flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
+        }
+        try (Dataset dataset = Dataset.open(flags.data)) {
+            ClipLoader.order(dataset, config);
+        }
+        folder.create();
+        String resolved = line.toArgs();
+        Path args = folder.path().resolve(".run.args.tmp");
+        Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
+        Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
+        System.out.print(resolved);
+        return report(launch(flags, folder), folder);
+    }
+
+    private static void requireFresh(TrainFlags flags, RunFolder folder) throws IOException {
+        int checkpoints = new CheckpointFolder(folder.checkpoints()).list().size();
+        if (flags.resume.equals(TrainFlags.RESUME_NEVER) && checkpoints > 0) {
+            throw new ConfigException("--resume never, but " + folder.path() + " holds a run with " + checkpoints
+                    + " checkpoints; choose another --run, or --resume auto to continue it");
+        }
+    }
+
+    private static RunOutcome launch(TrainFlags flags, RunFolder folder) throws IOException, InterruptedException {
+        String runId = UUID.randomUUID().toString();
+        Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
+        InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+        try (MediaDriverHost driver = MediaDriverHost.start(flags.nodes);
+                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, flags.nodes, deadline)) {
+            List<RankCommand> commands = new ArrayList<>();
+            for (int rank = 0; rank < flags.nodes; rank++) {
+                RankEnvironment environment = new RankEnvironment(
+                        rank,
+                        flags.nodes,
+                        runId,
+                        rendezvous.address(),
+                        driver.directory().toString(),
+                        ProcessHandle.current().pid());
+                commands.add(new RankCommand(rankCommand(folder), environment.toVariables()));
+            }
+            try (RankProcesses ranks = RankProcesses.start(commands, folder.logs(), System.out)) {
+                return ranks.await(STOP_LIMIT);
+            }
+        }
+    }
+
+    /** The same Java with the same flags as this process. */
+    private static List<String> rankCommand(RunFolder folder) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Rank.class.getName()));
+        command.add("@" + folder.args());
+        return command;
+    }
+
+    private static int report(RunOutcome outcome, RunFolder folder) throws IOException {
+        switch (outcome) {
+            case RunOutcome.Finished _ -> {
+                System.out.println("run      " + folder.path());
+                System.out.println("metrics  " + folder.metrics());
+                System.out.println("weights  "
+                        + new CheckpointFolder(folder.checkpoints()).list().getFirst());
+                System.out.println("samples  " + folder.samples());
+                return 0;
+            }
+            case RunOutcome.Stopped stopped -> {
+                System.out.println("stopped by " + stopped.signal() + "; launch/train.sh @" + folder.args() + " goes on");
+                return stopped.exitCode();
+            }
+            case RunOutcome.Failed failed -> {
+                System.err.println("error: " + failed.message());
+                System.err.println("launch/train.sh @" + folder.args() + " goes on from the newest checkpoint");
+                return FAILED;
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+package io.kinema.train;
+
+import io.kinema.data.ConfigException;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.optim.LearningRate;
+import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
+
+/**
+ * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it.
+ *
+ * @param model the network
+ * @param diffusionName the forward process, as in {@code --diffusion}
+ * @param microbatches V, of every step
+ * @param tokens the most a microbatch may hold
+ * @param steps of the run
+ * @param seed of everything random
+ * @param captionDropout the share of clips that lose their caption, for guidance
+ * @param learningRate of each step
+ * @param adamw the optimizer
+ */
+record TrainConfig(
+        DitConfig model,
+        String diffusionName,
+        int microbatches,
+        int tokens,
+        long steps,
+        long seed,
+        double captionDropout,
+        LearningRate learningRate,
+        AdamWConfig adamw) {
+
+    TrainConfig {
+        Diffusion.named(diffusionName);
+        requireRange("--microbatches", microbatches, 1, 1 << 20);
+        requireRange("--tokens", tokens, 1, 1 << 24);
+        requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
+        requireRange("--caption-dropout", captionDropout, 0, 1);
+        requireRange("--learning-rate", learningRate.peak(), Double.MIN_VALUE, 10);
+        requireRange("--warmup", learningRate.warmupSteps(), 0, steps);
+        requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
+        requireRange("--clip-norm", adamw.clipNorm(), Double.MIN_VALUE, Double.MAX_VALUE);
+        requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
+    }
+
+    Diffusion diffusion() {
+        return Diffusion.named(diffusionName);
+    }
+
+    static void requireRange(String flag, double value, double low, double high) {
+        if (!(value >= low && value <= high)) {
+            throw new ConfigException(
+                    flag + " " + number(value) + " is out of range; use " + number(low) + " to " + number(high));
+        }
+    }
+
+    private static String number(double value) {
+        return value == Math.rint(value) && Math.abs(value) < 1e15
+                ? Long.toString((long) value)
+                : Double.toString(value);
+    }
+}

@@ -1,0 +1,150 @@
+package io.kinema.train;
+
+import com.beust.jcommander.Parameter;
+import io.kinema.data.ConfigException;
+import io.kinema.train.dist.Transport;
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.model.Patch;
+import io.kinema.train.optim.LearningRate;
+import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
+import java.nio.file.Path;
+
+/** The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others. */
+final class TrainFlags {
+    static final String RESUME_AUTO = "auto";
+    static final String RESUME_NEVER = "never";
+
+    private static final double BETA1 = 0.9;
+    private static final double BETA2 = 0.95;
+    private static final double EPSILON = 1e-8;
+
+    @Parameter(names = "--nodes", order = 0, description = "How many processes train, each a rank")
+    int nodes = 1;
+
+    @Parameter(
+            names = "--data",
+            order = 1,
+            description = "Data set that launch/prepare.sh made; synthetic videos are made and prepared where none is named")
+    String data = "";
+
+    @Parameter(
+            names = "--run",
+            order = 2,
+            description = "Folder for everything about the run; runs/DATE-TIME where none is named")
+    String run = "";
+
+    @Parameter(names = "--model", order = 3, description = "Model size: debug, S, B, L or XL")
+    String model = "S";
+
+    @Parameter(names = "--patch", order = 4, description = "Pixels of a token, frames x rows x columns; the model's own if absent")
+    String patch = "";
+
+    @Parameter(names = "--diffusion", order = 5, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
+    String diffusion = "flow";
+
+    @Parameter(names = "--steps", order = 6, description = "Steps of the run")
+    long steps = 1000;
+
+    @Parameter(
+            names = "--microbatches",
+            order = 7,
+            description = "Packed microbatches a step, however many nodes share them (at least --nodes)")
+    int microbatches = 8;
+
+    @Parameter(names = "--tokens", order = 8, description = "The most tokens a microbatch may hold")
+    int tokens = 4096;
+
+    @Parameter(names = "--seed", order = 9, description = "Seed of weights, data order, noise, times and dropout")
+    long seed = 1;
+
+    @Parameter(names = "--learning-rate", order = 10, description = "Peak learning rate of AdamW")
+    double learningRate = 3e-4;
+
+    @Parameter(names = "--warmup", order = 11, description = "Steps over which the learning rate rises from 0")
+    long warmup = 100;
+
+    @Parameter(names = "--schedule", order = 12, description = "Learning rate after warm-up: constant or cosine")
+    String schedule = "cosine";
+
+    @Parameter(names = "--weight-decay", order = 13, description = "Decoupled weight decay")
+    double weightDecay = 0.01;
+
+    @Parameter(names = "--clip-norm", order = 14, description = "Global gradient norm above which gradients are scaled down")
+    double clipNorm = 1;
+
+    @Parameter(names = "--ema-decay", order = 15, description = "Decay of the average of the weights that sampling uses")
+    double emaDecay = 0.999;
+
+    @Parameter(names = "--caption-dropout", order = 16, description = "Share of clips that lose their caption, for guidance")
+    double captionDropout = 0.1;
+
+    @Parameter(names = "--device", order = 17, description = "Where tensors live: nd4j")
+    String device = "nd4j";
+
+    @Parameter(names = "--transport", order = 18, description = "Between ranks: auto (shared memory within a host), ipc or udp")
+    String transport = "auto";
+
+    @Parameter(
+            names = "--timeout-seconds",
+            order = 19,
+            description = "How long a rank waits for the others in one collective before all stop")
+    int timeoutSeconds = 60;
+
+    @Parameter(names = "--checkpoint-every", order = 20, description = "Steps between checkpoints; 0 writes one at the end only")
+    long checkpointEvery = 500;
+
+    @Parameter(
+            names = "--resume",
+            order = 21,
+            description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
+    String resume = RESUME_AUTO;
+
+    @Parameter(names = "--sample-prompt", order = 22, description = "What the video sampled at the end shows; a caption of the data set if absent")
+    String samplePrompt = "";
+
+    @Parameter(names = "--sample-steps", order = 23, description = "Sampler steps of the video sampled at the end; 0 samples none")
+    int sampleSteps = 25;
+
+    @Parameter(names = "--guidance", order = 24, description = "Guidance scale of the video sampled at the end")
+    double guidance = 2;
+
+    /** Checks the flags and resolves what they decide. */
+    TrainConfig toConfig() {
+        TrainConfig.requireRange("--nodes", nodes, 1, 1 << 16);
+        TrainConfig.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
+        TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, Long.MAX_VALUE);
+        TrainConfig.requireRange("--sample-steps", sampleSteps, 0, 1000);
+        if (microbatches < nodes) {
+            throw new ConfigException("--microbatches " + microbatches + " is less than --nodes " + nodes
+                    + "; raise --microbatches or lower --nodes");
+        }
+        transport();
+        DitConfig preset = DitConfig.preset(model);
+        return new TrainConfig(
+                patch.isEmpty() ? preset : preset.withPatch(Patch.parse(patch)),
+                diffusion,
+                microbatches,
+                tokens,
+                steps,
+                seed,
+                captionDropout,
+                new LearningRate(learningRate, warmup, steps, schedule()),
+                new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay));
+    }
+
+    Path runFolder() {
+        return Path.of(run);
+    }
+
+    Transport transport() {
+        return Transport.parse(transport);
+    }
+
+    private LearningRate.Schedule schedule() {
+        return switch (schedule) {
+            case "constant" -> LearningRate.Schedule.CONSTANT;
+            case "cosine" -> LearningRate.Schedule.COSINE;
+            default -> throw new ConfigException("--schedule " + schedule + " is not known; use constant or cosine");
+        };
+    }
+}

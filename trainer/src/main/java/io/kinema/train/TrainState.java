@@ -1,0 +1,93 @@
+package io.kinema.train;
+
+import io.kinema.train.dist.ShardLayout;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.ShardedAdamW;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** What training changes, on one rank: all weights, and this rank's shard of the optimizer's state. */
+final class TrainState {
+    private final Device device;
+    private final SpacetimeDit model;
+    private final ParameterSet weights;
+    private final ShardedAdamW optimizer;
+    private final ShardLayout shards;
+    private final int rank;
+    private final MemorySegment hostFlat;
+
+    /** How many steps have been made. */
+    long step;
+
+    /**
+     * Starts a model, the same on every rank.
+     *
+     * @param arena that host memory belongs to
+     */
+    TrainState(TrainConfig config, Device device, int rank, int worldSize, Arena arena) {
+        this.device = device;
+        this.rank = rank;
+        model = new SpacetimeDit(config.model());
+        ParameterLayout layout = model.layout();
+        weights = new ParameterSet(device, layout);
+        for (ParameterLayout.Entry entry : layout.entries()) {
+            try (Device.Scope _ = device.openScope()) {
+                device.add(
+                        weights.get(entry), device.of(layout.initial(config.seed(), entry), entry.shape()));
+            }
+        }
+        shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
+        optimizer = new ShardedAdamW(device, config.adamw(), weights.flat(), shards.offset(rank), shardSize());
+        hostFlat = arena.allocate(layout.flatSize() * Float.BYTES, Long.BYTES);
+    }
+
+    Device device() {
+        return device;
+    }
+
+    SpacetimeDit model() {
+        return model;
+    }
+
+    ParameterSet weights() {
+        return weights;
+    }
+
+    ShardedAdamW optimizer() {
+        return optimizer;
+    }
+
+    ShardLayout shards() {
+        return shards;
+    }
+
+    int rank() {
+        return rank;
+    }
+
+    /** Elements of this rank's shard. */
+    int shardSize() {
+        return Math.toIntExact(shards.length(rank));
+    }
+
+    /** Host memory for one flat vector, for whoever exchanges one next. */
+    MemorySegment hostFlat() {
+        return hostFlat;
+    }
+
+    /** This rank's part of {@link #hostFlat()}. */
+    MemorySegment hostShard() {
+        return hostFlat.asSlice(shards.offset(rank) * Float.BYTES, shards.length(rank) * Float.BYTES);
+    }
+
+    /** Copies a tensor of the shard's size to {@link #hostShard()}. */
+    void readShard(Tensor tensor, long offset) {
+        if (shardSize() > 0) {
+            device.read(tensor, offset, hostShard());
+        }
+    }
+}

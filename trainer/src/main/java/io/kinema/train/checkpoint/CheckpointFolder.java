@@ -1,0 +1,231 @@
+package io.kinema.train.checkpoint;
+
+import io.kinema.data.ConfigException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import io.kinema.train.checkpoint.Checkpoint.Digest;
+import io.kinema.train.checkpoint.Checkpoint.Manifest;
+import io.kinema.train.model.ParameterLayout;
+
+/**
+ * The checkpoints of a run. One is written under a temporary name (hidden, {@code .step-00000100.tmp}), synced, read back and
+ * compared, and only then renamed; the file {@code LATEST}, which holds the newest one's name, moves last. So whatever is interrupted,
+ * every folder named {@code step-*} is whole, or shows by its digests that it no longer is.
+ */
+public final class CheckpointFolder {
+    /** The name of the file that names the newest checkpoint. */
+    public static final String LATEST = "LATEST";
+
+    private static final String PREFIX = "step-";
+
+    private final Path folder;
+
+    /**
+     * Names a folder, which need not exist yet.
+     *
+     * @param folder where checkpoints collect
+     */
+    public CheckpointFolder(Path folder) {
+        this.folder = folder;
+    }
+
+    /**
+     * Lists the checkpoints by name, newest first.
+     *
+     * @return folders, not verified
+     * @throws IOException when the folder cannot be read
+     */
+    public List<Path> list() throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> names = Files.list(folder)) {
+            return names.filter(path -> path.getFileName().toString().matches(PREFIX + "\\d+"))
+                    .sorted(Comparator.comparing(
+                                    (Path path) -> path.getFileName().toString())
+                            .reversed())
+                    .toList();
+        }
+    }
+
+    /**
+     * Finds the newest checkpoint whose every byte is as it was written.
+     *
+     * @param damaged is told of each one that is skipped, in one line
+     * @return the checkpoint, if there is one
+     * @throws IOException when the folder cannot be read
+     */
+    public Optional<Checkpoint> newestValid(Consumer<String> damaged) throws IOException {
+        for (Path path : list()) {
+            try {
+                Checkpoint checkpoint = Checkpoint.open(path);
+                checkpoint.verify();
+                return Optional.of(checkpoint);
+            } catch (IOException | ConfigException e) {
+                damaged.accept("skipping a damaged checkpoint: " + e.getMessage());
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Path temporary(long step) {
+        return folder.resolve("." + name(step) + ".tmp");
+    }
+
+    private static String name(long step) {
+        return String.format("%s%08d", PREFIX, step);
+    }
+
+    /**
+     * Makes the temporary folder of a checkpoint, empty. One process does this before any writes into it.
+     *
+     * @param step of the checkpoint
+     * @throws IOException when it cannot be made
+     */
+    public void begin(long step) throws IOException {
+        deleteRecursively(temporary(step));
+        Files.createDirectories(temporary(step));
+    }
+
+    /**
+     * Writes one rank's share of the optimizer state.
+     *
+     * @param step of the checkpoint
+     * @param file such as optimizer-00000-of-00002.safetensors
+     * @param layout of the model
+     * @param from first element of the share in the flat vector
+     * @param moments first and second moments of the share, fp32, equally long
+     * @throws IOException when it cannot be written whole
+     */
+    public void writeOptimizer(
+            long step, String file, ParameterLayout layout, long from, List<MemorySegment> moments)
+            throws IOException {
+        long to = from + moments.getFirst().byteSize() / Float.BYTES;
+        List<Safetensors.Entry> pieces = new ArrayList<>();
+        for (ParameterLayout.Entry entry : layout.entries()) {
+            long begin = Math.max(from, entry.offset());
+            long end = Math.min(to, entry.offset() + entry.size());
+            if (begin < end) {
+                String where = entry.name() + "@" + (begin - entry.offset());
+                long offset = (begin - from) * Float.BYTES;
+                long bytes = (end - begin) * Float.BYTES;
+                int[] shape = {Math.toIntExact(end - begin)};
+                pieces.add(new Safetensors.Entry(
+                        Checkpoint.FIRST_MOMENT + where, shape, moments.get(0).asSlice(offset, bytes)));
+                pieces.add(new Safetensors.Entry(
+                        Checkpoint.SECOND_MOMENT + where, shape, moments.get(1).asSlice(offset, bytes)));
+            }
+        }
+        Safetensors.write(temporary(step).resolve(file), pieces, Map.of());
+    }
+
+    /**
+     * Returns the name of a rank's optimizer file.
+     *
+     * @param rank of the writer
+     * @param worldSize of the run that writes
+     * @return a file name
+     */
+    public static String optimizerFile(int rank, int worldSize) {
+        return String.format("optimizer-%05d-of-%05d.safetensors", rank, worldSize);
+    }
+
+    /**
+     * Writes weights, average and state, reads everything back against its digest, and gives the checkpoint its name. One
+     * process does this, after all have written their optimizer state.
+     *
+     * @param state what the checkpoint says of itself
+     * @param layout of the model
+     * @param model the weights, flat, fp32
+     * @param ema their average, flat, fp32
+     * @return the finished folder
+     * @throws IOException when anything cannot be written, or reads back differently; the temporary folder is then gone
+     */
+    public Path commit(CheckpointState state, ParameterLayout layout, MemorySegment model, MemorySegment ema)
+            throws IOException {
+        Path temporary = temporary(state.step());
+        try {
+            writeWeights(temporary.resolve(Checkpoint.MODEL), layout, model, state);
+            writeWeights(temporary.resolve(Checkpoint.EMA), layout, ema, state);
+            writeSynced(temporary.resolve(Checkpoint.STATE), Checkpoint.JSON.writeValueAsBytes(state));
+            SequencedMap<String, Digest> files = new LinkedHashMap<>();
+            try (Stream<Path> names = Files.list(temporary)) {
+                for (Path file : names.sorted().toList()) {
+                    files.put(file.getFileName().toString(), Digest.of(file));
+                }
+            }
+            Manifest manifest = new Manifest(CheckpointState.FORMAT_VERSION, files);
+            writeSynced(temporary.resolve(Checkpoint.MANIFEST), Checkpoint.JSON.writeValueAsBytes(manifest));
+            sync(temporary);
+            Checkpoint.open(temporary).verify();
+        } catch (IOException e) {
+            deleteRecursively(temporary);
+            throw new IOException("cannot write checkpoint " + folder.resolve(name(state.step())) + ": "
+                    + e.getMessage() + "; free space or choose another --run, then start again with --resume auto", e);
+        }
+        Path finished = folder.resolve(name(state.step()));
+        deleteRecursively(finished);
+        Files.move(temporary, finished, StandardCopyOption.ATOMIC_MOVE);
+        Path latest = folder.resolve("." + LATEST + ".tmp");
+        writeSynced(latest, (finished.getFileName() + "\n").getBytes(StandardCharsets.UTF_8));
+        Files.move(latest, folder.resolve(LATEST), StandardCopyOption.ATOMIC_MOVE);
+        sync(folder);
+        return finished;
+    }
+
+    private static void writeWeights(Path file, ParameterLayout layout, MemorySegment flat, CheckpointState state)
+            throws IOException {
+        List<Safetensors.Entry> entries = layout.entries().stream()
+                .map(entry -> new Safetensors.Entry(
+                        entry.name(),
+                        entry.shape(),
+                        flat.asSlice(entry.offset() * Float.BYTES, (long) entry.size() * Float.BYTES)))
+                .toList();
+        Safetensors.write(
+                file, entries, Map.of("format", "kinema", "step", Long.toString(state.step())));
+    }
+
+    private static void writeSynced(Path file, byte[] bytes) throws IOException {
+        try (FileChannel channel = FileChannel.open(
+                file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+            ByteBuffer buffer = ByteBuffer.wrap(bytes);
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
+            }
+            channel.force(true);
+        }
+    }
+
+    private static void sync(Path directory) throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+
+    private static void deleteRecursively(Path path) throws IOException {
+        if (!Files.exists(path)) {
+            return;
+        }
+        try (Stream<Path> below = Files.walk(path)) {
+            for (Path each : below.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(each);
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+package io.kinema.train.checkpoint;
+
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.model.Patch;
+import java.util.List;
+
+/**
+ * What {@code state.json} says of a checkpoint.
+ *
+ * @param formatVersion {@link #FORMAT_VERSION}
+ * @param step how many steps have been made
+ * @param seed of the run
+ * @param cursor where the data order stands
+ * @param config the model and its forward process
+ * @param dataSha256 digest of the data set's manifest
+ * @param flags the resolved flags of the run, as in {@code run.args}
+ */
+public record CheckpointState(
+        int formatVersion,
+        long step,
+        long seed,
+        Cursor cursor,
+        Config config,
+        String dataSha256,
+        List<String> flags) {
+
+    /** The version that is written and read. */
+    public static final int FORMAT_VERSION = 1;
+
+    /**
+     * Where the data order stands: both follow from the step, and are written for readers.
+     *
+     * @param epoch that the next step begins in
+     * @param microbatch the number of the next microbatch, counted over all steps
+     */
+    public record Cursor(long epoch, long microbatch) {}
+
+    /**
+     * What was trained.
+     *
+     * @param model the shape
+     * @param diffusion the forward process, as in {@code --diffusion}
+     */
+    public record Config(Model model, String diffusion) {}
+
+    /**
+     * The shape of the model; the patch as frames, rows, columns.
+     *
+     * @param depth blocks
+     * @param width D
+     * @param heads N
+     * @param captionDepth blocks of the caption encoder
+     * @param captionWidth E
+     * @param captionHeads heads of the caption encoder
+     * @param patch frames, rows, columns
+     */
+    public record Model(
+            int depth,
+            int width,
+            int heads,
+            int captionDepth,
+            int captionWidth,
+            int captionHeads,
+            List<Integer> patch) {
+
+        /**
+         * Describes a model.
+         *
+         * @param config its shape
+         * @return the same
+         */
+        public static Model of(DitConfig config) {
+            Patch patch = config.patch();
+            return new Model(
+                    config.depth(),
+                    config.width(),
+                    config.heads(),
+                    config.captionDepth(),
+                    config.captionWidth(),
+                    config.captionHeads(),
+                    List.of(patch.t(), patch.h(), patch.w()));
+        }
+
+        /**
+         * Returns the shape.
+         *
+         * @return a config
+         */
+        public DitConfig toConfig() {
+            return new DitConfig(
+                    depth,
+                    width,
+                    heads,
+                    captionDepth,
+                    captionWidth,
+                    captionHeads,
+                    new Patch(patch.get(0), patch.get(1), patch.get(2)));
+        }
+    }
+}

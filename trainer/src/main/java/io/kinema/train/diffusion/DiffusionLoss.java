@@ -1,0 +1,85 @@
+package io.kinema.train.diffusion;
+
+import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.model.Gradients;
+import io.kinema.train.model.Packing;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Device.SquaredError;
+import io.kinema.train.tensor.Tensor;
+import java.util.function.ToDoubleFunction;
+
+/** The squared error of a prediction on noised clips, forward and backward. */
+public final class DiffusionLoss {
+    private final SpacetimeDit model;
+    private final Device device;
+
+    /** A forward pass with its error. */
+    private record Evaluated(SpacetimeDit.Forward forward, SquaredError error) {}
+
+    /**
+     * Binds a model to a device.
+     *
+     * @param model the network
+     * @param device where it runs
+     */
+    public DiffusionLoss(SpacetimeDit model, Device device) {
+        this.model = model;
+        this.device = device;
+    }
+
+    /**
+     * Adds the gradient of {@code scale · Σ error} over a microbatch.
+     *
+     * @param to weights, and sums to add to
+     * @param batch the clips
+     * @param scale one over the number of values of the whole step, so that microbatches weigh by their tokens
+     * @return the sum of squared errors of each clip [S], not scaled
+     */
+    public double[] forwardBackward(Gradients to, Microbatch batch, double scale) {
+        Evaluated evaluated = evaluate(to.weights(), batch, scale);
+        model.backward(
+                device, to, evaluated.error.dPrediction(), evaluated.forward.saved());
+        return evaluated.error.sumS();
+    }
+
+    /**
+     * Returns the error of a microbatch.
+     *
+     * @param weights the parameters
+     * @param batch the clips
+     * @return the sum of squared errors of each clip [S]
+     */
+    public double[] forward(ParameterSet weights, Microbatch batch) {
+        return evaluate(weights, batch, 0).error.sumS();
+    }
+
+    private Evaluated evaluate(ParameterSet weights, Microbatch batch, double scale) {
+        Packing packing = batch.packing();
+        int rows = packing.tokens().total();
+        int values = model.config().patch().values();
+        Tensor cleanLP = device.of(batch.cleanLP(), rows, values);
+        Tensor noiseLP = device.of(batch.noiseLP(), rows, values);
+        Tensor noisedLP = mix(cleanLP, noiseLP, batch, Mixture::data, Mixture::noise);
+        Tensor targetLP = mix(cleanLP, noiseLP, batch, Mixture::targetData, Mixture::targetNoise);
+        double[] timeS = batch.mixtures().stream().mapToDouble(Mixture::tau).toArray();
+        SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, timeS);
+        return new Evaluated(
+                forward, device.squaredError(forward.outputLP(), targetLP, packing.tokens(), scale));
+    }
+
+    private Tensor mix(
+            Tensor cleanLP,
+            Tensor noiseLP,
+            Microbatch batch,
+            ToDoubleFunction<Mixture> clean,
+            ToDoubleFunction<Mixture> noise) {
+        return device.mix(
+                cleanLP,
+                noiseLP,
+                batch.mixtures().stream().mapToDouble(clean).toArray(),
+                batch.mixtures().stream().mapToDouble(noise).toArray(),
+                batch.packing().tokens());
+    }
+}

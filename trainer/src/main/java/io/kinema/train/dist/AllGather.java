@@ -1,0 +1,56 @@
+package io.kinema.train.dist;
+
+import java.lang.foreign.MemorySegment;
+
+/** Sends this rank's shard to every other rank and writes theirs in place. */
+final class AllGather extends Operation {
+    private final ShardLayout layout;
+    private final MemorySegment flat;
+
+    AllGather(World world, ShardLayout layout, MemorySegment flat) {
+        super(world);
+        this.layout = layout;
+        this.flat = flat;
+        for (int p = 0; p < worldSize; p++) {
+            if (p != rank) {
+                bytesToSend[p] = Float.BYTES * layout.length(rank);
+                bytesToReceive[p] = Float.BYTES * layout.length(p);
+            }
+        }
+    }
+
+    @Override
+    Frame.Kind kind() {
+        return Frame.Kind.ALL_GATHER;
+    }
+
+    @Override
+    boolean send(int peer, PeerLink link, Frame frame) {
+        frame.position = bytesSent[peer] / Float.BYTES;
+        frame.payloadBytes = (int) Math.min(bytesToSend[peer] - bytesSent[peer], link.frameBytes());
+        return link.trySend(frame, flat, Float.BYTES * layout.offset(rank) + bytesSent[peer]);
+    }
+
+    @Override
+    boolean accept(Frame frame, MemorySegment payload) {
+        checkTotal(frame);
+        long due = bytesReceived[frame.source];
+        if (frame.position * Float.BYTES != due || frame.payloadBytes > bytesToReceive[frame.source] - due) {
+            throw new IllegalStateException("rank " + frame.source + " sent element " + frame.position + "; element "
+                    + due / Float.BYTES + " was due");
+        }
+        long offset = Float.BYTES * layout.offset(frame.source) + due;
+        MemorySegment.copy(payload, 0, flat, offset, frame.payloadBytes);
+        return true;
+    }
+
+    @Override
+    boolean advance() {
+        return false;
+    }
+
+    @Override
+    boolean isComputed() {
+        return true;
+    }
+}

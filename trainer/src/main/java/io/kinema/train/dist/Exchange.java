@@ -1,0 +1,80 @@
+package io.kinema.train.dist;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Sends a small message of any length to every other rank and collects theirs.
+ *
+ * <p>One byte follows each message, so that an empty one is a frame too; a barrier is an exchange of empty messages.
+ */
+final class Exchange extends Operation {
+    private static final long MAX_MESSAGE_BYTES = 1L << 30;
+
+    private final Frame.Kind kind;
+    private final byte[] mine;
+    private final byte[][] messages;
+
+    Exchange(World world, Frame.Kind kind, byte[] message) {
+        super(world);
+        this.kind = kind;
+        mine = Arrays.copyOf(message, message.length + 1);
+        messages = new byte[worldSize][];
+        messages[rank] = message.clone();
+        for (int p = 0; p < worldSize; p++) {
+            if (p != rank) {
+                bytesToSend[p] = mine.length;
+                bytesToReceive[p] = UNKNOWN;
+            }
+        }
+    }
+
+    @Override
+    Frame.Kind kind() {
+        return kind;
+    }
+
+    @Override
+    boolean send(int peer, PeerLink link, Frame frame) {
+        frame.position = bytesSent[peer];
+        frame.payloadBytes = (int) Math.min(bytesToSend[peer] - bytesSent[peer], link.frameBytes());
+        return link.trySend(frame, MemorySegment.ofArray(mine), bytesSent[peer]);
+    }
+
+    @Override
+    boolean accept(Frame frame, MemorySegment payload) {
+        int source = frame.source;
+        if (bytesToReceive[source] == UNKNOWN && frame.totalBytes > 0 && frame.totalBytes <= MAX_MESSAGE_BYTES) {
+            bytesToReceive[source] = frame.totalBytes;
+            messages[source] = new byte[(int) frame.totalBytes];
+        }
+        checkTotal(frame);
+        long due = bytesReceived[source];
+        if (frame.position != due || frame.payloadBytes > bytesToReceive[source] - due) {
+            throw new IllegalStateException(
+                    "rank " + source + " sent byte " + frame.position + "; byte " + due + " was due");
+        }
+        MemorySegment.copy(payload, 0, MemorySegment.ofArray(messages[source]), due, frame.payloadBytes);
+        return true;
+    }
+
+    @Override
+    boolean advance() {
+        return false;
+    }
+
+    @Override
+    boolean isComputed() {
+        return true;
+    }
+
+    /** Every rank's message, in rank order; asked once, when complete. */
+    byte[][] messages() {
+        for (int p = 0; p < worldSize; p++) {
+            if (p != rank) {
+                messages[p] = Arrays.copyOf(messages[p], messages[p].length - 1);
+            }
+        }
+        return messages;
+    }
+}

@@ -1,0 +1,95 @@
+package io.kinema.train.dist;
+
+import java.nio.ByteOrder;
+import org.agrona.DirectBuffer;
+import org.agrona.MutableDirectBuffer;
+
+/**
+ * The header of a message between ranks, followed by its payload. All fields are little-endian:
+ *
+ * <pre>
+ *  0 int   magic and version     "KNM" 1
+ *  4 int   kind                  ordinal of {@link Kind}
+ *  8 long  run                   first 8 bytes of the run id's SHA-256
+ * 16 long  sequence              number of the collective on its rank, from 0
+ * 24 long  step                  the label's step
+ * 32 int   source                sending rank
+ * 36 int   node                  index of the cover node among the sender's; 0 where there are none
+ * 40 long  position              where the payload belongs, from the start of the shard or message:
+ *                                elements of a vector, bytes of a message
+ * 48 int   payload bytes
+ * 52 int   zero
+ * 56 long  total bytes           that this sender sends to this receiver in this collective
+ * </pre>
+ *
+ * <p>Payloads of vectors are fp32 in native byte order; every platform that Kinema runs on is little-endian.
+ */
+final class Frame {
+    static final int HEADER_BYTES = 64;
+    private static final int MAGIC = 0x01_4D_4E_4B;
+
+    /** What kind of collective a frame belongs to. */
+    enum Kind {
+        REDUCE_SCATTER("reduce-scatter"),
+        ALL_GATHER("all-gather"),
+        EXCHANGE("exchange of messages"),
+        BARRIER("barrier");
+
+        private static final Kind[] KINDS = values();
+        private final String text;
+
+        Kind(String text) {
+            this.text = text;
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    int kindOrdinal;
+    long run;
+    long sequence;
+    long step;
+    int source;
+    int node;
+    long position;
+    int payloadBytes;
+    long totalBytes;
+
+    void encode(MutableDirectBuffer buffer, int offset) {
+        buffer.putInt(offset, MAGIC, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 4, kindOrdinal, ByteOrder.LITTLE_ENDIAN);
+        buffer.putLong(offset + 8, run, ByteOrder.LITTLE_ENDIAN);
+        buffer.putLong(offset + 16, sequence, ByteOrder.LITTLE_ENDIAN);
+        buffer.putLong(offset + 24, step, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 32, source, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 36, node, ByteOrder.LITTLE_ENDIAN);
+        buffer.putLong(offset + 40, position, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 48, payloadBytes, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 52, 0, ByteOrder.LITTLE_ENDIAN);
+        buffer.putLong(offset + 56, totalBytes, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** Reads a header; false when the bytes are no frame of this version or their length is not what it says. */
+    boolean decode(DirectBuffer buffer, int offset, int length) {
+        if (length < HEADER_BYTES || buffer.getInt(offset, ByteOrder.LITTLE_ENDIAN) != MAGIC) {
+            return false;
+        }
+        kindOrdinal = buffer.getInt(offset + 4, ByteOrder.LITTLE_ENDIAN);
+        run = buffer.getLong(offset + 8, ByteOrder.LITTLE_ENDIAN);
+        sequence = buffer.getLong(offset + 16, ByteOrder.LITTLE_ENDIAN);
+        step = buffer.getLong(offset + 24, ByteOrder.LITTLE_ENDIAN);
+        source = buffer.getInt(offset + 32, ByteOrder.LITTLE_ENDIAN);
+        node = buffer.getInt(offset + 36, ByteOrder.LITTLE_ENDIAN);
+        position = buffer.getLong(offset + 40, ByteOrder.LITTLE_ENDIAN);
+        payloadBytes = buffer.getInt(offset + 48, ByteOrder.LITTLE_ENDIAN);
+        totalBytes = buffer.getLong(offset + 56, ByteOrder.LITTLE_ENDIAN);
+        return payloadBytes == length - HEADER_BYTES && kindOrdinal >= 0 && kindOrdinal < Kind.KINDS.length;
+    }
+
+    Kind kind() {
+        return Kind.KINDS[kindOrdinal];
+    }
+}

@@ -1,0 +1,66 @@
+package io.kinema.train.dist;
+
+import io.aeron.ExclusivePublication;
+import io.aeron.Publication;
+import io.aeron.logbuffer.BufferClaim;
+import java.lang.foreign.MemorySegment;
+import org.agrona.MutableDirectBuffer;
+
+/** The way to one other rank's inbox. Used by one thread. */
+final class PeerLink implements AutoCloseable {
+    private final int peer;
+    private final ExclusivePublication publication;
+    private final BufferClaim claim = new BufferClaim();
+
+    PeerLink(int peer, ExclusivePublication publication) {
+        this.peer = peer;
+        this.publication = publication;
+    }
+
+    /** Payload bytes that fit one frame, a multiple of 8. */
+    int frameBytes() {
+        return (publication.maxPayloadLength() - Frame.HEADER_BYTES) & -8;
+    }
+
+    /**
+     * Sends a frame if the inbox has room for it now.
+     *
+     * @param frame the header, with its payload's length
+     * @param source where the payload starts
+     * @param sourceOffset its first byte
+     * @return whether it was sent; false means try again
+     */
+    boolean trySend(Frame frame, MemorySegment source, long sourceOffset) {
+        long result = publication.tryClaim(Frame.HEADER_BYTES + frame.payloadBytes, claim);
+        if (result > 0) {
+            MutableDirectBuffer buffer = claim.buffer();
+            int offset = claim.offset();
+            frame.encode(buffer, offset);
+            MemorySegment.copy(
+                    source,
+                    sourceOffset,
+                    memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes),
+                    0,
+                    frame.payloadBytes);
+            claim.commit();
+            return true;
+        }
+        if (result == Publication.MAX_POSITION_EXCEEDED) {
+            throw new CollectiveException("the stream to rank " + peer + " has reached its largest position, "
+                    + publication.maxPossiblePosition() + " bytes; resume the run from its last checkpoint");
+        }
+        if (result == Publication.CLOSED) {
+            throw new CollectiveException("the stream to rank " + peer + " was closed by the media driver");
+        }
+        return false;
+    }
+
+    static MemorySegment memoryAt(long address, long bytes) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
+
+    @Override
+    public void close() {
+        publication.close();
+    }
+}

@@ -1,0 +1,24 @@
+package io.kinema.train.dist;
+
+/** Another rank died or left in the middle of the run; the message names it. */
+public final class PeerLostException extends CollectiveException {
+    /** What a process should exit with when it stops for this reason, so that the launcher blames the other rank. */
+    public static final int EXIT_CODE = 75;
+
+    private static final long serialVersionUID = 1;
+    private final int lostRank;
+
+    PeerLostException(int lostRank, String message) {
+        super(message);
+        this.lostRank = lostRank;
+    }
+
+    /**
+     * Returns the rank that is gone.
+     *
+     * @return a rank other than this process's
+     */
+    public int lostRank() {
+        return lostRank;
+    }
+}

@@ -1,0 +1,210 @@
+package io.kinema.train.dist;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The processes of a host's ranks, seen from their launcher: starts them, keeps their output, and ends all of them when
+ * one fails or the launcher is told to stop. From start to close it handles the JVM's termination signals.
+ *
+ * <p>The output of rank r, standard error included, is appended to {@code rank-0000r.log}; rank 0's is shown as
+ * it comes too. When a rank fails, the others get {@link #FAILURE_GRACE} to say what they saw, then SIGTERM, and
+ * {@link #KILL_AFTER} later SIGKILL. A first SIGTERM, SIGINT or SIGHUP at the launcher is passed on as SIGTERM, so
+ * that ranks can write a checkpoint; a second one kills them.
+ */
+public final class RankProcesses implements AutoCloseable {
+    /** How long the others may run on after one rank has failed. */
+    public static final Duration FAILURE_GRACE = Duration.ofSeconds(3);
+
+    /** How long a rank may take to end after SIGTERM when another has failed. */
+    public static final Duration KILL_AFTER = Duration.ofSeconds(5);
+
+    private static final long POLL_MS = 50;
+    private static final long NEVER = Long.MAX_VALUE;
+
+    private final List<Process> processes = new ArrayList<>();
+    private final List<RankLog> logs = new ArrayList<>();
+    private final List<CompletableFuture<Void>> exitFutures = new ArrayList<>();
+    private final BlockingQueue<Exit> exits = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> signals = new LinkedBlockingQueue<>();
+    private final PrintStream screen;
+    private final Thread killAtExit = new Thread(this::killAll, "launch-kill-ranks");
+    private final TerminationSignals termination = TerminationSignals.install(signals::add);
+
+    /**
+     * The end of one process.
+     *
+     * @param rank whose
+     * @param code exit code; 128 + n after signal n
+     */
+    private record Exit(int rank, int code) {}
+
+    private RankProcesses(PrintStream screen) {
+        this.screen = screen;
+        Runtime.getRuntime().addShutdownHook(killAtExit);
+    }
+
+    /**
+     * Starts one process a rank.
+     *
+     * @param commands the command of rank 0, 1, …
+     * @param logDirectory folder for the output, created if missing
+     * @param screen where rank 0's output is shown
+     * @return the running processes; the caller waits for them and closes them
+     * @throws IOException when a program cannot be started or the folder not be written; no process is left then
+     */
+    public static RankProcesses start(List<RankCommand> commands, Path logDirectory, PrintStream screen)
+            throws IOException {
+        Files.createDirectories(logDirectory);
+        RankProcesses ranks = new RankProcesses(screen);
+        try {
+            for (RankCommand command : commands) {
+                ranks.startNext(command, logDirectory);
+            }
+            return ranks;
+        } catch (IOException e) {
+            ranks.close();
+            throw e;
+        }
+    }
+
+    private void startNext(RankCommand command, Path logDirectory) throws IOException {
+        int rank = processes.size();
+        RankLog log = new RankLog(logDirectory, rank);
+        ProcessBuilder builder = new ProcessBuilder(command.command())
+                .redirectErrorStream(true)
+                .redirectInput(new File("/dev/null"))
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.path().toFile()));
+        builder.environment().putAll(command.environment());
+        Process process = builder.start();
+        processes.add(process);
+        logs.add(log);
+        exitFutures.add(process.onExit().thenAccept(ended -> exits.add(new Exit(rank, ended.exitValue()))));
+    }
+
+    /**
+     * Returns the process ids.
+     *
+     * @return one a rank, in rank order
+     */
+    public List<Long> pids() {
+        return processes.stream().map(Process::pid).toList();
+    }
+
+    /**
+     * Waits until every process has ended.
+     *
+     * @param stopLimit how long the ranks may take to end by themselves after a signal to the launcher
+     * @return how it went
+     * @throws IOException when the output of a rank cannot be read
+     * @throws InterruptedException when the waiting thread is interrupted
+     */
+    public RunOutcome await(Duration stopLimit) throws IOException, InterruptedException {
+        List<Exit> ended = new ArrayList<>();
+        Ending ending = new Ending(stopLimit);
+        while (ended.size() < processes.size()) {
+            Exit exit = exits.poll(POLL_MS, TimeUnit.MILLISECONDS);
+            logs.getFirst().showNew(screen);
+            if (exit != null) {
+                ended.add(exit);
+                if (exit.code() != 0) {
+                    ending.onFailure();
+                }
+            }
+            String signal = signals.poll();
+            if (signal != null) {
+                ending.onSignal(signal);
+            }
+            ending.act(ended.size());
+        }
+        logs.getFirst().showNew(screen);
+        return outcome(ended, ending);
+    }
+
+    /** When the ranks that still run are told to end, and when they are killed. */
+    private final class Ending {
+        private final Duration stopLimit;
+        private long terminateAtNanos = NEVER;
+        private long killAtNanos = NEVER;
+        private boolean isTerminated;
+        private int numEndedByThemselves;
+        private String signal = "";
+
+        Ending(Duration stopLimit) {
+            this.stopLimit = stopLimit;
+        }
+
+        void onFailure() {
+            long terminateNanos = System.nanoTime() + FAILURE_GRACE.toNanos();
+            terminateAtNanos = Math.min(terminateAtNanos, terminateNanos);
+            killAtNanos = Math.min(killAtNanos, terminateNanos + KILL_AFTER.toNanos());
+        }
+
+        void onSignal(String name) {
+            long nowNanos = System.nanoTime();
+            terminateAtNanos = nowNanos;
+            killAtNanos = signal.isEmpty() ? Math.min(killAtNanos, nowNanos + stopLimit.toNanos()) : nowNanos;
+            signal = name;
+        }
+
+        void act(int numEnded) {
+            long nowNanos = System.nanoTime();
+            if (!isTerminated) {
+                numEndedByThemselves = numEnded;
+            }
+            if (nowNanos >= terminateAtNanos && !isTerminated) {
+                isTerminated = true;
+                processes.forEach(Process::destroy);
+            }
+            if (nowNanos >= killAtNanos) {
+                killAll();
+            }
+        }
+    }
+
+    /**
+     * Blames the first rank that failed by itself: not one that was told to stop, nor one that says it stopped because
+     * of another.
+     */
+    private RunOutcome outcome(List<Exit> ended, Ending ending) throws IOException {
+        List<Exit> failures = ended.stream().filter(exit -> exit.code() != 0).toList();
+        if (failures.isEmpty()) {
+            return ending.signal.isEmpty() ? new RunOutcome.Finished() : new RunOutcome.Stopped(ending.signal);
+        }
+        Exit culprit = ended.stream()
+                .limit(ending.numEndedByThemselves)
+                .filter(exit -> exit.code() != 0 && exit.code() != PeerLostException.EXIT_CODE)
+                .findFirst()
+                .orElse(failures.getFirst());
+        RankLog log = logs.get(culprit.rank());
+        return new RunOutcome.Failed(culprit.rank(), culprit.code(), log.lastLines(), log.path());
+    }
+
+    private void killAll() {
+        processes.forEach(Process::destroyForcibly);
+    }
+
+    /** Kills whatever still runs, and waits until it is gone. */
+    @Override
+    public void close() {
+        killAll();
+        exitFutures.forEach(CompletableFuture::join);
+        termination.close();
+        try {
+            Runtime.getRuntime().removeShutdownHook(killAtExit);
+        } catch (IllegalStateException exiting) {
+            // The hook is running already and kills the same processes.
+            return;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package io.kinema.train.dist;
+
+import io.kinema.data.ConfigException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The fixed binary tree along which a step's microbatch gradients are summed, whatever the world size.
+ *
+ * <p>The root is {@code [0, V)}. A node {@code [lo, hi)} of more than one leaf splits at {@code lo + p}, where
+ * {@code p} is the largest power of two below {@code hi - lo}. Floating-point addition is not associative; because
+ * the tree depends on V alone, a sum along it has the same bits wherever its leaves were computed.
+ *
+ * @param numLeaves V, the microbatches of a step, at least 1
+ */
+public record ReductionTree(int numLeaves) {
+    /**
+     * One addition of a sum: {@code slot[into] = slot[into] + slot[term]}.
+     *
+     * @param into the left operand's slot, which receives the sum
+     * @param term the right operand's slot
+     */
+    public record Merge(int into, int term) {}
+
+    /**
+     * Checks the number of leaves.
+     *
+     * @throws IllegalArgumentException when there is no leaf
+     */
+    public ReductionTree {
+        if (numLeaves < 1) {
+            throw new IllegalArgumentException("numLeaves=" + numLeaves + ", at least 1 is needed");
+        }
+    }
+
+    /**
+     * Returns the contiguous leaves that a rank computes: {@code [rank·V/N, (rank + 1)·V/N)}.
+     *
+     * @param rank 0 to worldSize − 1
+     * @param worldSize N, at most V
+     * @return at least one leaf
+     * @throws ConfigException when there are more ranks than leaves
+     */
+    public LeafRange leavesOf(int rank, int worldSize) {
+        if (worldSize > numLeaves) {
+            throw new ConfigException("microbatches=" + numLeaves + " is less than nodes=" + worldSize
+                    + "; raise --microbatches or lower --nodes");
+        }
+        int lo = (int) ((long) rank * numLeaves / worldSize);
+        int hi = (int) ((rank + 1L) * numLeaves / worldSize);
+        return new LeafRange(lo, hi);
+    }
+
+    /**
+     * Returns the maximal nodes that lie inside a leaf range, left to right: the fewest partial sums that stand for
+     * these leaves.
+     *
+     * @param leaves a range within {@code [0, V)}
+     * @return the nodes; together they are exactly {@code leaves}
+     */
+    public List<LeafRange> cover(LeafRange leaves) {
+        List<LeafRange> nodes = new ArrayList<>();
+        collectCover(new LeafRange(0, numLeaves), leaves, nodes);
+        return List.copyOf(nodes);
+    }
+
+    /**
+     * Returns the additions that turn the cover nodes of all ranks, laid left to right in slots 0, 1, …, into the
+     * root's sum, which ends in slot 0.
+     *
+     * @param cover consecutive nodes that together are {@code [0, V)}
+     * @return the additions, to be done in this order
+     * @throws IllegalArgumentException when the nodes are not a cover of the whole tree
+     */
+    public List<Merge> mergesOf(List<LeafRange> cover) {
+        List<Merge> merges = new ArrayList<>();
+        int slot = reduce(new LeafRange(0, numLeaves), cover, merges);
+        if (slot != 0 || merges.size() != cover.size() - 1) {
+            throw new IllegalArgumentException(cover + " does not cover [0, " + numLeaves + ")");
+        }
+        return List.copyOf(merges);
+    }
+
+    /** Whether two adjacent ranges are the left and right child of one node. */
+    boolean areSiblings(LeafRange left, LeafRange right) {
+        int lo = 0;
+        int hi = numLeaves;
+        while (hi - lo > 1) {
+            int split = split(lo, hi);
+            if (left.lo() == lo && right.hi() == hi) {
+                return left.hi() == split && right.lo() == split;
+            }
+            if (right.hi() <= split) {
+                hi = split;
+            } else if (left.lo() >= split) {
+                lo = split;
+            } else {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    private static int split(int lo, int hi) {
+        return lo + Integer.highestOneBit(hi - lo - 1);
+    }
+
+    private void collectCover(LeafRange node, LeafRange leaves, List<LeafRange> nodes) {
+        if (node.hi() <= leaves.lo() || leaves.hi() <= node.lo()) {
+            return;
+        }
+        if (leaves.lo() <= node.lo() && node.hi() <= leaves.hi()) {
+            nodes.add(node);
+            return;
+        }
+        int split = split(node.lo(), node.hi());
+        collectCover(new LeafRange(node.lo(), split), leaves, nodes);
+        collectCover(new LeafRange(split, node.hi()), leaves, nodes);
+    }
+
+    private int reduce(LeafRange node, List<LeafRange> cover, List<Merge> merges) {
+        int slot = cover.indexOf(node);
+        if (slot >= 0) {
+            return slot;
+        }
+        if (node.count() == 1) {
+            throw new IllegalArgumentException(cover + " leaves out leaf " + node.lo());
+        }
+        int split = split(node.lo(), node.hi());
+        int left = reduce(new LeafRange(node.lo(), split), cover, merges);
+        int right = reduce(new LeafRange(split, node.hi()), cover, merges);
+        merges.add(new Merge(left, right));
+        return left;
+    }
+}

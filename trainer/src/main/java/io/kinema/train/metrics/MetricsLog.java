@@ -1,0 +1,83 @@
+package io.kinema.train.metrics;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The file {@code metrics.jsonl} of a run: one JSON object a step, each step once, whatever restarts there were. */
+public final class MetricsLog implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Writer writer;
+
+    private MetricsLog(Writer writer) {
+        this.writer = writer;
+    }
+
+    /**
+     * Opens the file to append to. Lines of steps after {@code lastStep} belong to work that is done again, and are dropped.
+     *
+     * @param file may exist
+     * @param lastStep the step that training goes on from
+     * @return the log
+     * @throws IOException when the file cannot be read or written
+     */
+    public static MetricsLog open(Path file, long lastStep) throws IOException {
+        if (Files.exists(file)) {
+            List<String> kept = new ArrayList<>();
+            for (String line : Files.readAllLines(file)) {
+                if (stepOf(line) <= lastStep) {
+                    kept.add(line);
+                }
+            }
+            Path rewritten = file.resolveSibling(file.getFileName() + ".tmp");
+            Files.write(rewritten, kept);
+            Files.move(rewritten, file, StandardCopyOption.ATOMIC_MOVE);
+        }
+        return new MetricsLog(Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+    }
+
+    /**
+     * Returns a log that keeps nothing, for ranks that do not write.
+     *
+     * @return a log
+     */
+    public static MetricsLog none() {
+        return new MetricsLog(Writer.nullWriter());
+    }
+
+    /** A line that a killed process left half-written belongs to no step. */
+    private static long stepOf(String line) {
+        try {
+            JsonNode node = JSON.readTree(line);
+            return node.path("step").asLong(Long.MAX_VALUE);
+        } catch (JsonProcessingException e) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    /**
+     * Appends a step.
+     *
+     * @param metrics of the step
+     * @throws IOException when the disk is full, say
+     */
+    public void write(StepMetrics metrics) throws IOException {
+        writer.write(JSON.writeValueAsString(metrics));
+        writer.write('\n');
+        writer.flush();
+    }
+
+    @Override
+    public void close() throws IOException {
+        writer.close();
+    }
+}

@@ -1,0 +1,2 @@
+/** What a run tells about itself. */
+package io.kinema.train.metrics;

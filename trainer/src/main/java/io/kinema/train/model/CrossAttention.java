@@ -1,0 +1,65 @@
+package io.kinema.train.model;
+
+import static io.kinema.train.model.SelfAttention.rows;
+
+import io.kinema.train.model.ParameterLayout.Entry;
+import io.kinema.train.model.ParameterLayout.Init;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Device.Attention;
+import io.kinema.train.tensor.Device.AttentionGrad;
+import io.kinema.train.tensor.Device.Qkv;
+import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Tensor;
+
+/** Multi-head attention of each clip's tokens over its caption's; its output starts at zero. */
+record CrossAttention(
+        Entry norm, Linear query, Linear keyValue, HeadNorm queryNorm, HeadNorm keyNorm, Linear out) {
+
+    /** What backward needs: inputs before and after the norm, queries and keys before theirs, and the attended values. */
+    record Saved(
+            Tensor xLD, Tensor normedLD, Tensor qLNK, Tensor kBNK, Qkv qkv, Attention attention, Tensor yLD) {}
+
+    /** The gradients of both inputs. */
+    record InputGrad(Tensor dxLD, Tensor dCaptionBE) {}
+
+    static CrossAttention add(ParameterLayout layout, String name, DitConfig config) {
+        int width = config.width();
+        return new CrossAttention(
+                layout.add(name + ".norm", Init.ONES, width),
+                Linear.add(layout, name + ".query", width, width),
+                Linear.add(layout, name + ".key_value", config.captionWidth(), 2 * width),
+                HeadNorm.add(layout, name + ".query_norm", width, config.heads()),
+                HeadNorm.add(layout, name + ".key_norm", width, config.heads()),
+                Linear.add(layout, name + ".out", width, width, Init.ZEROS));
+    }
+
+    Saved forward(Device device, ParameterSet weights, Tensor xLD, Tensor captionBE, Packing packing) {
+        Tensor normedLD = device.rmsNorm(xLD, weights.get(norm));
+        Tensor qLNK = queryNorm.heads(device, query.forward(device, weights, normedLD));
+        Tensor[] parts = device.split(keyValue.forward(device, weights, captionBE), 2);
+        Tensor kBNK = keyNorm.heads(device, parts[0]);
+        Qkv qkv = new Qkv(
+                queryNorm.forward(device, weights, qLNK),
+                keyNorm.forward(device, weights, kBNK),
+                keyNorm.heads(device, parts[1]));
+        Attention attention =
+                device.attention(qkv.qLNK(), qkv.kLNK(), qkv.vLNK(), packing.tokens(), packing.captions());
+        Tensor yLD = out.forward(device, weights, rows(device, attention.outLNK()));
+        return new Saved(xLD, normedLD, qLNK, kBNK, qkv, attention, yLD);
+    }
+
+    InputGrad backward(
+            Device device, Gradients to, Tensor dyLD, Saved saved, Tensor captionBE, Packing packing) {
+        Segments tokens = packing.tokens();
+        Tensor dAttended = out.backward(device, to, dyLD, rows(device, saved.attention.outLNK()));
+        AttentionGrad grad = device.attentionBackward(
+                queryNorm.heads(device, dAttended), saved.qkv, saved.attention, tokens, packing.captions());
+        Tensor dq = queryNorm.backward(device, to, grad.dqLNK(), saved.qLNK);
+        Tensor dNormed = query.backward(device, to, rows(device, dq), saved.normedLD);
+        Tensor dk = keyNorm.backward(device, to, grad.dkLNK(), saved.kBNK);
+        Tensor dKeyValue = device.concat(rows(device, dk), rows(device, grad.dvLNK()));
+        Tensor dCaption = keyValue.backward(device, to, dKeyValue, captionBE);
+        return new InputGrad(
+                device.rmsNormBackward(dNormed, saved.xLD, to.weights().get(norm), to.sums().get(norm)), dCaption);
+    }
+}

@@ -1,0 +1,83 @@
+package io.kinema.train.model;
+
+import io.kinema.train.model.ParameterLayout.Init;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Tensor;
+
+/** A transformer block with adaLN-Zero (Peebles and Xie, 2212.09748, section 3.2) and cross-attention to the caption. */
+final class DitBlock {
+    private static final int MODULATIONS = 6;
+
+    private final Linear modulation;
+    private final SelfAttention attention;
+    private final CrossAttention cross;
+    private final Mlp mlp;
+
+    /** What every block sees besides its tokens: silu(c) [S, D], the encoded captions [B, E] and the layout. */
+    record Conditioning(Tensor siluSD, Tensor captionBE, Rotary rotary, Packing packing) {}
+
+    /** Shift, scale and gate of the attention (0 to 2) and of the MLP (3 to 5), each [S, D], and the streams between. */
+    record Saved(
+            Tensor[] modulation,
+            Tensor hLD,
+            SelfAttention.Saved attention,
+            CrossAttention.Saved cross,
+            Tensor beforeMlpLD,
+            Mlp.Saved mlp,
+            Tensor outLD) {}
+
+    /** Gradients of the conditioning, summed over the blocks by adding in place. */
+    record ConditioningGrad(Tensor dSiluSD, Tensor dCaptionBE) {}
+
+    DitBlock(ParameterLayout layout, String name, DitConfig config) {
+        int width = config.width();
+        modulation = Linear.add(layout, name + ".modulation", width, MODULATIONS * width, Init.ZEROS);
+        attention = SelfAttention.add(layout, name, width, config.heads());
+        cross = CrossAttention.add(layout, name + ".cross", config);
+        mlp = Mlp.add(layout, name + ".mlp", width);
+    }
+
+    Saved forward(Device device, ParameterSet weights, Tensor hLD, Conditioning given) {
+        Segments tokens = given.packing.tokens();
+        Tensor[] m = device.split(modulation.forward(device, weights, given.siluSD), MODULATIONS);
+        Tensor a = device.modulatedLayerNorm(hLD, m[0], m[1], tokens);
+        SelfAttention.Saved attended = attention.forward(device, weights, a, given.rotary, tokens);
+        Tensor beforeCross = device.gatedResidual(hLD, attended.yLD(), m[2], tokens);
+        CrossAttention.Saved crossed =
+                cross.forward(device, weights, beforeCross, given.captionBE, given.packing);
+        Tensor beforeMlp = crossed.yLD();
+        device.add(beforeMlp, beforeCross);
+        Tensor b = device.modulatedLayerNorm(beforeMlp, m[3], m[4], tokens);
+        Mlp.Saved inner = mlp.forward(device, weights, b);
+        Tensor out = device.gatedResidual(beforeMlp, inner.y(), m[5], tokens);
+        return new Saved(m, hLD, attended, crossed, beforeMlp, inner, out);
+    }
+
+    /** Returns the gradient of the block's input; {@code dOutLD} is used up. */
+    Tensor backward(
+            Device device, Gradients to, Tensor dOutLD, Saved saved, Conditioning given, ConditioningGrad sums) {
+        Segments tokens = given.packing.tokens();
+        Tensor[] m = saved.modulation;
+        Tensor[] dm = new Tensor[MODULATIONS];
+        for (int i = 0; i < MODULATIONS; i++) {
+            dm[i] = device.zeros(m[i].shape());
+        }
+        Tensor dh = dOutLD;
+        Tensor dInner = device.gatedResidualBackward(dh, saved.mlp.y(), m[5], tokens, dm[5]);
+        Tensor db = mlp.backward(device, to, dInner, saved.mlp);
+        device.add(dh, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], tokens, dm[3], dm[4]));
+
+        CrossAttention.InputGrad crossed =
+                cross.backward(device, to, dh, saved.cross, given.captionBE, given.packing);
+        device.add(dh, crossed.dxLD());
+        device.add(sums.dCaptionBE, crossed.dCaptionBE());
+
+        Tensor dAttended = device.gatedResidualBackward(dh, saved.attention.yLD(), m[2], tokens, dm[2]);
+        Tensor da = attention.backward(device, to, dAttended, saved.attention, given.rotary, tokens);
+        device.add(dh, device.modulatedLayerNormBackward(da, saved.hLD, m[1], tokens, dm[0], dm[1]));
+
+        device.add(sums.dSiluSD, modulation.backward(device, to, device.concat(dm), given.siluSD));
+        return dh;
+    }
+}

@@ -1,0 +1,9 @@
+package io.kinema.train.model;
+
+/**
+ * What a backward pass reads and adds to.
+ *
+ * @param weights the model's parameters
+ * @param sums their gradients, added to
+ */
+public record Gradients(ParameterSet weights, ParameterSet sums) {}

@@ -1,0 +1,27 @@
+package io.kinema.train.model;
+
+import io.kinema.train.model.ParameterLayout.Entry;
+import io.kinema.train.model.ParameterLayout.Init;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+
+/** RMS norm of each head of queries or keys (Henry et al., 2010.04245); one weight a column, shared by the heads. */
+record HeadNorm(Entry weight, int heads) {
+
+    static HeadNorm add(ParameterLayout layout, String name, int width, int heads) {
+        return new HeadNorm(layout.add(name, Init.ONES, width / heads), heads);
+    }
+
+    /** Cuts rows into heads: [L, D] seen as [L, N, K]. */
+    Tensor heads(Device device, Tensor xLD) {
+        return device.view(xLD, 0, xLD.dim(0), heads, xLD.dim(1) / heads);
+    }
+
+    Tensor forward(Device device, ParameterSet weights, Tensor xLNK) {
+        return device.rmsNorm(xLNK, weights.get(weight));
+    }
+
+    Tensor backward(Device device, Gradients to, Tensor dyLNK, Tensor xLNK) {
+        return device.rmsNormBackward(dyLNK, xLNK, to.weights().get(weight), to.sums().get(weight));
+    }
+}

@@ -1,0 +1,33 @@
+package io.kinema.train.model;
+
+import io.kinema.train.model.ParameterLayout.Entry;
+import io.kinema.train.model.ParameterLayout.Init;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+
+/** A matrix and a bias: {@code y = x·weightᵀ + bias}. */
+record Linear(Entry weight, Entry bias) {
+
+    static Linear add(ParameterLayout layout, String name, int in, int out, Init init) {
+        return new Linear(
+                layout.add(name + ".weight", init, out, in), layout.add(name + ".bias", Init.ZEROS, out));
+    }
+
+    static Linear add(ParameterLayout layout, String name, int in, int out) {
+        return add(layout, name, in, out, Init.XAVIER);
+    }
+
+    Tensor forward(Device device, ParameterSet weights, Tensor x) {
+        return device.linear(x, weights.get(weight), weights.get(bias));
+    }
+
+    /** Adds the parameters' gradients and returns the input's. */
+    Tensor backward(Device device, Gradients to, Tensor dy, Tensor x) {
+        backwardParameters(device, to, dy, x);
+        return device.linearBackwardInput(dy, to.weights().get(weight));
+    }
+
+    void backwardParameters(Device device, Gradients to, Tensor dy, Tensor x) {
+        device.linearBackwardParameters(dy, x, to.sums().get(weight), to.sums().get(bias));
+    }
+}

@@ -1,0 +1,39 @@
+package io.kinema.train.model;
+
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+
+/** Sinusoids of the diffusion time (as in DiT, 2212.09748, and Vaswani et al., 1706.03762, section 3.5) through an MLP. */
+record TimeEmbedding(Linear in, Linear out) {
+    private static final int FREQUENCIES = 128;
+    private static final double LONGEST_PERIOD = 10_000;
+
+    /** What backward needs, and the embedding [S, D]. */
+    record Saved(Tensor sinusoids, Tensor inner, Tensor activated, Tensor ySD) {}
+
+    static TimeEmbedding add(ParameterLayout layout, int width) {
+        return new TimeEmbedding(
+                Linear.add(layout, "time.in", 2 * FREQUENCIES, width),
+                Linear.add(layout, "time.out", width, width));
+    }
+
+    Saved forward(Device device, ParameterSet weights, double[] timeS) {
+        float[] waves = new float[timeS.length * 2 * FREQUENCIES];
+        for (int s = 0; s < timeS.length; s++) {
+            for (int i = 0; i < FREQUENCIES; i++) {
+                double angle = timeS[s] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
+                waves[s * 2 * FREQUENCIES + i] = (float) Math.cos(angle);
+                waves[s * 2 * FREQUENCIES + FREQUENCIES + i] = (float) Math.sin(angle);
+            }
+        }
+        Tensor sinusoids = device.of(waves, timeS.length, 2 * FREQUENCIES);
+        Tensor inner = in.forward(device, weights, sinusoids);
+        Tensor activated = device.silu(inner);
+        return new Saved(sinusoids, inner, activated, out.forward(device, weights, activated));
+    }
+
+    void backward(Device device, Gradients to, Tensor dySD, Saved saved) {
+        Tensor dInner = device.siluBackward(out.backward(device, to, dySD, saved.activated), saved.inner);
+        in.backwardParameters(device, to, dInner, saved.sinusoids);
+    }
+}

@@ -1,0 +1,81 @@
+package io.kinema.train.optim;
+
+import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+
+/**
+ * AdamW and the average of the weights over one rank's shard of the flat parameter vector (ZeRO stage 1; Rajbhandari et al., 1910.02054,
+ * section 5.1): moments and average exist for that shard only.
+ */
+public final class ShardedAdamW {
+    private final Device device;
+    private final AdamWConfig config;
+    private final int size;
+    private final Tensor param;
+    private final Tensor firstMoment;
+    private final Tensor secondMoment;
+    private final Tensor average;
+
+    /**
+     * The constants of the optimizer.
+     *
+     * @param beta1 decay of the first moment
+     * @param beta2 decay of the second moment
+     * @param epsilon added to the root of the second moment
+     * @param weightDecay decoupled decay
+     * @param clipNorm the global norm that a larger gradient is scaled down to
+     * @param emaDecay the decay that the average's approaches from below
+     */
+    public record AdamWConfig(
+            double beta1, double beta2, double epsilon, double weightDecay, double clipNorm, double emaDecay) {}
+
+    /**
+     * Allocates state for a shard; the average starts as the weights are.
+     *
+     * @param device of the weights
+     * @param config constants
+     * @param flatWeights the whole parameter vector; its shard is what updates change
+     * @param from first element of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}
+     * @param size elements of the shard, likewise; 0 where there are more ranks than blocks
+     */
+    public ShardedAdamW(Device device, AdamWConfig config, Tensor flatWeights, long from, int size) {
+        this.device = device;
+        this.config = config;
+        this.size = size;
+        int allocated = Math.max(size, 1);
+        this.param = size == 0 ? device.zeros(1) : device.view(flatWeights, from, size);
+        this.firstMoment = device.zeros(allocated);
+        this.secondMoment = device.zeros(allocated);
+        this.average = device.zeros(allocated);
+        device.add(average, param);
+    }
+
+    /**
+     * Returns the moments and the average, to be written to checkpoints or read from them.
+     *
+     * @return first moment, second moment, average; each [size], or [1] where the shard is empty
+     */
+    public Tensor[] state() {
+        return new Tensor[] {firstMoment, secondMoment, average};
+    }
+
+    /**
+     * Makes one update.
+     *
+     * @param gradient of the shard, before clipping
+     * @param globalNorm the norm of the whole gradient
+     * @param learningRate of the step
+     * @param count the number of the update, from 1
+     */
+    public void update(Tensor gradient, double globalNorm, double learningRate, long count) {
+        if (size == 0) {
+            return;
+        }
+        double gradScale = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
+        AdamWStep step = new AdamWStep(
+                learningRate, config.beta1, config.beta2, config.epsilon, config.weightDecay, count, gradScale);
+        device.adamw(param, gradient, firstMoment, secondMoment, step);
+        device.ema(average, param, Math.min(config.emaDecay, (1.0 + count) / (10.0 + count)));
+    }
+}

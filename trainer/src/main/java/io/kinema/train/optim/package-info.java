@@ -1,0 +1,2 @@
+/** From a gradient to new weights. */
+package io.kinema.train.optim;

@@ -1,0 +1,139 @@
+package io.kinema.train.sample;
+
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Patch;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Devices;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import me.tongfei.progressbar.ProgressBar;
+
+/** {@code launch/sample.sh}: videos from a checkpoint. */
+public final class Sample {
+    private final SampleFlags flags;
+    private final Checkpoint checkpoint;
+    private final SpacetimeDit model;
+    private final Diffusion diffusion;
+
+    private Sample(SampleFlags flags) throws IOException {
+        this.flags = flags;
+        checkpoint = Checkpoint.open(Path.of(flags.checkpoint));
+        model = new SpacetimeDit(checkpoint.state().config().model().toConfig());
+        diffusion = Diffusion.named(checkpoint.state().config().diffusion());
+    }
+
+    /**
+     * Samples.
+     *
+     * @param args see {@code --help}
+     */
+    public static void main(String[] args) {
+        System.exit(CommandLine.run(() -> {
+            SampleFlags flags = new SampleFlags();
+            CommandLine line =
+                    new CommandLine("launch/sample.sh", "samples videos from a checkpoint of launch/train.sh", flags);
+            if (line.parse(args)) {
+                new Sample(flags).run();
+            }
+            return 0;
+        }));
+    }
+
+    private void run() throws IOException {
+        List<String> prompts = prompts();
+        Patch patch = model.config().patch();
+        int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.t());
+        int height = rounded("--height", flags.height, patch.h());
+        int width = rounded("--width", flags.width, patch.w());
+        requireAtLeast("--steps", flags.steps, 1);
+        requireAtLeast("--enlarge", flags.enlarge, 1);
+        if (!(flags.fps > 0)) {
+            throw new ConfigException("--fps " + flags.fps + " is not above 0");
+        }
+        Path output = Path.of(flags.output);
+        VideoFile.requireWritable(output, frames);
+        Sampler.Method method = method();
+        List<VideoFile> videos = new ArrayList<>();
+        try (Device device = Devices.open(flags.device);
+                ProgressBar bar = new ProgressBar("sampling", (long) prompts.size() * flags.steps)) {
+            Sampler sampler = new Sampler(model, diffusion, device, weights(device));
+            for (String prompt : prompts) {
+                Sampler.Request request = new Sampler.Request(
+                        prompt, frames, height, width, flags.steps, flags.guidance, flags.seed, method);
+                videos.add(new VideoFile(sampler.sample(request, _ -> bar.step()), frames, height, width));
+            }
+        }
+        VideoFile.grid(videos).enlarged(flags.enlarge).write(output, flags.fps);
+        System.out.println(output.toAbsolutePath().normalize());
+    }
+
+    private List<String> prompts() throws IOException {
+        if (flags.prompt.isBlank() == flags.prompts.isEmpty()) {
+            throw new ConfigException("--prompt \"" + flags.prompt + "\" and --prompts \"" + flags.prompts
+                    + "\": give one of them, not empty");
+        }
+        if (!flags.prompt.isBlank()) {
+            return List.of(flags.prompt);
+        }
+        Path file = Path.of(flags.prompts);
+        if (!Files.isRegularFile(file)) {
+            throw new ConfigException("--prompts " + file + " is not a file; give one with a prompt a line");
+        }
+        List<String> prompts =
+                Files.readAllLines(file).stream().filter(line -> !line.isBlank()).toList();
+        if (prompts.isEmpty()) {
+            throw new ConfigException("--prompts " + file + " holds no prompt; write one a line");
+        }
+        return prompts;
+    }
+
+    private static int rounded(String flag, int value, int multiple) {
+        requireAtLeast(flag, value, 1);
+        int rounded = Math.max(1, Math.round((float) value / multiple)) * multiple;
+        if (rounded != value) {
+            System.out.println(flag + " " + value + " is not a multiple of the patch's " + multiple + "; using " + rounded);
+        }
+        return rounded;
+    }
+
+    private static void requireAtLeast(String flag, int value, int least) {
+        if (value < least) {
+            throw new ConfigException(flag + " " + value + " is less than " + least);
+        }
+    }
+
+    private Sampler.Method method() {
+        return switch (flags.sampler) {
+            case "" -> Sampler.defaultMethod(diffusion);
+            case "euler" -> Sampler.Method.EULER;
+            case "ddim" -> Sampler.Method.DDIM;
+            case "ddpm" -> Sampler.Method.DDPM;
+            default ->
+                throw new ConfigException("--sampler " + flags.sampler + " is not known; use euler, ddim or ddpm");
+        };
+    }
+
+    private ParameterSet weights(Device device) throws IOException {
+        ParameterSet weights = new ParameterSet(device, model.layout());
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
+            switch (flags.weights) {
+                case "ema" -> checkpoint.readEma(model.layout(), flat);
+                case "model" -> checkpoint.readModel(model.layout(), flat);
+                default -> throw new ConfigException("--weights " + flags.weights + " is not known; use ema or model");
+            }
+            device.write(weights.flat(), 0, flat);
+        }
+        return weights;
+    }
+}

@@ -1,0 +1,51 @@
+package io.kinema.train.sample;
+
+import com.beust.jcommander.Parameter;
+
+/** The flags of {@code launch/sample.sh}. */
+final class SampleFlags {
+    @Parameter(names = "--checkpoint", order = 0, required = true, description = "Folder such as RUN/checkpoints/step-00000100")
+    String checkpoint = "";
+
+    @Parameter(names = "--prompt", order = 1, description = "What the video shows")
+    String prompt = "";
+
+    @Parameter(names = "--prompts", order = 2, description = "File with a prompt a line; their videos become a grid")
+    String prompts = "";
+
+    @Parameter(names = "--width", order = 3, description = "Pixels; rounded to a multiple of the patch")
+    int width = 40;
+
+    @Parameter(names = "--height", order = 4, description = "Pixels; rounded to a multiple of the patch")
+    int height = 24;
+
+    @Parameter(names = "--frames", order = 5, description = "1 for an image; else rounded to a multiple of the patch")
+    int frames = 8;
+
+    @Parameter(names = "--fps", order = 6, description = "Frames a second of the file")
+    double fps = 4;
+
+    @Parameter(names = "--sampler", order = 7, description = "euler (flow models), ddim or ddpm (noise prediction); the model's own if absent")
+    String sampler = "";
+
+    @Parameter(names = "--steps", order = 8, description = "Evaluations of the network")
+    int steps = 50;
+
+    @Parameter(names = "--guidance", order = 9, description = "Guidance scale; 1 is none")
+    double guidance = 2;
+
+    @Parameter(names = "--seed", order = 10, description = "Seed of the noise; the same seed gives the same bytes")
+    long seed = 1;
+
+    @Parameter(names = "--weights", order = 11, description = "ema (the average) or model (as trained last)")
+    String weights = "ema";
+
+    @Parameter(names = "--enlarge", order = 12, description = "Repeat pixels until the longer side has at least so many; 1 keeps the size")
+    int enlarge = 1;
+
+    @Parameter(names = "--device", order = 13, description = "Where tensors live: nd4j")
+    String device = "nd4j";
+
+    @Parameter(names = "--output", order = 14, required = true, description = "File to write: .mp4, .webm, .gif, or .png for one frame")
+    String output = "";
+}

@@ -1,0 +1,209 @@
+package io.kinema.train.sample;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.order.Philox;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.RectifiedFlow;
+import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.Packing;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Patch;
+import io.kinema.train.model.Patch.Grid;
+import io.kinema.train.model.Patches;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.IntConsumer;
+
+/** Turns noise into clips, guided by a caption; docs/numerics.md, "Sampling". The same request gives the same bytes. */
+public final class Sampler {
+    private final SpacetimeDit model;
+    private final Diffusion diffusion;
+    private final Device device;
+    private final ParameterSet weights;
+
+    /** How to walk from noise to a clip. */
+    public enum Method {
+        /** Euler steps along the velocity of a flow. */
+        EULER,
+        /** Deterministic steps of a noise predictor (Song et al., 2010.02502). */
+        DDIM,
+        /** Ancestral steps of a noise predictor (Ho et al., 2006.11239). */
+        DDPM
+    }
+
+    /**
+     * What to sample.
+     *
+     * @param prompt what the clip shows
+     * @param numFrames T, 1 or a multiple of the patch
+     * @param height H, a multiple of the patch
+     * @param width W, a multiple of the patch
+     * @param steps evaluations of the network
+     * @param guidance scale; 1 is none
+     * @param seed of the noise
+     * @param method how to walk
+     */
+    public record Request(
+            String prompt,
+            int numFrames,
+            int height,
+            int width,
+            int steps,
+            double guidance,
+            long seed,
+            Method method) {}
+
+    /**
+     * Binds a trained model.
+     *
+     * @param model the network
+     * @param diffusion what it learned to predict
+     * @param device fp32
+     * @param weights its parameters, the averaged ones for best results
+     */
+    public Sampler(SpacetimeDit model, Diffusion diffusion, Device device, ParameterSet weights) {
+        if (device.dtype() != DType.FP32) {
+            throw new IllegalArgumentException("sampling needs fp32, the device has " + device.dtype());
+        }
+        this.model = model;
+        this.diffusion = diffusion;
+        this.device = device;
+        this.weights = weights;
+    }
+
+    /**
+     * Returns how a model is sampled where nobody says.
+     *
+     * @param diffusion what it learned to predict
+     * @return Euler for flow, DDIM for noise
+     */
+    public static Method defaultMethod(Diffusion diffusion) {
+        return diffusion instanceof RectifiedFlow ? Method.EULER : Method.DDIM;
+    }
+
+    /**
+     * Samples one clip.
+     *
+     * @param request what to sample
+     * @param stepDone told the number of each step when it is done, from 1
+     * @return uint8 pixels [T, H, W, 3]
+     * @throws ConfigException when the method does not go with what the model predicts, or the size with its patches
+     */
+    public byte[] sample(Request request, IntConsumer stepDone) {
+        Patch patch = model.config().patch();
+        Grid grid = patch.grid(request.numFrames, request.height, request.width);
+        float[] xLP = new float[grid.tokens() * patch.values()];
+        new Philox(request.seed).normals(Philox.Purpose.SAMPLE_START, 0, 0, xLP, 0, xLP.length);
+        Network network = new Network(grid, request);
+        switch (diffusion) {
+            case RectifiedFlow flow -> {
+                requireMethod(request.method == Method.EULER, request, "euler");
+                euler(flow, network, xLP, request.steps, stepDone);
+            }
+            case NoisePrediction process -> {
+                requireMethod(request.method != Method.EULER, request, "ddim or ddpm");
+                denoise(process, network, xLP, request, stepDone);
+            }
+        }
+        return Patches.unpatchify(xLP, request.numFrames, grid, patch);
+    }
+
+    private static void requireMethod(boolean fits, Request request, String others) {
+        if (!fits) {
+            throw new ConfigException("--sampler " + request.method.name().toLowerCase(Locale.ROOT)
+                    + " does not go with what this model predicts; use " + others);
+        }
+    }
+
+    private static void euler(RectifiedFlow flow, Network network, float[] xLP, int steps, IntConsumer stepDone) {
+        for (int k = 0; k < steps; k++) {
+            double t = 1 - (double) k / steps;
+            float[] velocityLP = network.predict(xLP, flow.at(t).tau());
+            for (int i = 0; i < xLP.length; i++) {
+                xLP[i] -= velocityLP[i] / steps;
+            }
+            stepDone.accept(k + 1);
+        }
+    }
+
+    private void denoise(
+            NoisePrediction process, Network network, float[] xLP, Request request, IntConsumer stepDone) {
+        int last = NoisePrediction.TIMES - 1;
+        Philox philox = new Philox(request.seed);
+        float[] freshLP = new float[xLP.length];
+        for (int k = 0; k < request.steps; k++) {
+            int t = last - (int) ((long) k * NoisePrediction.TIMES / request.steps);
+            int next = last - (int) ((k + 1L) * NoisePrediction.TIMES / request.steps);
+            double bar = process.alphaBar(t);
+            double nextBar = next < 0 ? 1 : process.alphaBar(next);
+            float[] noiseLP = network.predict(xLP, t);
+            boolean ancestral = request.method == Method.DDPM;
+            if (ancestral) {
+                philox.normals(Philox.Purpose.SAMPLE_STEP, k, 0, freshLP, 0, freshLP.length);
+            }
+            double beta = 1 - bar / nextBar;
+            double deviation = ancestral ? Math.sqrt((1 - nextBar) / (1 - bar) * beta) : 0;
+            for (int i = 0; i < xLP.length; i++) {
+                double clean = (xLP[i] - Math.sqrt(1 - bar) * noiseLP[i]) / Math.sqrt(bar);
+                clean = Math.clamp(clean, -1, 1);
+                double noise = (xLP[i] - Math.sqrt(bar) * clean) / Math.sqrt(1 - bar);
+                double towards = Math.sqrt(Math.max(0, 1 - nextBar - deviation * deviation));
+                xLP[i] = (float) (Math.sqrt(nextBar) * clean + towards * noise + deviation * freshLP[i]);
+            }
+            stepDone.accept(k + 1);
+        }
+    }
+
+    /** The guided network on one clip: both its halves go through in one pass, packed. */
+    private final class Network {
+        private final boolean guided;
+        private final double guidance;
+        private final Packing packing;
+        private final int tokens;
+
+        Network(Grid grid, Request request) {
+            guidance = request.guidance;
+            guided = guidance != 1;
+            tokens = grid.tokens();
+            List<Grid> grids = new ArrayList<>(List.of(grid));
+            List<int[]> captions = new ArrayList<>(List.of(CaptionTokens.of(request.prompt)));
+            if (guided) {
+                grids.add(grid);
+                captions.add(CaptionTokens.none());
+            }
+            packing = Packing.of(grids, captions);
+        }
+
+        float[] predict(float[] xLP, double tau) {
+            int copies = guided ? 2 : 1;
+            float[] packed = new float[copies * xLP.length];
+            double[] timeS = new double[copies];
+            for (int copy = 0; copy < copies; copy++) {
+                System.arraycopy(xLP, 0, packed, copy * xLP.length, xLP.length);
+                timeS[copy] = tau;
+            }
+            float[] output = new float[packed.length];
+            try (Device.Scope _ = device.openScope()) {
+                Tensor x = device.of(packed, copies * tokens, xLP.length / tokens);
+                SpacetimeDit.Forward forward = model.forward(device, weights, x, packing, timeS);
+                device.read(forward.outputLP(), 0, MemorySegment.ofArray(output));
+            }
+            if (!guided) {
+                return output;
+            }
+            float[] mixed = new float[xLP.length];
+            for (int i = 0; i < mixed.length; i++) {
+                double unconditional = output[xLP.length + i];
+                mixed[i] = (float) (unconditional + guidance * (output[i] - unconditional));
+            }
+            return mixed;
+        }
+    }
+}

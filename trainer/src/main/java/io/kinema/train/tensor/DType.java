@@ -1,0 +1,24 @@
+package io.kinema.train.tensor;
+
+/** The type of a tensor's elements. */
+public enum DType {
+    /** IEEE 754 binary32: what models train in. */
+    FP32(4),
+    /** IEEE 754 binary64: what gradients are checked in. */
+    FP64(8);
+
+    private final int bytes;
+
+    DType(int bytes) {
+        this.bytes = bytes;
+    }
+
+    /**
+     * Returns the size of one element.
+     *
+     * @return bytes an element
+     */
+    public int bytes() {
+        return bytes;
+    }
+}

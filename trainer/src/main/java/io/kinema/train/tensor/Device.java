@@ -1,0 +1,443 @@
+package io.kinema.train.tensor;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Where tensors live and all arithmetic happens: a small set of coarse operations, forward and backward side by side.
+ *
+ * <p>Shapes: {@code L} packed tokens, {@code S} segments, {@code D} width, {@code N} heads, {@code K} = D/N, {@code R} any
+ * rows, {@code I} and {@code O} features in and out. Operations return new tensors unless they say otherwise. A parameter's
+ * gradient (an argument named {@code dWeight}, {@code dBias}, {@code dTable}, {@code dShift}, {@code dScale}, {@code dGate})
+ * is <em>added to</em>; the caller clears it. Nothing changes its inputs but {@link #zero}, {@link #add}, {@link #adamw},
+ * {@link #ema} and {@link #write}. Shapes that do not fit are a bug in the caller: {@link IllegalArgumentException} with both.
+ *
+ * <p>Every operation gives bitwise the same result for the same inputs on the same machine. {@link #add}, {@link #adamw} and
+ * {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any multiple of {@link
+ * #SHARD_ALIGNMENT} elements and updated piecewise. A device is used by one thread at a time.
+ */
+public interface Device extends AutoCloseable {
+
+    /** Elements: flat vectors are cut between ranks at multiples of this only. */
+    int SHARD_ALIGNMENT = 1024;
+
+    /** The epsilon under the root of every norm. */
+    double NORM_EPSILON = 1e-6;
+
+    /** Frees, on close, every tensor that was allocated since it was opened. Scopes nest. */
+    interface Scope extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /**
+     * The result of attention and what its backward needs.
+     *
+     * @param outLNK the attended values [Lq, N, K]
+     * @param logSumExpLN the logarithm of each softmax's denominator [Lq, N]
+     */
+    record Attention(Tensor outLNK, Tensor logSumExpLN) {}
+
+    /**
+     * The gradients of attention's inputs.
+     *
+     * @param dqLNK of the queries [Lq, N, K]
+     * @param dkLNK of the keys [Lk, N, K]
+     * @param dvLNK of the values [Lk, N, K]
+     */
+    record AttentionGrad(Tensor dqLNK, Tensor dkLNK, Tensor dvLNK) {}
+
+    /**
+     * A squared error and its gradient.
+     *
+     * @param sumS the sum of squared differences of each segment [S]
+     * @param dPrediction the gradient of {@code scale · Σ sumS} [L, P]
+     */
+    record SquaredError(double[] sumS, Tensor dPrediction) {}
+
+    /**
+     * Returns the name as in {@code --device}.
+     *
+     * @return the name
+     */
+    String name();
+
+    /**
+     * Returns the type of this device's tensors.
+     *
+     * @return the type
+     */
+    DType dtype();
+
+    // ---- memory ----
+
+    /**
+     * Opens a scope: the workspace of a step or of a microbatch.
+     *
+     * @return close it to free what was allocated since
+     */
+    Scope openScope();
+
+    /**
+     * Allocates a tensor of zeros.
+     *
+     * @param shape extents, each at least 1
+     * @return the tensor, owned by the innermost open scope, or by the device where none is open
+     */
+    Tensor zeros(int... shape);
+
+    /**
+     * Allocates a tensor and fills it.
+     *
+     * @param values row-major, as many as the shape holds; rounded or widened to the device's type
+     * @param shape extents
+     * @return the tensor, owned as that of {@link #zeros}
+     */
+    Tensor of(float[] values, int... shape);
+
+    /**
+     * Names a contiguous part of a tensor; both share their elements.
+     *
+     * @param tensor the whole
+     * @param offset its first element, counted in the flattened whole
+     * @param shape extents of the part
+     * @return the part, which lives as long as the whole
+     */
+    Tensor view(Tensor tensor, long offset, int... shape);
+
+    /**
+     * Copies elements from the device to the host.
+     *
+     * @param from the tensor
+     * @param offset the first element to copy
+     * @param to as many elements of {@link #dtype()}, native byte order, as it has room for
+     */
+    void read(Tensor from, long offset, MemorySegment to);
+
+    /**
+     * Copies elements from the host to the device.
+     *
+     * @param to the tensor
+     * @param offset the first element to replace
+     * @param from elements of {@link #dtype()}, native byte order
+     */
+    void write(Tensor to, long offset, MemorySegment from);
+
+    // ---- vectors ----
+
+    /**
+     * Sets every element to 0.
+     *
+     * @param tensor is overwritten
+     */
+    void zero(Tensor tensor);
+
+    /**
+     * Adds in place: {@code into += term}.
+     *
+     * @param into is changed
+     * @param term the same number of elements
+     */
+    void add(Tensor into, Tensor term);
+
+    /**
+     * Sums the squares of consecutive blocks, each without regard to where in the vector it stands.
+     *
+     * @param vector its size a multiple of {@code block}
+     * @param block elements a block
+     * @return one sum a block, accumulated in float64; not finite where the block is not
+     */
+    double[] sumOfSquares(Tensor vector, int block);
+
+    /**
+     * Updates a contiguous range of parameters by AdamW.
+     *
+     * @param param is changed
+     * @param grad the gradient, before {@link AdamWStep#gradScale()}
+     * @param firstMoment is changed
+     * @param secondMoment is changed
+     * @param step the scalars
+     */
+    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, AdamWStep step);
+
+    /**
+     * Moves an exponential moving average: {@code average = decay·average + (1 − decay)·param}.
+     *
+     * @param average is changed
+     * @param param the newest value
+     * @param decay in [0, 1)
+     */
+    void ema(Tensor average, Tensor param, double decay);
+
+    // ---- layers ----
+
+    /**
+     * Multiplies by a matrix: {@code y = x·weightᵀ + bias}.
+     *
+     * @param xRI input [R, I]
+     * @param weightOI weights [O, I]
+     * @param biasO bias [O]
+     * @return [R, O]
+     */
+    Tensor linear(Tensor xRI, Tensor weightOI, Tensor biasO);
+
+    /**
+     * Returns the gradient of {@link #linear}'s input.
+     *
+     * @param dyRO gradient of the output [R, O]
+     * @param weightOI weights [O, I]
+     * @return [R, I]
+     */
+    Tensor linearBackwardInput(Tensor dyRO, Tensor weightOI);
+
+    /**
+     * Adds the gradients of {@link #linear}'s parameters.
+     *
+     * @param dyRO gradient of the output [R, O]
+     * @param xRI input [R, I]
+     * @param dWeight added to [O, I]
+     * @param dBias added to [O]
+     */
+    void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias);
+
+    /**
+     * Gaussian error linear unit, tanh form (Hendrycks and Gimpel, 1606.08415, section 2).
+     *
+     * @param x any shape
+     * @return {@code 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))}
+     */
+    Tensor gelu(Tensor x);
+
+    /**
+     * Returns the gradient of {@link #gelu}'s input.
+     *
+     * @param dy gradient of the output
+     * @param x the input
+     * @return the shape of x
+     */
+    Tensor geluBackward(Tensor dy, Tensor x);
+
+    /**
+     * Sigmoid linear unit, {@code x·σ(x)}.
+     *
+     * @param x any shape
+     * @return the shape of x
+     */
+    Tensor silu(Tensor x);
+
+    /**
+     * Returns the gradient of {@link #silu}'s input.
+     *
+     * @param dy gradient of the output
+     * @param x the input
+     * @return the shape of x
+     */
+    Tensor siluBackward(Tensor dy, Tensor x);
+
+    /**
+     * Root mean square norm of each row (Zhang and Sennrich, 1910.07467, equation 4):
+     * {@code y = x / √(mean(x²) + NORM_EPSILON) · weight}.
+     *
+     * @param xRD rows; any shape whose last extent is that of the weight
+     * @param weightD one factor a column [D]
+     * @return the shape of x
+     */
+    Tensor rmsNorm(Tensor xRD, Tensor weightD);
+
+    /**
+     * Returns the gradient of {@link #rmsNorm}'s input and adds that of its weight.
+     *
+     * @param dyRD gradient of the output
+     * @param xRD the input
+     * @param weightD the weight [D]
+     * @param dWeight added to [D]
+     * @return the shape of x
+     */
+    Tensor rmsNormBackward(Tensor dyRD, Tensor xRD, Tensor weightD, Tensor dWeight);
+
+    /**
+     * Layer norm without parameters, then each segment's own shift and scale (Peebles and Xie, 2212.09748, section 3.2):
+     * {@code y = (x − mean(x)) / √(var(x) + NORM_EPSILON) · (1 + scale) + shift}, with the biased variance.
+     *
+     * @param xLD tokens [L, D]
+     * @param shiftSD shift of each segment [S, D]
+     * @param scaleSD scale of each segment [S, D]
+     * @param segments the table of L
+     * @return [L, D]
+     */
+    Tensor modulatedLayerNorm(Tensor xLD, Tensor shiftSD, Tensor scaleSD, Segments segments);
+
+    /**
+     * Returns the gradient of {@link #modulatedLayerNorm}'s input and adds those of shift and scale.
+     *
+     * @param dyLD gradient of the output [L, D]
+     * @param xLD the input [L, D]
+     * @param scaleSD scale of each segment [S, D]
+     * @param segments the table of L
+     * @param dShift added to [S, D]
+     * @param dScale added to [S, D]
+     * @return [L, D]
+     */
+    Tensor modulatedLayerNormBackward(
+            Tensor dyLD, Tensor xLD, Tensor scaleSD, Segments segments, Tensor dShift, Tensor dScale);
+
+    /**
+     * Adds a branch through each segment's own gate: {@code x + gate·y}.
+     *
+     * @param xLD the residual stream [L, D]
+     * @param yLD the branch [L, D]
+     * @param gateSD gate of each segment [S, D]
+     * @param segments the table of L
+     * @return [L, D]
+     */
+    Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments);
+
+    /**
+     * Returns the gradient of {@link #gatedResidual}'s branch and adds that of its gate. The gradient of the residual stream
+     * is that of the output.
+     *
+     * @param dOutLD gradient of the output [L, D]
+     * @param yLD the branch [L, D]
+     * @param gateSD gate of each segment [S, D]
+     * @param segments the table of L
+     * @param dGate added to [S, D]
+     * @return gradient of y [L, D]
+     */
+    Tensor gatedResidualBackward(Tensor dOutLD, Tensor yLD, Tensor gateSD, Segments segments, Tensor dGate);
+
+    /**
+     * Rotary position embedding (Su et al., 2104.09864): turns the pair {@code (x[i], x[i + K/2])} of every head by the
+     * angle of its token and of pair i.
+     *
+     * @param xLNK heads [L, N, K], K even
+     * @param cosLP cosines of the angles [L, K/2]
+     * @param sinLP sines of the angles [L, K/2]
+     * @return {@code (x1·cos − x2·sin, x2·cos + x1·sin)} [L, N, K]
+     */
+    Tensor rope(Tensor xLNK, Tensor cosLP, Tensor sinLP);
+
+    /**
+     * Returns the gradient of {@link #rope}'s input: the turn back.
+     *
+     * @param dyLNK gradient of the output [L, N, K]
+     * @param cosLP cosines [L, K/2]
+     * @param sinLP sines [L, K/2]
+     * @return [L, N, K]
+     */
+    Tensor ropeBackward(Tensor dyLNK, Tensor cosLP, Tensor sinLP);
+
+    /**
+     * Scaled dot-product attention within segments: the queries of segment s see the keys of segment s, all of them.
+     *
+     * @param qLNK queries [Lq, N, K]
+     * @param kLNK keys [Lk, N, K]
+     * @param vLNK values [Lk, N, K]
+     * @param querySegments the table of Lq
+     * @param keySegments the table of Lk, as many segments
+     * @return {@code softmax(q·kᵀ/√K)·v} and the softmax's log-denominators
+     */
+    Attention attention(Tensor qLNK, Tensor kLNK, Tensor vLNK, Segments querySegments, Segments keySegments);
+
+    /**
+     * Returns the gradients of {@link #attention}'s inputs.
+     *
+     * @param dOutLNK gradient of the output [Lq, N, K]
+     * @param qkv the queries, keys and values that went forward
+     * @param forward what {@link #attention} returned
+     * @param querySegments the table of Lq
+     * @param keySegments the table of Lk
+     * @return three gradients
+     */
+    AttentionGrad attentionBackward(
+            Tensor dOutLNK, Qkv qkv, Attention forward, Segments querySegments, Segments keySegments);
+
+    /**
+     * Attention's inputs.
+     *
+     * @param qLNK queries [Lq, N, K]
+     * @param kLNK keys [Lk, N, K]
+     * @param vLNK values [Lk, N, K]
+     */
+    record Qkv(Tensor qLNK, Tensor kLNK, Tensor vLNK) {}
+
+    /**
+     * Looks rows up.
+     *
+     * @param tableVD the table [V, D]
+     * @param ids rows, each in 0 … V−1
+     * @return [ids.length, D]
+     */
+    Tensor embedding(Tensor tableVD, int[] ids);
+
+    /**
+     * Adds the gradients of {@link #embedding}'s rows, in the order of the ids.
+     *
+     * @param dyLD gradient of the output [L, D]
+     * @param ids the rows that were looked up
+     * @param dTable added to [V, D]
+     */
+    void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable);
+
+    /**
+     * Averages each segment's rows.
+     *
+     * @param xLD rows [L, D]
+     * @param segments the table of L
+     * @return [S, D]
+     */
+    Tensor segmentMean(Tensor xLD, Segments segments);
+
+    /**
+     * Returns the gradient of {@link #segmentMean}'s input.
+     *
+     * @param dySD gradient of the output [S, D]
+     * @param segments the table of L
+     * @return [L, D]
+     */
+    Tensor segmentMeanBackward(Tensor dySD, Segments segments);
+
+    /**
+     * Cuts columns into equal parts.
+     *
+     * @param xRD [R, D], D a multiple of {@code parts}
+     * @param parts how many
+     * @return as many tensors [R, D / parts]
+     */
+    Tensor[] split(Tensor xRD, int parts);
+
+    /**
+     * Puts columns side by side: the inverse of {@link #split}, and its backward.
+     *
+     * @param parts tensors [R, D_i]
+     * @return [R, Σ D_i]
+     */
+    Tensor concat(Tensor... parts);
+
+    // ---- diffusion ----
+
+    /**
+     * Mixes two tensors with each segment's own weights: {@code weightA[s]·a + weightB[s]·b}.
+     *
+     * @param aLP [L, P]
+     * @param bLP [L, P]
+     * @param weightA one a segment
+     * @param weightB one a segment
+     * @param segments the table of L
+     * @return [L, P]
+     */
+    Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments);
+
+    /**
+     * Squared error of each segment, and its gradient.
+     *
+     * @param predictionLP [L, P]
+     * @param targetLP [L, P]
+     * @param segments the table of L
+     * @param scale factor on the gradient
+     * @return sums of {@code (prediction − target)²} and {@code 2·scale·(prediction − target)}
+     */
+    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale);
+
+    /** Frees everything that is still alive. Closing twice does nothing. */
+    @Override
+    void close();
+}

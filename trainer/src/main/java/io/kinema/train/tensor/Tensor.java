@@ -1,0 +1,34 @@
+package io.kinema.train.tensor;
+
+/**
+ * A contiguous row-major array that lives on a {@link Device}, which alone can look inside.
+ *
+ * <p>A tensor that was allocated while a {@link Device.Scope} was open dies with that scope; any other lives until its device
+ * is closed.
+ */
+public interface Tensor {
+
+    /**
+     * Returns the extents, outermost first.
+     *
+     * @return a fresh array, all extents at least 1
+     */
+    int[] shape();
+
+    /**
+     * Returns the number of elements.
+     *
+     * @return the product of the extents
+     */
+    long size();
+
+    /**
+     * Returns one extent.
+     *
+     * @param axis which, from 0 at the outermost
+     * @return that extent
+     */
+    default int dim(int axis) {
+        return shape()[axis];
+    }
+}

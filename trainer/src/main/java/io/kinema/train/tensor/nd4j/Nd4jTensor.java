@@ -1,0 +1,121 @@
+package io.kinema.train.tensor.nd4j;
+
+import io.kinema.train.tensor.Tensor;
+import org.nd4j.linalg.api.buffer.DataBuffer;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** A contiguous stretch of an ND4J buffer, with the lifetime of the scope that allocated it. */
+final class Nd4jTensor implements Tensor {
+    /** How long a tensor may be used: until its scope, or its device, is closed. */
+    static final class Lifetime {
+        private final Nd4jMemory memory;
+        private boolean over;
+
+        Lifetime(Nd4jMemory memory) {
+            this.memory = memory;
+        }
+
+        void end() {
+            over = true;
+        }
+    }
+
+    private final Lifetime lifetime;
+    private final DataBuffer root;
+    private final long offset;
+    private final int[] shape;
+    private final long size;
+    private final INDArray rows;
+
+    /**
+     * @param offset the first element, counted from the start of the root buffer
+     */
+    private Nd4jTensor(Lifetime lifetime, DataBuffer root, long offset, int[] shape) {
+        this.lifetime = lifetime;
+        this.root = root;
+        this.offset = offset;
+        this.shape = shape;
+        this.size = sizeOf(shape);
+        int last = shape[shape.length - 1];
+        this.rows = strided(0, new long[] {size / last, last}, new long[] {last, 1});
+    }
+
+    /** Wraps all of a fresh array. */
+    static Nd4jTensor whole(Lifetime lifetime, INDArray array, int[] shape) {
+        return new Nd4jTensor(lifetime, array.data(), 0, shape);
+    }
+
+    Nd4jTensor part(long first, int[] partShape) {
+        long partSize = sizeOf(partShape);
+        if (first < 0 || first + partSize > size) {
+            throw new IllegalArgumentException("a part " + Shapes.text(partShape) + " at element " + first
+                    + " does not lie within " + Shapes.text(shape));
+        }
+        return new Nd4jTensor(lifetime, root, offset + first, partShape);
+    }
+
+    /** The number of elements; extents are checked. */
+    static long sizeOf(int[] shape) {
+        if (shape.length == 0) {
+            throw new IllegalArgumentException("a tensor has at least one extent");
+        }
+        long size = 1;
+        for (int extent : shape) {
+            if (extent < 1) {
+                throw new IllegalArgumentException("shape " + Shapes.text(shape) + " has an extent below 1");
+            }
+            size = Math.multiplyExact(size, (long) extent);
+        }
+        return size;
+    }
+
+    boolean isOf(Nd4jMemory memory) {
+        return lifetime.memory == memory;
+    }
+
+    boolean isOver() {
+        return lifetime.over;
+    }
+
+    @Override
+    public int[] shape() {
+        return shape.clone();
+    }
+
+    @Override
+    public int dim(int axis) {
+        return shape[axis];
+    }
+
+    @Override
+    public long size() {
+        return size;
+    }
+
+    /** The whole as a matrix of rows of the last extent; a vector is one row. */
+    INDArray rows() {
+        return rows;
+    }
+
+    /** Consecutive rows of {@link #rows}. */
+    INDArray rows(int first, int count) {
+        long last = shape[shape.length - 1];
+        return strided(first * last, new long[] {count, last}, new long[] {last, 1});
+    }
+
+    /** A matrix over all elements, for operations to which the grouping into rows is all one. */
+    INDArray matrix(long numRows, long numColumns) {
+        return strided(0, new long[] {numRows, numColumns}, new long[] {numColumns, 1});
+    }
+
+    /** Consecutive elements as one row. */
+    INDArray flat(long first, long count) {
+        return strided(first, new long[] {1, count}, new long[] {count, 1});
+    }
+
+    /** Any regular view, its first element counted from this tensor's. */
+    INDArray strided(long first, long[] extents, long[] strides) {
+        return Nd4j.create(root, extents, strides, offset + first, 'c');
+    }
+}

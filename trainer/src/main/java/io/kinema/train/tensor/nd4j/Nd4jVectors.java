@@ -1,0 +1,109 @@
+package io.kinema.train.tensor.nd4j;
+
+import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.Tensor;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * What is done to flat vectors of parameters, gradients and moments.
+ *
+ * <p>Everything here is composed of additions, multiplications, divisions and square roots of single elements, each rounded
+ * once as IEEE 754 says, so an element's result depends neither on its place nor on how the vector was cut.
+ */
+final class Nd4jVectors {
+    /** Elements worked on at a time: bounds the temporaries and keeps them in cache. */
+    private static final int PIECE = 1 << 17;
+
+    private final Nd4jMemory memory;
+
+    Nd4jVectors(Nd4jMemory memory) {
+        this.memory = memory;
+    }
+
+    void zero(Tensor tensor) {
+        memory.inside(tensor).rows().assign(0);
+    }
+
+    void add(Tensor into, Tensor term) {
+        Shapes.requireSameSize("into", into, "term", term);
+        INDArray sum = memory.inside(into).flat(0, into.size());
+        Nd4jMath.add(sum, memory.inside(term).flat(0, into.size()), sum);
+    }
+
+    double[] sumOfSquares(Tensor vector, int block) {
+        if (block < 1 || vector.size() % block != 0) {
+            throw new IllegalArgumentException(
+                    "blocks of " + block + " do not divide the vector " + Shapes.text(vector.shape()));
+        }
+        Nd4jTensor all = memory.inside(vector);
+        double[] sums = new double[Math.toIntExact(vector.size() / block)];
+        int blocksAtOnce = Math.max(1, PIECE / block);
+        for (int first = 0; first < sums.length; first += blocksAtOnce) {
+            int count = Math.min(blocksAtOnce, sums.length - first);
+            try (Nd4jMemory.Scratch scratch = memory.scratch()) {
+                INDArray squares = scratch.squaredInDouble(all.flat((long) first * block, (long) count * block));
+                double[] pieceSums = squares.reshape(count, block).sum(1).data().asDouble();
+                System.arraycopy(pieceSums, 0, sums, first, count);
+            }
+        }
+        return sums;
+    }
+
+    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, AdamWStep step) {
+        Shapes.requireSameSize("param", param, "grad", grad);
+        Shapes.requireSameSize("param", param, "firstMoment", firstMoment);
+        Shapes.requireSameSize("param", param, "secondMoment", secondMoment);
+        for (long first = 0; first < param.size(); first += PIECE) {
+            long count = Math.min(PIECE, param.size() - first);
+            try (Nd4jMemory.Scratch scratch = memory.scratch()) {
+                INDArray g = scratch.matrix(1, count);
+                Nd4jMath.multiply(memory.inside(grad).flat(first, count), step.gradScale(), g);
+                INDArray m = memory.inside(firstMoment).flat(first, count);
+                INDArray v = memory.inside(secondMoment).flat(first, count);
+                moveMoments(g, m, v, step, scratch);
+                moveParameters(memory.inside(param).flat(first, count), m, v, step, scratch);
+            }
+        }
+    }
+
+    /** {@code m = β1·m + (1 − β1)·g} and {@code v = β2·v + (1 − β2)·g²}; g is used up. */
+    private static void moveMoments(INDArray g, INDArray m, INDArray v, AdamWStep step, Nd4jMemory.Scratch scratch) {
+        INDArray term = scratch.like(g);
+        Nd4jMath.multiply(g, 1 - step.beta1(), term);
+        Nd4jMath.multiply(m, step.beta1(), m);
+        Nd4jMath.add(m, term, m);
+        Nd4jMath.square(g, g);
+        Nd4jMath.multiply(g, 1 - step.beta2(), g);
+        Nd4jMath.multiply(v, step.beta2(), v);
+        Nd4jMath.add(v, g, v);
+    }
+
+    /** {@code p = (1 − η·λ)·p}, then {@code p = p − η·m̂ / (√v̂ + ε)} with m̂ and v̂ corrected for their bias. */
+    private static void moveParameters(INDArray p, INDArray m, INDArray v, AdamWStep step, Nd4jMemory.Scratch scratch) {
+        double firstCorrection = 1 - Math.pow(step.beta1(), step.count());
+        double secondCorrection = 1 - Math.pow(step.beta2(), step.count());
+        INDArray denominator = scratch.like(p);
+        Nd4jMath.multiply(v, 1 / secondCorrection, denominator);
+        Nd4jMath.squareRoot(denominator, denominator);
+        Nd4jMath.add(denominator, step.epsilon(), denominator);
+        INDArray change = scratch.like(p);
+        Nd4jMath.multiply(m, step.learningRate() / firstCorrection, change);
+        Nd4jMath.divide(change, denominator, change);
+        Nd4jMath.multiply(p, 1 - step.learningRate() * step.weightDecay(), p);
+        Nd4jMath.subtract(p, change, p);
+    }
+
+    void ema(Tensor average, Tensor param, double decay) {
+        Shapes.requireSameSize("average", average, "param", param);
+        for (long first = 0; first < param.size(); first += PIECE) {
+            long count = Math.min(PIECE, param.size() - first);
+            try (Nd4jMemory.Scratch scratch = memory.scratch()) {
+                INDArray mean = memory.inside(average).flat(first, count);
+                INDArray term = scratch.like(mean);
+                Nd4jMath.multiply(memory.inside(param).flat(first, count), 1 - decay, term);
+                Nd4jMath.multiply(mean, decay, mean);
+                Nd4jMath.add(mean, term, mean);
+            }
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/** Tensors and the devices that hold them and compute on them. */
+package io.kinema.train.tensor;

@@ -1,0 +1,171 @@
+package io.kinema.train.dist;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.aeron.Aeron;
+import io.aeron.CommonContext;
+import io.aeron.ExclusivePublication;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.junit.jupiter.api.Test;
+
+class CollectiveFailuresTest {
+    private static final int LENGTH = 1_000;
+    private static final StepLabel LABEL = new StepLabel(17, "gradients");
+    private static final Duration LONG = Duration.ofSeconds(30);
+
+    private static float[] reduce(Collectives collectives) {
+        World world = collectives.world();
+        ReductionTree tree = new ReductionTree(world.worldSize());
+        ShardLayout layout = new ShardLayout(LENGTH, 1, world.worldSize());
+        try (Arena arena = Arena.ofConfined()) {
+            LeafRange leaves = tree.leavesOf(world.rank(), world.worldSize());
+            List<MemorySegment> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
+            MemorySegment shard = arena.allocate(layout.length(world.rank()) * Float.BYTES, Float.BYTES);
+            collectives.reduceScatter(LABEL, tree, partials, layout, shard);
+            return shard.toArray(ValueLayout.JAVA_FLOAT);
+        }
+    }
+
+    @Test
+    void shouldNameTheRanksThatNeverCameToTheCollective() throws Exception {
+        CountDownLatch isOver = new CountDownLatch(1);
+        try (LocalRanks ranks = new LocalRanks(3)) {
+            Future<float[]> zero =
+                    ranks.start(0, ranks.config(Transport.IPC, Duration.ofSeconds(1)), CollectiveFailuresTest::reduce);
+            Future<Boolean> one = ranks.start(
+                    1, ranks.config(Transport.IPC, LONG), collectives -> isOver.await(20, TimeUnit.SECONDS));
+            Future<float[]> two =
+                    ranks.start(2, ranks.config(Transport.IPC, Duration.ofSeconds(1)), CollectiveFailuresTest::reduce);
+            CollectiveTimeoutException e = assertThrows(CollectiveTimeoutException.class, () -> LocalRanks.get(zero));
+            assertEquals(
+                    "rank 0 waited 1 s in reduce-scatter of step 17 (gradients) for rank 1 (0 of 1332 bytes received)",
+                    e.getMessage());
+            assertThrows(CollectiveTimeoutException.class, () -> LocalRanks.get(two));
+            isOver.countDown();
+            assertTrue(LocalRanks.get(one));
+        }
+    }
+
+    @Test
+    void shouldNameTheRankThatLeftLongBeforeTheDeadline() throws Exception {
+        try (LocalRanks ranks = new LocalRanks(2)) {
+            long startNanos = System.nanoTime();
+            Future<float[]> zero =
+                    ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
+            ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> 0);
+            PeerLostException e = assertThrows(PeerLostException.class, () -> LocalRanks.get(zero));
+            assertTrue(System.nanoTime() - startNanos < TimeUnit.SECONDS.toNanos(5));
+            assertEquals(1, e.lostRank());
+            assertTrue(
+                    e.getMessage().startsWith("rank 0 lost rank 1 in reduce-scatter of step 17 (gradients): "),
+                    e.getMessage());
+            assertTrue(e.getMessage().endsWith("waiting for rank 1 (0 of 2000 bytes received)"), e.getMessage());
+        }
+    }
+
+    @Test
+    void shouldReportADriverThatDied() throws Exception {
+        try (LocalRanks ranks = new LocalRanks(2)) {
+            Future<float[]> zero =
+                    ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
+            CountDownLatch hasJoined = new CountDownLatch(1);
+            CountDownLatch isOver = new CountDownLatch(1);
+            Future<Boolean> one = ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {
+                hasJoined.countDown();
+                return isOver.await(20, TimeUnit.SECONDS);
+            });
+            assertTrue(hasJoined.await(10, TimeUnit.SECONDS));
+            long startNanos = System.nanoTime();
+            ranks.driver().close();
+            CollectiveException e = assertThrows(CollectiveException.class, () -> LocalRanks.get(zero));
+            assertTrue(System.nanoTime() - startNanos < TimeUnit.SECONDS.toNanos(5));
+            assertTrue(
+                    e.getMessage().startsWith("rank 0 lost its host's media driver in reduce-scatter of step 17"),
+                    e.getMessage());
+            isOver.countDown();
+            assertTrue(LocalRanks.get(one));
+        }
+    }
+
+    private static void inject(ExclusivePublication publication, UnsafeBuffer buffer, int length)
+            throws InterruptedException {
+        long endNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (publication.offer(buffer, 0, length) < 0) {
+            assertTrue(System.nanoTime() < endNanos, "the inbox took no frame");
+            Thread.sleep(1);
+        }
+    }
+
+    private static Frame frame(long run, int source, long sequence) {
+        Frame frame = new Frame();
+        frame.kindOrdinal = Frame.Kind.REDUCE_SCATTER.ordinal();
+        frame.run = run;
+        frame.source = source;
+        frame.sequence = sequence;
+        frame.step = LABEL.step();
+        frame.payloadBytes = LENGTH / 2 * Float.BYTES;
+        frame.totalBytes = frame.payloadBytes;
+        return frame;
+    }
+
+    @Test
+    void shouldCountAndNeverSumForeignAndStaleFrames() throws Exception {
+        CountDownLatch isInjected = new CountDownLatch(1);
+        try (LocalRanks ranks = new LocalRanks(2);
+                Aeron aeron = Aeron.connect(new Aeron.Context()
+                        .aeronDirectoryName(ranks.driverDirectory().toString()))) {
+            Future<Traffic> zero = ranks.start(0, ranks.config(Transport.IPC, LONG), collectives -> {
+                assertTrue(isInjected.await(10, TimeUnit.SECONDS));
+                float[] expected = Leaves.treeSum(0, 0, 2, LENGTH);
+                assertArrayEquals(java.util.Arrays.copyOf(expected, LENGTH / 2), reduce(collectives));
+                // A turn of its own, so that injected frames behind the awaited ones are seen too.
+                collectives.barrier(LABEL);
+                return collectives.traffic();
+            });
+            CountDownLatch hasJoined = new CountDownLatch(1);
+            Future<float[]> one = ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {
+                hasJoined.countDown();
+                assertTrue(isInjected.await(10, TimeUnit.SECONDS));
+                Thread.sleep(200);
+                float[] sum = reduce(collectives);
+                collectives.barrier(LABEL);
+                return sum;
+            });
+            assertTrue(hasJoined.await(10, TimeUnit.SECONDS));
+            try (ExclusivePublication publication =
+                    aeron.addExclusivePublication(CommonContext.IPC_CHANNEL, Wiring.streamId(0))) {
+                long run = Wiring.runHash(LocalRanks.RUN_ID);
+                Frame[] frames = {
+                    frame(Wiring.runHash("another run"), 1, 1), // of another run
+                    frame(run, 7, 1), // of a rank that is none
+                    frame(run, 1, 1), // right in all but the stream it comes on
+                    frame(run, 1, 0) // of a collective that is over
+                };
+                UnsafeBuffer buffer = new UnsafeBuffer(new byte[Frame.HEADER_BYTES + frames[0].payloadBytes]);
+                for (Frame frame : frames) {
+                    frame.encode(buffer, 0);
+                    inject(publication, buffer, buffer.capacity());
+                }
+                frames[0].encode(buffer, 0);
+                inject(publication, buffer, buffer.capacity() - 8); // shorter than it says
+                inject(publication, buffer, 3); // no frame at all
+                isInjected.countDown();
+                Traffic traffic = LocalRanks.get(zero);
+                LocalRanks.get(one);
+                assertEquals(5, traffic.foreignFrames());
+                assertEquals(1, traffic.staleFrames());
+            }
+        }
+    }
+}

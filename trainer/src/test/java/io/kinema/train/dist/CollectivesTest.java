@@ -1,0 +1,127 @@
+package io.kinema.train.dist;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class CollectivesTest {
+    private static final StepLabel LABEL = new StepLabel(17, "gradients");
+
+    /** Reduces and gathers vectors of several lengths, and returns the last gathered one of each length. */
+    private static float[][] reduceAndGather(Collectives collectives, int numLeaves, int[] lengths) {
+        World world = collectives.world();
+        ReductionTree tree = new ReductionTree(numLeaves);
+        LeafRange leaves = tree.leavesOf(world.rank(), world.worldSize());
+        float[][] results = new float[lengths.length][];
+        for (int i = 0; i < lengths.length; i++) {
+            int length = lengths[i];
+            try (Arena arena = Arena.ofConfined()) {
+                ShardLayout layout = new ShardLayout(length, 1, world.worldSize());
+                List<MemorySegment> partials = Leaves.partials(tree, leaves, i, length, arena);
+                MemorySegment shard = arena.allocate(layout.length(world.rank()) * Float.BYTES, Float.BYTES);
+                collectives.reduceScatter(LABEL, tree, partials, layout, shard);
+                MemorySegment flat = arena.allocate((long) length * Float.BYTES, Float.BYTES);
+                flat.asSlice(layout.offset(world.rank()) * Float.BYTES, shard.byteSize())
+                        .copyFrom(shard);
+                collectives.allGather(LABEL, layout, flat);
+                results[i] = flat.toArray(ValueLayout.JAVA_FLOAT);
+            }
+        }
+        return results;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, 1, ipc",
+        "1, 6, ipc",
+        "2, 2, ipc",
+        "2, 5, ipc",
+        "3, 3, ipc",
+        "3, 8, ipc",
+        "4, 4, ipc",
+        "4, 7, ipc",
+        "5, 5, ipc",
+        "5, 13, ipc",
+        "8, 8, ipc",
+        "8, 21, ipc",
+        "2, 3, udp",
+        "3, 7, udp",
+        "5, 6, auto"
+    })
+    void shouldSumAlongTheTreeBitForBit(int worldSize, int numLeaves, String transport) throws Exception {
+        int[] lengths = {0, 1, 3, 7, 16_352, 16_353, 250_001, 16_352 * 9};
+        try (LocalRanks ranks = new LocalRanks(worldSize)) {
+            List<float[][]> results = ranks.runAll(
+                    Transport.parse(transport), collectives -> reduceAndGather(collectives, numLeaves, lengths));
+            for (int i = 0; i < lengths.length; i++) {
+                float[] expected = Leaves.treeSum(i, 0, numLeaves, lengths[i]);
+                for (float[][] result : results) {
+                    assertArrayEquals(expected, result[i]);
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldExchangeMessagesOfAnyLength() throws Exception {
+        try (LocalRanks ranks = new LocalRanks(3)) {
+            List<byte[][]> results = ranks.runAll(Transport.IPC, collectives -> {
+                int rank = collectives.world().rank();
+                collectives.barrier(LABEL);
+                return collectives.allGather(LABEL, "x".repeat(rank * 100_000).getBytes(StandardCharsets.UTF_8));
+            });
+            for (byte[][] messages : results) {
+                assertEquals(3, messages.length);
+                for (int r = 0; r < 3; r++) {
+                    assertEquals("x".repeat(r * 100_000), new String(messages[r], StandardCharsets.UTF_8));
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldKeepFramesOfFastRanksWhenOneIsSlow() throws Exception {
+        int length = 400_000;
+        try (LocalRanks ranks = new LocalRanks(3)) {
+            List<float[]> results = ranks.runAll(Transport.IPC, collectives -> {
+                float[] last = {};
+                for (int round = 0; round < 6; round++) {
+                    if (collectives.world().rank() == round % 3) {
+                        Thread.sleep(60);
+                    }
+                    last = reduceAndGather(collectives, 5, new int[] {length})[0];
+                }
+                Traffic traffic = collectives.traffic();
+                assertEquals(0, traffic.staleFrames() + traffic.foreignFrames());
+                assertTrue(traffic.bytesSent() > 0 && traffic.bytesReceived() > 0 && traffic.commNanos() > 0);
+                return last;
+            });
+            float[] expected = Leaves.treeSum(0, 0, 5, length);
+            results.forEach(result -> assertArrayEquals(expected, result));
+        }
+    }
+
+    @Test
+    void shouldFailWhenRanksCallDifferentCollectives() throws Exception {
+        try (LocalRanks ranks = new LocalRanks(2)) {
+            IllegalStateException e = assertThrows(
+                    IllegalStateException.class,
+                    () -> ranks.runAll(Transport.IPC, collectives -> {
+                        StepLabel label = new StepLabel(collectives.world().rank(), "gradients");
+                        collectives.barrier(label);
+                        return 0;
+                    }));
+            assertTrue(e.getMessage().contains("rank 1 is in barrier of step 1 while rank 0 is in barrier of step 0"));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+package io.kinema.train.dist;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MediaDriverHostTest {
+    @TempDir
+    Path temporary;
+
+    @Test
+    void shouldDeleteItsDirectoryOnClose() throws Exception {
+        MediaDriverHost driver = MediaDriverHost.start(2);
+        Path directory = driver.directory();
+        assertTrue(Files.exists(directory));
+        driver.close();
+        assertFalse(Files.exists(directory));
+        driver.close();
+    }
+
+    @Test
+    void shouldDeleteWhatAKilledLauncherLeftAndLeaveTheLivingAlone() throws Exception {
+        try (MediaDriverHost living = MediaDriverHost.start(2)) {
+            Process ended = new ProcessBuilder("true").start();
+            assertTrue(ended.waitFor(5, TimeUnit.SECONDS));
+            Path parent = living.directory().getParent();
+            Path stale = Files.createDirectory(parent.resolve("kinema-aeron-" + ended.pid() + "-123"));
+            Files.createFile(stale.resolve("cnc.dat"));
+            try (MediaDriverHost next = MediaDriverHost.start(2)) {
+                assertFalse(Files.exists(stale));
+                assertTrue(Files.exists(living.directory()));
+                assertEquals(parent, next.directory().getParent());
+            }
+        }
+    }
+
+    @Test
+    void shouldSayWhenNoDriverRuns() throws Exception {
+        try (RendezvousServer server = RendezvousServer.start(
+                new InetSocketAddress("127.0.0.1", 0), "run-a", 1, Duration.ofSeconds(5))) {
+            CollectivesConfig config = new CollectivesConfig(
+                    CollectivesConfig.address(server.address()),
+                    temporary,
+                    Transport.IPC,
+                    Duration.ofSeconds(2),
+                    Duration.ofSeconds(2));
+            IOException e = assertThrows(
+                    IOException.class, () -> Collectives.join(new RankIdentity(0, 1, "run-a", "digest"), config));
+            assertTrue(e.getMessage().startsWith("no media driver is running in " + temporary), e.getMessage());
+        }
+    }
+}
