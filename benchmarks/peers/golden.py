@@ -13,7 +13,7 @@ The model, its loss and gradients are then computed in float64. Entries of the f
     alpha_bar/times               int64: t of the next two
     alpha_bar/linear, /cosine     float64: ᾱ_t of the two ddpm schedules
 
-    python golden.py [--output FILE]     by default trainer/src/test/resources/golden/debug.safetensors
+    python golden.py [--output FILE]     by default benchmarks/src/test/resources/golden/debug.safetensors
 """
 
 import argparse
@@ -58,7 +58,7 @@ def golden(shape: Shape) -> dict[str, torch.Tensor]:
 
 
 def main() -> None:
-    resources = Path(__file__).resolve().parents[2] / "trainer/src/test/resources"
+    resources = Path(__file__).resolve().parents[2] / "benchmarks/src/test/resources"
     parser = argparse.ArgumentParser(description="Write golden values of the debug model.")
     parser.add_argument("--output", type=Path, default=resources / "golden/debug.safetensors")
     output = parser.parse_args().output

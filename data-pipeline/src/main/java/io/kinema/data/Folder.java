@@ -6,7 +6,10 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.channels.SeekableByteChannel;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -120,14 +123,31 @@ public final class Folder {
     }
 
     /**
-     * Lists what is directly in a folder, with sizes and kinds.
+     * Lists every file in the folder, however deep.
      *
-     * @param name a folder in this one; empty for this one
-     * @return one status an entry, in no order
-     * @throws IOException if it is not there or cannot be listed
+     * @param leftOut says by its name whether to leave out a file, or a folder with everything in it
+     * @return sizes in bytes by name
+     * @throws IOException if a folder cannot be listed
      */
-    List<FileStatus> statuses(String name) throws IOException {
-        return List.of(fileSystem.listStatus(resolve(name)));
+    public Map<String, Long> filesBelow(Predicate<String> leftOut) throws IOException {
+        Map<String, Long> sizes = new HashMap<>();
+        collect(root, "", leftOut, sizes);
+        return sizes;
+    }
+
+    private void collect(Path folder, String prefix, Predicate<String> leftOut, Map<String, Long> sizes)
+            throws IOException {
+        for (FileStatus status : fileSystem.listStatus(folder)) {
+            String name = status.getPath().getName();
+            if (leftOut.test(name)) {
+                continue;
+            }
+            if (status.isDirectory()) {
+                collect(status.getPath(), prefix + name + "/", leftOut, sizes);
+            } else {
+                sizes.put(prefix + name, status.getLen());
+            }
+        }
     }
 
     /**

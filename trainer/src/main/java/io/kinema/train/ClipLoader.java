@@ -10,8 +10,8 @@ import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.model.CaptionTokens;
 import io.kinema.train.model.Packing;
-import io.kinema.train.model.Patch;
-import io.kinema.train.model.Patch.Grid;
+import io.kinema.data.clip.Patch;
+import io.kinema.train.model.Grid;
 import io.kinema.train.model.Patches;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -70,7 +70,7 @@ final class ClipLoader implements AutoCloseable {
     }
 
     private static Grid grid(ClipEntry clip, Patch patch) {
-        return patch.grid(clip.numFrames(), clip.height(), clip.width());
+        return Grid.of(patch, clip.numFrames(), clip.height(), clip.width());
     }
 
     /**
@@ -105,7 +105,7 @@ final class ClipLoader implements AutoCloseable {
         List<Grid> grids = new ArrayList<>();
         List<int[]> captions = new ArrayList<>();
         List<Mixture> mixtures = new ArrayList<>();
-        int values = patch.values();
+        int values = Patches.values(patch);
         int rows = 0;
         for (int index : indices) {
             rows += grid(dataset.clips().get(index), patch).tokens();

@@ -2,7 +2,7 @@ package io.kinema.train;
 
 import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Manifest;
-import io.kinema.train.model.Patch;
+import io.kinema.data.clip.Patch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +47,7 @@ final class SyntheticData {
                 "--input", VIDEOS.toString(),
                 "--output", prepared.toString(),
                 "--patch", patch.toString(),
-                "--max-pixels", Integer.toString(PATCHES_A_FRAME * patch.h() * patch.w()),
+                "--max-pixels", Integer.toString(PATCHES_A_FRAME * patch.height() * patch.width()),
                 "--fps", Integer.toString(FRAME_RATE_HZ),
                 "--clip-seconds", Integer.toString(CLIP_SECONDS),
                 "--overwrite");

@@ -37,7 +37,7 @@ record TrainConfig(
         requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
         requireRange("--caption-dropout", captionDropout, 0, 1);
         requireRange("--learning-rate", learningRate.peak(), Double.MIN_VALUE, 10);
-        requireRange("--warmup", learningRate.warmupSteps(), 0, steps);
+        requireRange("--warmup", learningRate.warmupSteps(), 0, Long.MAX_VALUE);
         requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
         requireRange("--clip-norm", adamw.clipNorm(), Double.MIN_VALUE, Double.MAX_VALUE);
         requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));

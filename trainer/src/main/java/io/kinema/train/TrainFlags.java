@@ -4,7 +4,7 @@ import com.beust.jcommander.Parameter;
 import io.kinema.data.ConfigException;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
-import io.kinema.train.model.Patch;
+import io.kinema.data.clip.Patch;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import java.nio.file.Path;

@@ -9,6 +9,7 @@ import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.metrics.StepMetrics;
+import io.kinema.train.model.Patches;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterSet;
@@ -74,7 +75,7 @@ final class Trainer implements AutoCloseable {
         long dataNanos = 0;
         long step = state.step;
         long tokens = order.tokens(step);
-        double values = (double) tokens * config.model().patch().values();
+        double values = (double) tokens * Patches.values(config.model().patch());
 
         StepReport.Leaf[] leaves = new StepReport.Leaf[gradients.leaves().count()];
         for (int i = 0; i < leaves.length; i++) {

@@ -17,7 +17,8 @@ public final class ShardGroupWriter implements AutoCloseable {
     /** A shard ends after the source that takes its frames, uncompressed, to this many bytes. */
     public static final long SHARD_FRAME_BYTES = 64 << 20;
 
-    static final String SHARDS = "shards";
+    /** The folder that holds the shards. */
+    public static final String SHARDS = "shards";
 
     private final Folder folder;
     private final int groupIndex;

@@ -1,7 +1,7 @@
 package io.kinema.train.checkpoint;
 
 import io.kinema.train.model.DitConfig;
-import io.kinema.train.model.Patch;
+import io.kinema.data.clip.Patch;
 import java.util.List;
 
 /**
@@ -78,7 +78,7 @@ public record CheckpointState(
                     config.captionDepth(),
                     config.captionWidth(),
                     config.captionHeads(),
-                    List.of(patch.t(), patch.h(), patch.w()));
+                    List.of(patch.frames(), patch.height(), patch.width()));
         }
 
         /**

@@ -1,6 +1,7 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.model.Patches;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterSet;
@@ -58,7 +59,7 @@ public final class DiffusionLoss {
     private Evaluated evaluate(ParameterSet weights, Microbatch batch, double scale) {
         Packing packing = batch.packing();
         int rows = packing.tokens().total();
-        int values = model.config().patch().values();
+        int values = Patches.values(model.config().patch());
         Tensor cleanLP = device.of(batch.cleanLP(), rows, values);
         Tensor noiseLP = device.of(batch.noiseLP(), rows, values);
         Tensor noisedLP = mix(cleanLP, noiseLP, batch, Mixture::data, Mixture::noise);

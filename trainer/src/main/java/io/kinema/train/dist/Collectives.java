@@ -56,7 +56,7 @@ public final class Collectives implements AutoCloseable {
                     new Collectives(wiring, config.collectiveDeadline().toNanos());
             collectives.barrier(new StepLabel(-1, "connecting all ranks"));
             return collectives;
-        } catch (CollectiveException e) {
+        } catch (RuntimeException e) {
             wiring.close();
             throw e;
         }

@@ -1,5 +1,8 @@
 package io.kinema.train.dist;
 
+import io.kinema.data.ConfigException;
+import java.net.Inet6Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,7 +30,7 @@ public record CollectivesConfig(
      *
      * @param hostPort host:port
      * @return the address
-     * @throws io.kinema.data.ConfigException when the text is not of that form
+     * @throws ConfigException when the text is not of that form
      */
     public static InetSocketAddress address(String hostPort) {
         int colon = hostPort.lastIndexOf(':');
@@ -35,8 +38,14 @@ public record CollectivesConfig(
             return new InetSocketAddress(
                     hostPort.substring(0, Math.max(0, colon)), Integer.parseInt(hostPort.substring(colon + 1)));
         } catch (IllegalArgumentException e) {
-            throw new io.kinema.data.ConfigException(
+            throw new ConfigException(
                     "rendezvous address " + hostPort + " is not host:port; take it from the launcher");
         }
+    }
+
+    /** Writes what {@link #address} reads; numeric, in brackets where the address is of IP version 6. */
+    static String hostPort(InetAddress address, int port) {
+        String host = address.getHostAddress();
+        return (address instanceof Inet6Address ? "[" + host + "]" : host) + ":" + port;
     }
 }

@@ -86,7 +86,9 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
             foreignFrames++;
             return Action.CONTINUE;
         }
-        sessions.set(frame.source, header.sessionId());
+        if (session == UNBOUND) {
+            sessions.set(frame.source, header.sessionId());
+        }
         if (frame.sequence > sequence) {
             return Action.ABORT;
         }

@@ -3,15 +3,18 @@ package io.kinema.train.dist;
 import io.aeron.CommonContext;
 import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ThreadingMode;
-import java.io.File;
 import java.io.IOException;
 import java.net.StandardSocketOptions;
 import java.nio.channels.DatagramChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.agrona.IoUtil;
 import org.agrona.concurrent.BackoffIdleStrategy;
 
@@ -31,11 +34,19 @@ public final class MediaDriverHost implements AutoCloseable {
     static final Duration LIVENESS = Duration.ofSeconds(30);
 
     private static final String DIRECTORY_PREFIX = "kinema-aeron-";
+    /** The prefix, the launcher's process id and a random number. */
+    private static final Pattern DIRECTORY_NAME = Pattern.compile(DIRECTORY_PREFIX + "(\\d+)-\\d+");
+
+    /** Aeron's smallest for messages of {@link #LARGE_MTU_BYTES}, which may be an eighth of a term. */
     private static final int MIN_TERM_BYTES = 512 * 1024;
+
     private static final int MAX_TERM_BYTES = 16 * 1024 * 1024;
     private static final int TERMS_A_LOG = 3;
     /** Counters, command and error buffers of a driver, mapped sparsely. */
     private static final long DRIVER_BYTES = 16L * 1024 * 1024;
+
+    /** What all streams together may take of the host's memory once every term has been written. */
+    private static final long MAX_STREAM_BYTES = 512L * 1024 * 1024;
 
     private static final int SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 
@@ -110,11 +121,12 @@ public final class MediaDriverHost implements AutoCloseable {
         return Math.max(1, 2L * numRanks * (numRanks - 1));
     }
 
-    /** The largest term with which all streams together take at most half of what is free, or 0. */
+    /** The term length for all streams together to stay within their share of memory; 0 when nothing is free. */
     private static int termBytes(Path parent, int numRanks) {
-        long budget = parent.toFile().getUsableSpace() / 2 - DRIVER_BYTES;
-        long largest = Math.min(MAX_TERM_BYTES, budget / (TERMS_A_LOG * numStreams(numRanks)));
-        return largest <= 0 ? 0 : (int) Long.highestOneBit(largest);
+        long wished = Math.clamp(MAX_STREAM_BYTES / TERMS_A_LOG / numStreams(numRanks), MIN_TERM_BYTES, MAX_TERM_BYTES);
+        long free = parent.toFile().getUsableSpace() / 2 - DRIVER_BYTES;
+        long affordable = Math.min(wished, free / TERMS_A_LOG / numStreams(numRanks));
+        return affordable <= 0 ? 0 : (int) Long.highestOneBit(affordable);
     }
 
     /** What the kernel grants of the wished-for socket buffer (net.core.rmem_max). */
@@ -132,14 +144,16 @@ public final class MediaDriverHost implements AutoCloseable {
 
     /** Deletes what launchers that were killed have left: their process is gone and their driver's heart stopped. */
     private static void deleteStale(Path parent) throws IOException {
+        FileTime oldest = FileTime.from(Instant.now().minus(LIVENESS));
         try (DirectoryStream<Path> directories = Files.newDirectoryStream(parent, DIRECTORY_PREFIX + "*")) {
             for (Path directory : directories) {
-                String name = directory.getFileName().toString().substring(DIRECTORY_PREFIX.length());
-                long pid = Long.parseLong(name.substring(0, name.indexOf('-')));
-                File file = directory.toFile();
-                if (ProcessHandle.of(pid).isEmpty()
-                        && !CommonContext.isDriverActive(file, LIVENESS.toMillis(), message -> {})) {
-                    IoUtil.delete(file, true);
+                Matcher name = DIRECTORY_NAME.matcher(directory.getFileName().toString());
+                // In another container's process table the process may live on: its driver's heart decides.
+                if (name.matches()
+                        && ProcessHandle.of(Long.parseLong(name.group(1))).isEmpty()
+                        && Files.getLastModifiedTime(directory).compareTo(oldest) < 0
+                        && !CommonContext.isDriverActive(directory.toFile(), LIVENESS.toMillis(), message -> {})) {
+                    IoUtil.delete(directory.toFile(), true);
                 }
             }
         }

@@ -4,6 +4,7 @@ import io.kinema.data.ConfigException;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
@@ -64,8 +65,8 @@ final class Membership implements AutoCloseable {
     }
 
     /** The address by which this host reaches the launcher, and other hosts reach this one. */
-    String localHost() {
-        return socket.getLocalAddress().getHostAddress();
+    InetAddress localAddress() {
+        return socket.getLocalAddress();
     }
 
     /** Joins and waits for the others. */

@@ -1,11 +1,12 @@
 package io.kinema.train.dist;
 
-/** Another rank died or left in the middle of the run; the message names it. */
+/** Another rank, or the launcher, died or left in the middle of the run; the message names it. */
 public final class PeerLostException extends CollectiveException {
     /** What a process should exit with when it stops for this reason, so that the launcher blames the other rank. */
     public static final int EXIT_CODE = 75;
 
     private static final long serialVersionUID = 1;
+    /** The rank that is gone, or −1 for the launcher. */
     private final int lostRank;
 
     PeerLostException(int lostRank, String message) {
@@ -16,7 +17,7 @@ public final class PeerLostException extends CollectiveException {
     /**
      * Returns the rank that is gone.
      *
-     * @return a rank other than this process's
+     * @return a rank other than this process's, or −1 for the launcher
      */
     public int lostRank() {
         return lostRank;

@@ -90,7 +90,7 @@ public final class RendezvousServer implements AutoCloseable {
      * @return host:port, to be given to the ranks
      */
     public String address() {
-        return listener.getInetAddress().getHostAddress() + ":" + listener.getLocalPort();
+        return CollectivesConfig.hostPort(listener.getInetAddress(), listener.getLocalPort());
     }
 
     private void acceptAll() {

@@ -6,12 +6,13 @@ import io.aeron.CommonContext;
 import io.aeron.ExclusivePublication;
 import io.aeron.Image;
 import io.aeron.Subscription;
+import io.aeron.exceptions.AeronException;
 import io.kinema.data.ConfigException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -130,8 +131,8 @@ final class Wiring implements AutoCloseable {
             }
             String udpEndpoint = "";
             if (config.transport() != Transport.IPC) {
-                Subscription udp =
-                        aeron.addSubscription("aeron:udp?endpoint=" + membership.localHost() + ":0", streamId);
+                Subscription udp = aeron.addSubscription(
+                        "aeron:udp?endpoint=" + CollectivesConfig.hostPort(membership.localAddress(), 0), streamId);
                 subscriptions.add(udp);
                 udpEndpoint = resolvedEndpoint(udp);
             }
@@ -152,7 +153,7 @@ final class Wiring implements AutoCloseable {
             Aeron.Context context = new Aeron.Context()
                     .aeronDirectoryName(config.driverDirectory().toString())
                     .clientName("kinema-r" + identity.rank())
-                    .errorHandler(error -> clientError.compareAndSet(null, error))
+                    .errorHandler(this::onClientError)
                     .unavailableImageHandler(this::onUnavailableImage)
                     .threadFactory(task -> Thread.ofPlatform()
                             .daemon()
@@ -164,6 +165,14 @@ final class Wiring implements AutoCloseable {
                         + "; it is started by the launcher of this host");
             }
             aeron = Aeron.connect(context);
+        }
+
+        private void onClientError(Throwable error) {
+            boolean isWarning =
+                    error instanceof AeronException known && known.category() == AeronException.Category.WARN;
+            if (!isWarning) {
+                clientError.compareAndSet(null, error);
+            }
         }
 
         private void onUnavailableImage(Image image) {

@@ -1,5 +1,6 @@
 package io.kinema.train.model;
 
+import io.kinema.data.clip.Patch;
 import io.kinema.data.ConfigException;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -26,7 +26,7 @@ public final class Flops {
     public static double training(DitConfig config, Packing packing) {
         double d = config.width();
         double e = config.captionWidth();
-        double patch = config.patch().values();
+        double patch = Patches.values(config.patch());
         double perToken = 2 * patch * d + config.depth() * (blockMatrices(d) + 2 * d * d);
         double perCaptionByte = config.captionDepth() * blockMatrices(e) + config.depth() * 2 * d * e;
         double perClip = TIME_FEATURES * d

@@ -1,6 +1,5 @@
 package io.kinema.train.model;
 
-import io.kinema.train.model.Patch.Grid;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;

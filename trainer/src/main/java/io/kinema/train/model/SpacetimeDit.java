@@ -67,14 +67,14 @@ public final class SpacetimeDit {
     public SpacetimeDit(DitConfig config) {
         this.config = config;
         int width = config.width();
-        patch = Linear.add(layout, "patch", config.patch().values(), width);
+        patch = Linear.add(layout, "patch", Patches.values(config.patch()), width);
         time = TimeEmbedding.add(layout, width);
         captions = new CaptionEncoder(layout, config);
         for (int i = 0; i < config.depth(); i++) {
             blocks.add(new DitBlock(layout, "blocks." + i, config));
         }
         finalModulation = Linear.add(layout, "final.modulation", width, FINAL_MODULATIONS * width, Init.ZEROS);
-        finalLinear = Linear.add(layout, "final.linear", width, config.patch().values(), Init.ZEROS);
+        finalLinear = Linear.add(layout, "final.linear", width, Patches.values(config.patch()), Init.ZEROS);
     }
 
     /**

@@ -5,7 +5,7 @@ import io.kinema.data.ConfigException;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.train.model.Patch;
+import io.kinema.data.clip.Patch;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Devices;
@@ -52,9 +52,9 @@ public final class Sample {
     private void run() throws IOException {
         List<String> prompts = prompts();
         Patch patch = model.config().patch();
-        int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.t());
-        int height = rounded("--height", flags.height, patch.h());
-        int width = rounded("--width", flags.width, patch.w());
+        int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
+        int height = rounded("--height", flags.height, patch.height());
+        int width = rounded("--width", flags.width, patch.width());
         requireAtLeast("--steps", flags.steps, 1);
         requireAtLeast("--enlarge", flags.enlarge, 1);
         if (!(flags.fps > 0)) {

@@ -8,8 +8,8 @@ import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.model.CaptionTokens;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.train.model.Patch;
-import io.kinema.train.model.Patch.Grid;
+import io.kinema.data.clip.Patch;
+import io.kinema.train.model.Grid;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
@@ -98,8 +98,8 @@ public final class Sampler {
      */
     public byte[] sample(Request request, IntConsumer stepDone) {
         Patch patch = model.config().patch();
-        Grid grid = patch.grid(request.numFrames, request.height, request.width);
-        float[] xLP = new float[grid.tokens() * patch.values()];
+        Grid grid = Grid.of(patch, request.numFrames, request.height, request.width);
+        float[] xLP = new float[grid.tokens() * Patches.values(patch)];
         new Philox(request.seed).normals(Philox.Purpose.SAMPLE_START, 0, 0, xLP, 0, xLP.length);
         Network network = new Network(grid, request);
         switch (diffusion) {

@@ -61,8 +61,7 @@ class CollectiveFailuresTest {
     void shouldNameTheRankThatLeftLongBeforeTheDeadline() throws Exception {
         try (LocalRanks ranks = new LocalRanks(2)) {
             long startNanos = System.nanoTime();
-            Future<float[]> zero =
-                    ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
+            Future<float[]> zero = ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
             ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> 0);
             PeerLostException e = assertThrows(PeerLostException.class, () -> LocalRanks.get(zero));
             assertTrue(System.nanoTime() - startNanos < TimeUnit.SECONDS.toNanos(5));
@@ -77,8 +76,7 @@ class CollectiveFailuresTest {
     @Test
     void shouldReportADriverThatDied() throws Exception {
         try (LocalRanks ranks = new LocalRanks(2)) {
-            Future<float[]> zero =
-                    ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
+            Future<float[]> zero = ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
             CountDownLatch hasJoined = new CountDownLatch(1);
             CountDownLatch isOver = new CountDownLatch(1);
             Future<Boolean> one = ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {

@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,18 +38,28 @@ class MediaDriverHostTest {
             Path parent = living.directory().getParent();
             Path stale = Files.createDirectory(parent.resolve("kinema-aeron-" + ended.pid() + "-123"));
             Files.createFile(stale.resolve("cnc.dat"));
+            Path young = Files.createDirectory(parent.resolve("kinema-aeron-" + ended.pid() + "-124"));
+            Path unknown = Files.createDirectories(parent.resolve("kinema-aeron-of-somebody"));
+            FileTime longAgo = FileTime.from(Instant.now().minusSeconds(600));
+            Files.setLastModifiedTime(stale, longAgo);
+            Files.setLastModifiedTime(unknown, longAgo);
             try (MediaDriverHost next = MediaDriverHost.start(2)) {
                 assertFalse(Files.exists(stale));
                 assertTrue(Files.exists(living.directory()));
+                assertTrue(Files.exists(young));
+                assertTrue(Files.exists(unknown));
                 assertEquals(parent, next.directory().getParent());
+            } finally {
+                Files.delete(young);
+                Files.delete(unknown);
             }
         }
     }
 
     @Test
     void shouldSayWhenNoDriverRuns() throws Exception {
-        try (RendezvousServer server = RendezvousServer.start(
-                new InetSocketAddress("127.0.0.1", 0), "run-a", 1, Duration.ofSeconds(5))) {
+        try (RendezvousServer server =
+                RendezvousServer.start(new InetSocketAddress("127.0.0.1", 0), "run-a", 1, Duration.ofSeconds(5))) {
             CollectivesConfig config = new CollectivesConfig(
                     CollectivesConfig.address(server.address()),
                     temporary,

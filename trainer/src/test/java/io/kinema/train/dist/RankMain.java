@@ -29,8 +29,7 @@ final class RankMain {
                 Transport.parse(arguments[5]),
                 Duration.ofSeconds(30),
                 Duration.ofSeconds(30));
-        RankIdentity identity =
-                new RankIdentity(rank, Integer.parseInt(arguments[1]), LocalRanks.RUN_ID, "digest");
+        RankIdentity identity = new RankIdentity(rank, Integer.parseInt(arguments[1]), LocalRanks.RUN_ID, "digest");
         try (Collectives collectives = Collectives.join(identity, config)) {
             switch (arguments[6]) {
                 case "sum" -> Files.write(results.resolve("sum-" + rank), sum(collectives, 0));
@@ -53,8 +52,8 @@ final class RankMain {
             LeafRange leaves = tree.leavesOf(world.rank(), world.worldSize());
             List<MemorySegment> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
             MemorySegment flat = arena.allocate((long) LENGTH * Float.BYTES, Float.BYTES);
-            MemorySegment shard = flat.asSlice(
-                    layout.offset(world.rank()) * Float.BYTES, layout.length(world.rank()) * Float.BYTES);
+            MemorySegment shard =
+                    flat.asSlice(layout.offset(world.rank()) * Float.BYTES, layout.length(world.rank()) * Float.BYTES);
             collectives.reduceScatter(label, tree, partials, layout, shard);
             collectives.allGather(label, layout, flat);
             return flat.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);

@@ -123,7 +123,8 @@ class RankProcessesTest {
             if (line.startsWith("driver ")) {
                 driver.add(Path.of(line.substring("driver ".length())));
             } else if (line.startsWith("ranks ")) {
-                for (String pid : line.substring("ranks [".length(), line.length() - 1).split(", ")) {
+                for (String pid :
+                        line.substring("ranks [".length(), line.length() - 1).split(", ")) {
                     pids.add(Long.parseLong(pid));
                 }
             }
@@ -170,8 +171,7 @@ class RankProcessesTest {
                 new RankCommand(List.of("sleep", "1000"), Map.of()),
                 new RankCommand(List.of("/no/such/program"), Map.of()));
         IOException e = assertThrows(
-                IOException.class,
-                () -> RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen)));
+                IOException.class, () -> RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen)));
         assertTrue(e.getMessage().contains("/no/such/program"), e.getMessage());
         assertEquals(
                 0,
@@ -184,7 +184,8 @@ class RankProcessesTest {
     @Test
     void shouldKillRanksThatIgnoreSigterm() throws Exception {
         List<RankCommand> commands = List.of(
-                new RankCommand(List.of("sh", "-c", "trap '' TERM; echo deaf; while true; do sleep 0.1; done"), Map.of()),
+                new RankCommand(
+                        List.of("sh", "-c", "trap '' TERM; echo deaf; while true; do sleep 0.1; done"), Map.of()),
                 new RankCommand(List.of("sh", "-c", "echo $WORDS; exit 3"), Map.of("WORDS", "no card found")));
         long startNanos = System.nanoTime();
         try (RankProcesses ranks = RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen))) {

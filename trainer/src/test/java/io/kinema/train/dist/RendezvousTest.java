@@ -66,16 +66,15 @@ class RendezvousTest {
             Future<World> joining = joinLater(one, 1);
             World world = zero.join(identity(0), "host-0", "127.0.0.1:40000");
             assertEquals(2, world.worldSize());
-            assertEquals(new World.Peer(1, "host-1", "127.0.0.1:40001"), world.peers().get(1));
+            assertEquals(
+                    new World.Peer(1, "host-1", "127.0.0.1:40001"),
+                    world.peers().get(1));
             assertEquals(world.peers(), joining.get(5, TimeUnit.SECONDS).peers());
         }
     }
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock =
-                    """
+    @CsvSource(delimiter = '|', textBlock = """
             1 | 3 | run-a | digest-a | world size 3 of rank 1 is not the launcher's 2
             1 | 2 | run-b | digest-a | run id run-b of this rank is not run-a of the run at 127.0.0.1:
             0 | 2 | run-a | digest-a | rank 0 has joined run run-a already
@@ -144,8 +143,8 @@ class RendezvousTest {
     void shouldNameTheRanksThatStayedAway() throws Exception {
         try (RendezvousServer server = server(2, Duration.ofSeconds(1));
                 Membership one = connect(server)) {
-            RendezvousException e = assertThrows(
-                    RendezvousException.class, () -> one.join(identity(1), "host-1", "127.0.0.1:40001"));
+            RendezvousException e =
+                    assertThrows(RendezvousException.class, () -> one.join(identity(1), "host-1", "127.0.0.1:40001"));
             assertTrue(e.getMessage().startsWith("after 1 s rank 0 of 2 had not joined run run-a"), e.getMessage());
         }
     }

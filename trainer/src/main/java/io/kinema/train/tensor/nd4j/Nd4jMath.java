@@ -3,6 +3,10 @@ package io.kinema.train.tensor.nd4j;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.ops.DynamicCustomOp;
 import org.nd4j.linalg.api.ops.impl.reduce.same.Max;
+import org.nd4j.linalg.api.ops.impl.scalar.ScalarAdd;
+import org.nd4j.linalg.api.ops.impl.scalar.ScalarMultiplication;
+import org.nd4j.linalg.api.ops.impl.scalar.ScalarReverseDivision;
+import org.nd4j.linalg.api.ops.impl.scalar.ScalarReverseSubtraction;
 import org.nd4j.linalg.api.ops.impl.transforms.floating.Sqrt;
 import org.nd4j.linalg.api.ops.impl.transforms.same.Square;
 import org.nd4j.linalg.api.ops.impl.transforms.strict.Exp;
@@ -61,22 +65,24 @@ final class Nd4jMath {
         a.div(b, out);
     }
 
+    // The scalar operations of INDArray itself would take a NaN for 1e-5; these do not.
+
     static void add(INDArray a, double b, INDArray out) {
-        a.add(b, out);
+        Nd4j.exec(new ScalarAdd(a, null, out, b));
     }
 
     static void multiply(INDArray a, double b, INDArray out) {
-        a.mul(b, out);
+        Nd4j.exec(new ScalarMultiplication(a, null, out, b));
     }
 
     /** {@code out = b − a}. */
     static void subtractFrom(double b, INDArray a, INDArray out) {
-        a.rsub(b, out);
+        Nd4j.exec(new ScalarReverseSubtraction(a, null, out, b));
     }
 
     /** {@code out = b / a}. */
     static void divideBy(double b, INDArray a, INDArray out) {
-        a.rdiv(b, out);
+        Nd4j.exec(new ScalarReverseDivision(a, null, out, b));
     }
 
     static void square(INDArray a, INDArray out) {

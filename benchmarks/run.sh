@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Kinema beside its peers: the same numbers, and the time they take.
+source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
+
+usage() {
+  cat <<'TEXT'
+usage: benchmarks/run.sh COMMAND [flags]
+
+  jmh [PATTERN]                   times Kinema's parts (JMH; PATTERN chooses among them, --help lists JMH's own flags)
+  loss --checkpoint DIR           prints the loss of a checkpoint's weights on fixed inputs
+  twin --checkpoint DIR           the same beside the PyTorch implementation in benchmarks/peers; they agree to 1e-4.
+                                  PYTHON names an interpreter that has the packages of benchmarks/peers/README.md
+TEXT
+}
+
+twin() {
+  local ours theirs
+  ours=$(kinema_java benchmarks io.kinema.benchmarks.CheckpointLoss "$@") || exit
+  echo "Kinema   $ours"
+  theirs=$("${PYTHON:-python3}" "$KINEMA_HOME/benchmarks/peers/check_checkpoint.py" "$@") || exit
+  echo "PyTorch  $(grep '^loss' <<<"$theirs")"
+  awk -v a="${ours#loss }" -v b="$(sed -n 's/^loss //p' <<<"$theirs")" 'BEGIN {
+    d = a > b ? a - b : b - a; printf "they differ by %.1e: %s\n", d, d <= 1e-4 ? "equal to 1e-4" : "NOT equal to 1e-4"; exit d > 1e-4 }'
+}
+
+command=${1:---help}
+[ $# -eq 0 ] || shift
+case $command in
+  jmh) kinema_java benchmarks org.openjdk.jmh.Main "$@" ;;
+  loss) kinema_java benchmarks io.kinema.benchmarks.CheckpointLoss "$@" ;;
+  twin) twin "$@" ;;
+  --help | -h) usage ;;
+  *) usage >&2; kinema_fail "unknown command $command; use jmh, loss or twin" ;;
+esac

@@ -1,0 +1,64 @@
+package io.kinema.benchmarks;
+
+import com.beust.jcommander.Parameter;
+import io.kinema.data.CommandLine;
+import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Devices;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+
+/** Prints a checkpoint's loss on the inputs of {@link Formulas}, as {@code peers/check_checkpoint.py} does. */
+public final class CheckpointLoss {
+    @Parameter(names = "--checkpoint", required = true, description = "Folder such as RUN/checkpoints/step-00000100")
+    private String checkpoint = "";
+
+    @Parameter(names = "--device", description = "Where tensors live: nd4j")
+    private String device = "nd4j";
+
+    private CheckpointLoss() {}
+
+    /**
+     * Prints the loss.
+     *
+     * @param args see {@code --help}
+     */
+    public static void main(String[] args) {
+        System.exit(CommandLine.run(() -> {
+            CheckpointLoss command = new CheckpointLoss();
+            if (new CommandLine("benchmarks/run.sh loss", "prints a checkpoint's loss on fixed inputs", command)
+                    .parse(args)) {
+                System.out.println(String.format(Locale.ROOT, "loss %.9f", command.loss()));
+            }
+            return 0;
+        }));
+    }
+
+    private double loss() throws IOException {
+        Checkpoint from = Checkpoint.open(Path.of(checkpoint));
+        from.verify();
+        SpacetimeDit model = new SpacetimeDit(from.state().config().model().toConfig());
+        Diffusion diffusion = Diffusion.named(from.state().config().diffusion());
+        try (Device on = Devices.open(device);
+                Arena arena = Arena.ofConfined()) {
+            ParameterSet weights = new ParameterSet(on, model.layout());
+            MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
+            from.readModel(model.layout(), flat);
+            on.write(weights.flat(), 0, flat);
+            Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
+            try (Device.Scope _ = on.openScope()) {
+                return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch)).sum()
+                        / batch.cleanLP().length;
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+package io.kinema.benchmarks;
+
+import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.RectifiedFlow;
+import io.kinema.train.model.Patches;
+import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.Packing;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.data.clip.Patch;
+import io.kinema.train.model.Grid;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.Device;
+import java.util.List;
+
+/** The weights and inputs of {@code peers/formulas.py}, so that both sides have the same without a file. */
+final class Formulas {
+    private static final List<Grid> GRIDS = List.of(new Grid(2, 3, 4), new Grid(1, 2, 5), new Grid(3, 2, 2));
+    private static final List<int[]> CAPTIONS = List.of(
+            CaptionTokens.of("a red circle moves over a blue wall"),
+            CaptionTokens.none(),
+            CaptionTokens.of("ein grünes Dreieck 三角"));
+    private static final double[] FLOW_TIMES = {0.2, 0.55, 0.9};
+    private static final int[] NOISE_TIMES = {200, 550, 900};
+
+    private Formulas() {}
+
+    /** Every parameter nonzero, so that every gradient is exercised. */
+    static float[] parameter(ParameterLayout.Entry entry) {
+        float[] values = new float[entry.size()];
+        int[] shape = entry.shape();
+        for (int i = 0; i < values.length; i++) {
+            double s = Math.sin(0.7 * i + 1.3 * entry.index() + 0.0137 * i * i);
+            if (shape.length == 2) {
+                values[i] = (float) (s / Math.sqrt(shape[1]));
+            } else if (entry.name().endsWith("bias")) {
+                values[i] = (float) (0.05 * s);
+            } else {
+                values[i] = (float) (1 + 0.1 * s);
+            }
+        }
+        return values;
+    }
+
+    /** A model's parameters, all of them by formula. */
+    static ParameterSet weights(Device device, SpacetimeDit model) {
+        ParameterSet weights = new ParameterSet(device, model.layout());
+        for (ParameterLayout.Entry entry : model.layout().entries()) {
+            try (Device.Scope _ = device.openScope()) {
+                device.add(weights.get(entry), device.of(parameter(entry), entry.shape()));
+            }
+        }
+        return weights;
+    }
+
+    /** Three clips, one of them an image without a caption. */
+    static Microbatch microbatch(Patch patch, Diffusion diffusion) {
+        Packing packing = Packing.of(GRIDS, CAPTIONS);
+        float[] cleanLP = new float[packing.tokens().total() * Patches.values(patch)];
+        float[] noiseLP = new float[cleanLP.length];
+        for (int i = 0; i < cleanLP.length; i++) {
+            cleanLP[i] = (float) Math.sin(0.013 * i + 0.5 * Math.cos(0.11 * i));
+            noiseLP[i] = (float) (1.2 * Math.sin(1.7 * i + 0.3) + 0.4 * Math.cos(0.05 * i));
+        }
+        return new Microbatch(List.of("video", "image", "clip"), packing, cleanLP, noiseLP, mixtures(diffusion));
+    }
+
+    private static List<Mixture> mixtures(Diffusion diffusion) {
+        return switch (diffusion) {
+            case RectifiedFlow flow -> List.of(flow.at(FLOW_TIMES[0]), flow.at(FLOW_TIMES[1]), flow.at(FLOW_TIMES[2]));
+            case NoisePrediction process ->
+                List.of(process.at(NOISE_TIMES[0]), process.at(NOISE_TIMES[1]), process.at(NOISE_TIMES[2]));
+        };
+    }
+}

@@ -1,0 +1,2 @@
+/** Kinema beside its peers. */
+package io.kinema.benchmarks;

@@ -1,0 +1,124 @@
+package io.kinema.data.clip;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.databind.RuntimeJsonMappingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.dataformat.csv.CsvMapper;
+import com.fasterxml.jackson.dataformat.csv.CsvParser;
+import com.fasterxml.jackson.dataformat.csv.CsvSchema;
+import io.kinema.data.ConfigException;
+import io.kinema.data.Folder;
+import io.kinema.data.shard.Caption;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * The captions that the tables in the input folder's top give: {@code captions.csv} with a header row and
+ * {@code captions.jsonl} with an object a line, both with {@code path} (relative to the folder), {@code caption} and, if
+ * known, {@code licence}. A path may have several rows.
+ */
+final class CaptionTable {
+    static final String CSV = "captions.csv";
+    static final String JSONL = "captions.jsonl";
+
+    private final Map<String, List<Caption>> captions = new TreeMap<>();
+    private final Map<String, String> licences = new TreeMap<>();
+
+    /** Reads the tables that are there. */
+    static CaptionTable read(Folder input) throws IOException {
+        CaptionTable table = new CaptionTable();
+        if (input.exists(CSV)) {
+            try (InputStream in = input.open(CSV)) {
+                table.readCsv(in, input.locationOf(CSV));
+            }
+        }
+        if (input.exists(JSONL)) {
+            try (InputStream in = input.open(JSONL)) {
+                table.readJsonl(in, input.locationOf(JSONL));
+            }
+        }
+        return table;
+    }
+
+    private void readCsv(InputStream in, String where) throws IOException {
+        CsvMapper mapper =
+                CsvMapper.builder().enable(CsvParser.Feature.TRIM_SPACES).build();
+        try (MappingIterator<Map<String, String>> rows = mapper.readerForMapOf(String.class)
+                .with(CsvSchema.emptySchema().withHeader())
+                .readValues(new InputStreamReader(in, StandardCharsets.UTF_8))) {
+            while (rows.hasNext()) {
+                int line = rows.getCurrentLocation().getLineNr();
+                Map<String, String> row = rows.next();
+                add(row.get("path"), row.get("caption"), row.get("licence"), CSV, where + ":" + line);
+            }
+        } catch (JsonProcessingException | RuntimeJsonMappingException e) {
+            throw new ConfigException(where + " is not a CSV table: " + firstLine(e) + "; correct it or remove it", e);
+        }
+    }
+
+    private void readJsonl(InputStream in, String where) throws IOException {
+        JsonMapper mapper = new JsonMapper();
+        BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+        int number = 0;
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            number++;
+            if (line.isBlank()) {
+                continue;
+            }
+            try {
+                JsonNode row = mapper.readTree(line);
+                String at = where + ":" + number;
+                add(
+                        row.path("path").asText(),
+                        row.path("caption").asText(),
+                        row.path("licence").asText(),
+                        JSONL,
+                        at);
+            } catch (JsonProcessingException e) {
+                throw new ConfigException(
+                        where + ":" + number + " is not JSON: " + firstLine(e) + "; correct the line or remove it", e);
+            }
+        }
+    }
+
+    private void add(String path, String caption, String licence, String origin, String where) {
+        if (path == null || path.isBlank() || caption == null) {
+            throw new ConfigException(
+                    where + " has no path or no caption; give the columns path, caption and, if known, licence");
+        }
+        String normal = path.strip().replaceFirst("^(\\./)+", "");
+        List<Caption> known = captions.computeIfAbsent(normal, key -> new ArrayList<>());
+        if (!caption.isBlank()) {
+            known.add(new Caption(caption.strip(), origin, "", ""));
+        }
+        if (licence != null && !licence.isBlank()) {
+            licences.put(normal, licence.strip());
+        }
+    }
+
+    private static String firstLine(Exception e) {
+        return e.getMessage().lines().findFirst().orElse("");
+    }
+
+    List<Caption> captionsOf(String path) {
+        return captions.getOrDefault(path, List.of());
+    }
+
+    String licenceOf(String path) {
+        return licences.getOrDefault(path, "");
+    }
+
+    /** Every path that a row names, sorted. */
+    List<String> paths() {
+        return List.copyOf(captions.keySet());
+    }
+}

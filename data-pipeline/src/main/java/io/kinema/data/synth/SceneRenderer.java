@@ -1,0 +1,151 @@
+package io.kinema.data.synth;
+
+import java.awt.Color;
+import java.awt.GradientPaint;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.geom.AffineTransform;
+import java.awt.geom.Ellipse2D;
+import java.awt.geom.Path2D;
+import java.awt.geom.Rectangle2D;
+import java.awt.image.BufferedImage;
+
+/** Draws the frames of a scene. */
+final class SceneRenderer {
+    private static final int BANDS = 6;
+    private static final double TURNS_PER_SECOND = 0.5;
+    private static final double BOUNCES_PER_SECOND = 0.75;
+
+    private SceneRenderer() {}
+
+    /** All frames as uint8 RGB, {@code T·H·W·3} bytes. */
+    static byte[] render(Scene scene) {
+        int framePixels = scene.height() * scene.width();
+        byte[] frames = new byte[3 * scene.numFrames() * framePixels];
+        BufferedImage image = new BufferedImage(scene.width(), scene.height(), BufferedImage.TYPE_INT_RGB);
+        int[] pixels = new int[framePixels];
+        Graphics2D graphics = image.createGraphics();
+        graphics.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
+        graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
+        for (int t = 0; t < scene.numFrames(); t++) {
+            drawBackdrop(graphics, scene);
+            drawShape(graphics, scene, t);
+            image.getRGB(0, 0, scene.width(), scene.height(), pixels, 0, scene.width());
+            for (int i = 0; i < framePixels; i++) {
+                int at = 3 * (t * framePixels + i);
+                frames[at] = (byte) (pixels[i] >> 16);
+                frames[at + 1] = (byte) (pixels[i] >> 8);
+                frames[at + 2] = (byte) pixels[i];
+            }
+        }
+        graphics.dispose();
+        return frames;
+    }
+
+    private static void drawBackdrop(Graphics2D graphics, Scene scene) {
+        Color first = new Color(scene.backColour().rgb);
+        Color second = new Color(scene.otherBackColour().rgb);
+        if (scene.backdrop() == Scene.Backdrop.GRADIENT) {
+            graphics.setPaint(new GradientPaint(0, 0, first, 0, scene.height(), second));
+            graphics.fillRect(0, 0, scene.width(), scene.height());
+            return;
+        }
+        graphics.setPaint(first);
+        graphics.fillRect(0, 0, scene.width(), scene.height());
+        graphics.setPaint(second);
+        int side = Math.min(scene.height(), scene.width()) / BANDS;
+        for (int column = 0; column * side < scene.width(); column++) {
+            for (int row = 0; row * side < scene.height(); row++) {
+                boolean dark = switch (scene.backdrop()) {
+                    case STRIPES -> column % 2 == 1;
+                    case CHECKERBOARD -> (column + row) % 2 == 1;
+                    default -> false;
+                };
+                if (dark) {
+                    graphics.fillRect(column * side, row * side, side, side);
+                }
+            }
+        }
+    }
+
+    private static void drawShape(Graphics2D graphics, Scene scene, int frameIndex) {
+        double part = scene.numFrames() == 1 ? 0 : frameIndex / (double) (scene.numFrames() - 1);
+        double seconds = frameIndex / (double) scene.frameRateHz();
+        double radius = scene.radius() * Math.min(scene.height(), scene.width());
+        double scale = switch (scene.motion()) {
+            case GROW -> 0.4 + 1.0 * part;
+            case SHRINK -> 1.4 - 1.0 * part;
+            default -> 1;
+        };
+        double angle = scene.motion() == Scene.Motion.SPIN ? 2 * Math.PI * TURNS_PER_SECOND * seconds : 0;
+        double height = Math.abs(Math.cos(Math.PI * BOUNCES_PER_SECOND * seconds));
+        double x = switch (scene.motion()) {
+            case RIGHT -> part;
+            case LEFT -> 1 - part;
+            case UP, DOWN, BOUNCE -> scene.across();
+            default -> 0.5;
+        };
+        double y = switch (scene.motion()) {
+            case UP -> 1 - part;
+            case DOWN -> part;
+            case BOUNCE -> 1 - height;
+            case RIGHT, LEFT -> scene.across();
+            default -> 0.5;
+        };
+        AffineTransform place = new AffineTransform();
+        place.translate(radius + x * (scene.width() - 2 * radius), radius + y * (scene.height() - 2 * radius));
+        place.rotate(angle);
+        place.scale(radius * scale, radius * scale);
+        graphics.setPaint(colour(scene, part));
+        graphics.fill(place.createTransformedShape(outline(scene.shape())));
+    }
+
+    private static Color colour(Scene scene, double part) {
+        int from = scene.colour().rgb;
+        int to = scene.laterColour().rgb;
+        int mixed = 0;
+        for (int shift = 0; shift <= 16; shift += 8) {
+            int a = from >> shift & 0xff;
+            int b = to >> shift & 0xff;
+            mixed |= (int) Math.round(a + (b - a) * part) << shift;
+        }
+        return new Color(mixed);
+    }
+
+    /** The shape within the unit circle. */
+    private static java.awt.Shape outline(Scene.Shape shape) {
+        return switch (shape) {
+            case CIRCLE -> new Ellipse2D.Double(-1, -1, 2, 2);
+            case SQUARE -> new Rectangle2D.Double(-0.8, -0.8, 1.6, 1.6);
+            case TRIANGLE -> polygon(3, 1, 1);
+            case STAR -> polygon(10, 1, 0.42);
+            case DIAMOND -> polygon(4, 1, 1);
+            case CROSS -> cross();
+        };
+    }
+
+    /** Corners on two circles in turn, the first at the top. */
+    private static Path2D polygon(int numCorners, double evenRadius, double oddRadius) {
+        Path2D path = new Path2D.Double();
+        for (int i = 0; i < numCorners; i++) {
+            double angle = 2 * Math.PI * i / numCorners - Math.PI / 2;
+            double radius = i % 2 == 0 ? evenRadius : oddRadius;
+            double x = radius * Math.cos(angle);
+            double y = radius * Math.sin(angle);
+            if (i == 0) {
+                path.moveTo(x, y);
+            } else {
+                path.lineTo(x, y);
+            }
+        }
+        path.closePath();
+        return path;
+    }
+
+    private static Path2D cross() {
+        Path2D path = new Path2D.Double(Path2D.WIND_NON_ZERO);
+        path.append(new Rectangle2D.Double(-0.3, -0.95, 0.6, 1.9), false);
+        path.append(new Rectangle2D.Double(-0.95, -0.3, 1.9, 0.6), false);
+        return path;
+    }
+}
