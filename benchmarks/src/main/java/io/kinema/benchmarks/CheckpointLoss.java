@@ -47,7 +47,7 @@ public final class CheckpointLoss {
         Checkpoint from = Checkpoint.open(Path.of(checkpoint));
         from.verify();
         SpacetimeDit model = new SpacetimeDit(from.state().config().model().toConfig());
-        Diffusion diffusion = Diffusion.named(from.state().config().diffusion());
+        Diffusion diffusion = Diffusion.named(from.state().config().diffusion(), 0);
         try (Device on = Devices.open(device);
                 Arena arena = Arena.ofConfined()) {
             ParameterSet weights = new ParameterSet(on, model.layout());
@@ -56,7 +56,8 @@ public final class CheckpointLoss {
             on.write(weights.flat(), 0, flat);
             Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
             try (Device.Scope _ = on.openScope()) {
-                return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch)).sum()
+                return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch))
+                                .sum()
                         / batch.cleanLP().length;
             }
         }

@@ -1,17 +1,17 @@
 package io.kinema.benchmarks;
 
-import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.data.clip.Patch;
 import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.RectifiedFlow;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterLayout;
-import io.kinema.data.clip.Patch;
-import io.kinema.train.model.Grid;
 import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import java.util.List;

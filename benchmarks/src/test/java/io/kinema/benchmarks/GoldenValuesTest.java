@@ -9,11 +9,11 @@ import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.diffusion.NoisePrediction;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
@@ -60,12 +60,18 @@ class GoldenValuesTest {
     private void checkFlow(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         ParameterSet gradients = new ParameterSet(device, model.layout());
-        Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow"));
+        Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 0));
         int values = batch.cleanLP().length;
         try (Device.Scope _ = device.openScope()) {
-            Tensor xLP = device.of(golden.floats("x_t"), values / Patches.values(model.config().patch()), Patches.values(model.config().patch()));
-            double[] timeS = batch.mixtures().stream().mapToDouble(Diffusion.Mixture::tau).toArray();
-            Tensor output = model.forward(device, weights, xLP, batch.packing(), timeS).outputLP();
+            Tensor xLP = device.of(
+                    golden.floats("x_t"),
+                    values / Patches.values(model.config().patch()),
+                    Patches.values(model.config().patch()));
+            double[] timeS = batch.mixtures().stream()
+                    .mapToDouble(Diffusion.Mixture::tau)
+                    .toArray();
+            Tensor output =
+                    model.forward(device, weights, xLP, batch.packing(), timeS).outputLP();
             assertClose("output", golden.values("output"), read(device, output), tolerance);
 
             double[] errors = new DiffusionLoss(model, device)
@@ -104,9 +110,10 @@ class GoldenValuesTest {
     private void checkNoisePrediction(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         for (String name : new String[] {"ddpm-linear", "ddpm-cosine"}) {
-            Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named(name));
+            Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named(name, 0));
             try (Device.Scope _ = device.openScope()) {
-                double loss = Arrays.stream(new DiffusionLoss(model, device).forward(weights, batch)).sum()
+                double loss = Arrays.stream(new DiffusionLoss(model, device).forward(weights, batch))
+                                .sum()
                         / batch.cleanLP().length;
                 assertEquals(golden.values("loss/" + name)[0], loss, tolerance, name);
             }

@@ -55,7 +55,7 @@ public final class CommandLine {
      *
      * @param command what to run; its value is the exit code
      * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1 after
-     *     any other exception, which goes to stderr with its stack trace
+     *     any other exception, which goes to stderr with its stack trace unless the JVM has been told to end
      */
     public static int run(Callable<Integer> command) {
         try {
@@ -64,9 +64,24 @@ public final class CommandLine {
             System.err.println("error: " + e.getMessage());
             return 2;
         } catch (Exception e) {
+            if (isJvmEnding()) {
+                // Whatever failed, failed because Ctrl-C or a signal took its ground away.
+                System.err.println("stopped before the end");
+                return 1;
+            }
             System.err.println("error: " + e.getMessage());
             e.printStackTrace();
             return 1;
+        }
+    }
+
+    private static boolean isJvmEnding() {
+        Thread probe = Thread.ofPlatform().unstarted(() -> {});
+        try {
+            Runtime.getRuntime().addShutdownHook(probe);
+            return !Runtime.getRuntime().removeShutdownHook(probe);
+        } catch (IllegalStateException e) {
+            return true;
         }
     }
 

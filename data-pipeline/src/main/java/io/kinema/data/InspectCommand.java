@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 
 /** {@code launch/prepare.sh inspect}: what is in a data set. Reads every clip, and so compares every digest. */
 final class InspectCommand {
@@ -22,7 +23,7 @@ final class InspectCommand {
     private static final String PATCH = "patch";
 
     private static final class Flags {
-        @Parameter(description = "DIR", arity = 1)
+        @Parameter(description = "DIR")
         private List<String> folders = new ArrayList<>();
 
         @Parameter(
@@ -92,7 +93,7 @@ final class InspectCommand {
                 .mapToLong(clip -> patch.numTokens(clip.numFrames(), clip.height(), clip.width()))
                 .sorted()
                 .toArray();
-        long sum = java.util.stream.LongStream.of(tokens).sum();
+        long sum = LongStream.of(tokens).sum();
         System.out.printf(
                 "tokens of %s: %d in all; a clip has %d at least, %d in the middle, %d at most%n",
                 patch, sum, tokens[0], tokens[tokens.length / 2], tokens[tokens.length - 1]);

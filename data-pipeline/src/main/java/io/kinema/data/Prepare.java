@@ -3,6 +3,7 @@ package io.kinema.data;
 import io.kinema.data.clip.SourceListing;
 import io.kinema.data.synth.SynthCommand;
 import io.kinema.data.video.Ffmpeg;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /** The command {@code launch/prepare.sh}: videos into data sets, data sets looked into, videos made up. */
@@ -44,7 +45,7 @@ public final class Prepare {
         SourceListing listing = SourceListing.of(input);
         Ffmpeg ffmpeg = Ffmpeg.locate(flags.ffmpeg, flags.timeoutSeconds);
         place.claim(flags.overwrite);
-        output.write(OutputFolder.ARGS, line.toArgs().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        output.write(OutputFolder.ARGS, line.toArgs().getBytes(StandardCharsets.UTF_8));
         System.out.println(listing.sources().size() + " files in " + input + ", decoded by " + ffmpeg.description());
         Preparation preparation = new Preparation(input, output, flags);
         return preparation.run(listing, ffmpeg) ? 0 : 2;

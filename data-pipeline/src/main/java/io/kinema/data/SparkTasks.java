@@ -28,10 +28,11 @@ final class SparkTasks implements AutoCloseable {
                 .set("spark.ui.enabled", "false")
                 // A failed task says the same four times over otherwise; what can be helped is in quarantine instead.
                 .set("spark.task.maxFailures", "2");
-        if (master.startsWith("local")) {
+        if (master.equals("local") || master.startsWith("local[")) {
             // Whether and how this machine's name resolves does not matter then.
             conf.set("spark.driver.host", "localhost").set("spark.driver.bindAddress", "127.0.0.1");
         } else {
+            // What the executors need beside Spark is what this process has.
             conf.setJars(Arrays.stream(System.getProperty("java.class.path").split(":"))
                     .filter(entry -> entry.endsWith(".jar"))
                     .toArray(String[]::new));

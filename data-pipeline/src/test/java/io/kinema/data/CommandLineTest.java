@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.converters.IParameterSplitter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -46,7 +47,7 @@ class CommandLineTest {
         int rank;
     }
 
-    public static final class Whole implements com.beust.jcommander.converters.IParameterSplitter {
+    public static final class Whole implements IParameterSplitter {
         @Override
         public List<String> split(String value) {
             return List.of(value);

@@ -46,7 +46,8 @@ final class Checkpoints {
         try {
             part.run();
         } catch (IOException | ConfigException e) {
-            mine = e.getMessage() == null ? e.toString().getBytes(StandardCharsets.UTF_8)
+            mine = e.getMessage() == null
+                    ? e.toString().getBytes(StandardCharsets.UTF_8)
                     : e.getMessage().getBytes(StandardCharsets.UTF_8);
         }
         byte[][] all = collectives.allGather(new StepLabel(state.step, what), mine);
@@ -75,8 +76,7 @@ final class Checkpoints {
         });
         together("optimizer state", () -> {
             try (Arena arena = Arena.ofConfined()) {
-                List<MemorySegment> moments =
-                        List.of(hostCopy(FIRST_MOMENT, arena), hostCopy(SECOND_MOMENT, arena));
+                List<MemorySegment> moments = List.of(hostCopy(FIRST_MOMENT, arena), hostCopy(SECOND_MOMENT, arena));
                 String file = CheckpointFolder.optimizerFile(
                         state.rank(), state.shards().worldSize());
                 folder.writeOptimizer(step, file, layout, state.shards().offset(state.rank()), moments);
@@ -105,8 +105,7 @@ final class Checkpoints {
     /** Puts the averaged weights of all shards into {@link TrainState#hostFlat()}. */
     private void gatherAverage() {
         state.readShard(state.optimizer().state()[AVERAGE], 0);
-        collectives.allGather(
-                new StepLabel(state.step, "averaged weights"), state.shards(), state.hostFlat());
+        collectives.allGather(new StepLabel(state.step, "averaged weights"), state.shards(), state.hostFlat());
     }
 
     /**
@@ -169,8 +168,20 @@ final class Checkpoints {
 
     private static void requireSame(Checkpoint checkpoint, CheckpointState expected, boolean sameRun) {
         CheckpointState found = checkpoint.state();
-        requireSame(checkpoint, "model", found.config().model(), expected.config().model(), "--model and --patch");
-        requireSame(checkpoint, "diffusion", found.config().diffusion(), expected.config().diffusion(), "--diffusion");
+        requireSame(
+                checkpoint, "model", found.config().model(), expected.config().model(), "--model and --patch");
+        requireSame(
+                checkpoint,
+                "diffusion",
+                found.config().diffusion(),
+                expected.config().diffusion(),
+                "--diffusion");
+        requireSame(
+                checkpoint,
+                "time shift",
+                found.config().timeShift(),
+                expected.config().timeShift(),
+                "--time-shift");
         if (sameRun) {
             requireSame(checkpoint, "seed", found.seed(), expected.seed(), "--seed");
             requireSame(checkpoint, "data set", found.dataSha256(), expected.dataSha256(), "--data");
@@ -179,8 +190,8 @@ final class Checkpoints {
 
     private static void requireSame(Checkpoint checkpoint, String what, Object found, Object asked, String flag) {
         if (!found.equals(asked)) {
-            throw new ConfigException(checkpoint.folder() + " has " + what + " " + found + ", the flags ask for " + asked
-                    + "; give the same " + flag + ", or another --run");
+            throw new ConfigException(checkpoint.folder() + " has " + what + " " + found + ", the flags ask for "
+                    + asked + "; give the same " + flag + ", or another --run");
         }
     }
 

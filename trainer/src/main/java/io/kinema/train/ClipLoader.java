@@ -1,5 +1,6 @@
 package io.kinema.train;
 
+import io.kinema.data.clip.Patch;
 import io.kinema.data.order.DataOrder;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Clip;
@@ -9,9 +10,8 @@ import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.model.CaptionTokens;
-import io.kinema.train.model.Packing;
-import io.kinema.data.clip.Patch;
 import io.kinema.train.model.Grid;
+import io.kinema.train.model.Packing;
 import io.kinema.train.model.Patches;
 import java.io.IOException;
 import java.util.ArrayDeque;

@@ -75,8 +75,7 @@ final class GradientSum {
             free.push(partials.get(i));
         }
         begin();
-        collectives.reduceScatter(
-                label, tree, hostPartials.subList(0, partials.size()), state.shards(), hostShard);
+        collectives.reduceScatter(label, tree, hostPartials.subList(0, partials.size()), state.shards(), hostShard);
         if (state.shardSize() > 0) {
             state.device().write(shard, 0, hostShard);
         }

@@ -74,8 +74,7 @@ final class Rank {
         try (Arena arena = Arena.ofShared();
                 Dataset dataset = Dataset.open(flags.data);
                 Device device = Devices.open(flags.device)) {
-            TrainState state =
-                    new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
+            TrainState state = new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
             train(state, dataset, arena);
             if (environment.rank() == 0 && flags.sampleSteps > 0 && state.step == config.steps()) {
                 Path file = new TrainingSample(flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed())
@@ -149,7 +148,8 @@ final class Rank {
                 state.step,
                 config.seed(),
                 new CheckpointState.Cursor(epoch, state.step * config.microbatches()),
-                new CheckpointState.Config(CheckpointState.Model.of(config.model()), config.diffusionName()),
+                new CheckpointState.Config(
+                        CheckpointState.Model.of(config.model()), config.diffusionName(), config.timeShift()),
                 dataset.sha256(),
                 List.copyOf(Files.readAllLines(folder.args())));
     }

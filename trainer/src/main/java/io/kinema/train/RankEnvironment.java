@@ -18,12 +18,18 @@ record RankEnvironment(
 
     Map<String, String> toVariables() {
         return Map.of(
-                "KINEMA_RANK", Integer.toString(rank),
-                "KINEMA_WORLD_SIZE", Integer.toString(worldSize),
-                "KINEMA_RUN_ID", runId,
-                "KINEMA_RENDEZVOUS", rendezvous,
-                "KINEMA_AERON_DIR", driverDirectory,
-                "KINEMA_LAUNCHER_PID", Long.toString(launcherPid));
+                "KINEMA_RANK",
+                Integer.toString(rank),
+                "KINEMA_WORLD_SIZE",
+                Integer.toString(worldSize),
+                "KINEMA_RUN_ID",
+                runId,
+                "KINEMA_RENDEZVOUS",
+                rendezvous,
+                "KINEMA_AERON_DIR",
+                driverDirectory,
+                "KINEMA_LAUNCHER_PID",
+                Long.toString(launcherPid));
     }
 
     static RankEnvironment of(Map<String, String> variables) {

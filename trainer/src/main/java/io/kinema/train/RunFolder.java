@@ -32,8 +32,8 @@ record RunFolder(Path path) {
             Files.createDirectories(checkpoints());
             Files.delete(Files.createTempFile(path, ".writable", ""));
         } catch (IOException e) {
-            throw new ConfigException(
-                    "--run " + path + " cannot be written (" + e + "); choose another folder or change its permissions");
+            throw new ConfigException("--run " + path + " cannot be written (" + e
+                    + "); choose another folder or change its permissions");
         }
     }
 

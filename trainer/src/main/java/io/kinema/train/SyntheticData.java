@@ -1,8 +1,8 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
-import io.kinema.data.shard.Manifest;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.shard.Manifest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,20 +36,34 @@ final class SyntheticData {
         if (Files.exists(prepared.resolve(Manifest.FILE))) {
             return prepared;
         }
-        System.out.println("no --data given: making synthetic videos in " + VIDEOS + " and preparing them in " + prepared);
+        System.out.println(
+                "no --data given: making synthetic videos in " + VIDEOS + " and preparing them in " + prepared);
         Path complete = FOLDER.resolve(".synthetic-videos-complete");
         if (!Files.exists(complete)) {
-            prepare("synth", "--output", VIDEOS.toString(), "--clips", Integer.toString(CLIPS), "--seed",
-                    Integer.toString(SEED), "--overwrite");
+            prepare(
+                    "synth",
+                    "--output",
+                    VIDEOS.toString(),
+                    "--clips",
+                    Integer.toString(CLIPS),
+                    "--seed",
+                    Integer.toString(SEED),
+                    "--overwrite");
             Files.createFile(complete);
         }
         prepare(
-                "--input", VIDEOS.toString(),
-                "--output", prepared.toString(),
-                "--patch", patch.toString(),
-                "--max-pixels", Integer.toString(PATCHES_A_FRAME * patch.height() * patch.width()),
-                "--fps", Integer.toString(FRAME_RATE_HZ),
-                "--clip-seconds", Integer.toString(CLIP_SECONDS),
+                "--input",
+                VIDEOS.toString(),
+                "--output",
+                prepared.toString(),
+                "--patch",
+                patch.toString(),
+                "--max-pixels",
+                Integer.toString(PATCHES_A_FRAME * patch.height() * patch.width()),
+                "--fps",
+                Integer.toString(FRAME_RATE_HZ),
+                "--clip-seconds",
+                Integer.toString(CLIP_SECONDS),
                 "--overwrite");
         return prepared;
     }
@@ -57,9 +71,11 @@ final class SyntheticData {
     private static void prepare(String... args) throws IOException {
         String home = System.getenv("KINEMA_HOME");
         if (home == null) {
-            throw new ConfigException("--data is not given and KINEMA_HOME is not set; start by launch/train.sh or name a data set");
+            throw new ConfigException(
+                    "--data is not given and KINEMA_HOME is not set; start by launch/train.sh or name a data set");
         }
-        List<String> command = new ArrayList<>(List.of(Path.of(home, "launch", "prepare.sh").toString()));
+        List<String> command =
+                new ArrayList<>(List.of(Path.of(home, "launch", "prepare.sh").toString()));
         command.addAll(List.of(args));
         Process process = new ProcessBuilder(command).inheritIO().start();
         try {

@@ -126,7 +126,8 @@ public final class Train {
                 return 0;
             }
             case RunOutcome.Stopped stopped -> {
-                System.out.println("stopped by " + stopped.signal() + "; launch/train.sh @" + folder.args() + " goes on");
+                System.out.println(
+                        "stopped by " + stopped.signal() + "; launch/train.sh @" + folder.args() + " goes on");
                 return stopped.exitCode();
             }
             case RunOutcome.Failed failed -> {

@@ -11,6 +11,7 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
  *
  * @param model the network
  * @param diffusionName the forward process, as in {@code --diffusion}
+ * @param timeShift of a flow, 0 for the default
  * @param microbatches V, of every step
  * @param tokens the most a microbatch may hold
  * @param steps of the run
@@ -22,6 +23,7 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 record TrainConfig(
         DitConfig model,
         String diffusionName,
+        double timeShift,
         int microbatches,
         int tokens,
         long steps,
@@ -31,7 +33,7 @@ record TrainConfig(
         AdamWConfig adamw) {
 
     TrainConfig {
-        Diffusion.named(diffusionName);
+        Diffusion.named(diffusionName, timeShift);
         requireRange("--microbatches", microbatches, 1, 1 << 20);
         requireRange("--tokens", tokens, 1, 1 << 24);
         requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
@@ -44,7 +46,7 @@ record TrainConfig(
     }
 
     Diffusion diffusion() {
-        return Diffusion.named(diffusionName);
+        return Diffusion.named(diffusionName, timeShift);
     }
 
     static void requireRange(String flag, double value, double low, double high) {

@@ -2,9 +2,9 @@ package io.kinema.train;
 
 import com.beust.jcommander.Parameter;
 import io.kinema.data.ConfigException;
+import io.kinema.data.clip.Patch;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
-import io.kinema.data.clip.Patch;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import java.nio.file.Path;
@@ -24,7 +24,8 @@ final class TrainFlags {
     @Parameter(
             names = "--data",
             order = 1,
-            description = "Data set that launch/prepare.sh made; synthetic videos are made and prepared where none is named")
+            description =
+                    "Data set that launch/prepare.sh made; synthetic videos are made and prepared where none is named")
     String data = "";
 
     @Parameter(
@@ -36,76 +37,106 @@ final class TrainFlags {
     @Parameter(names = "--model", order = 3, description = "Model size: debug, S, B, L or XL")
     String model = "S";
 
-    @Parameter(names = "--patch", order = 4, description = "Pixels of a token, frames x rows x columns; the model's own if absent")
+    @Parameter(
+            names = "--patch",
+            order = 4,
+            description = "Pixels of a token, frames x rows x columns; the model's own if absent")
     String patch = "";
 
     @Parameter(names = "--diffusion", order = 5, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
     String diffusion = "flow";
 
-    @Parameter(names = "--steps", order = 6, description = "Steps of the run")
+    @Parameter(
+            names = "--time-shift",
+            order = 6,
+            description = "Flow only: moves times towards noise, 1 is none; 0 stands for 3")
+    double timeShift;
+
+    @Parameter(names = "--steps", order = 7, description = "Steps of the run")
     long steps = 1000;
 
     @Parameter(
             names = "--microbatches",
-            order = 7,
+            order = 8,
             description = "Packed microbatches a step, however many nodes share them (at least --nodes)")
     int microbatches = 8;
 
-    @Parameter(names = "--tokens", order = 8, description = "The most tokens a microbatch may hold")
+    @Parameter(names = "--tokens", order = 9, description = "The most tokens a microbatch may hold")
     int tokens = 4096;
 
-    @Parameter(names = "--seed", order = 9, description = "Seed of weights, data order, noise, times and dropout")
+    @Parameter(names = "--seed", order = 10, description = "Seed of weights, data order, noise, times and dropout")
     long seed = 1;
 
-    @Parameter(names = "--learning-rate", order = 10, description = "Peak learning rate of AdamW")
+    @Parameter(names = "--learning-rate", order = 11, description = "Peak learning rate of AdamW")
     double learningRate = 3e-4;
 
-    @Parameter(names = "--warmup", order = 11, description = "Steps over which the learning rate rises from 0")
+    @Parameter(names = "--warmup", order = 12, description = "Steps over which the learning rate rises from 0")
     long warmup = 100;
 
-    @Parameter(names = "--schedule", order = 12, description = "Learning rate after warm-up: constant or cosine")
+    @Parameter(names = "--schedule", order = 13, description = "Learning rate after warm-up: constant or cosine")
     String schedule = "cosine";
 
-    @Parameter(names = "--weight-decay", order = 13, description = "Decoupled weight decay")
+    @Parameter(names = "--weight-decay", order = 14, description = "Decoupled weight decay")
     double weightDecay = 0.01;
 
-    @Parameter(names = "--clip-norm", order = 14, description = "Global gradient norm above which gradients are scaled down")
+    @Parameter(
+            names = "--clip-norm",
+            order = 15,
+            description = "Global gradient norm above which gradients are scaled down")
     double clipNorm = 1;
 
-    @Parameter(names = "--ema-decay", order = 15, description = "Decay of the average of the weights that sampling uses")
+    @Parameter(
+            names = "--ema-decay",
+            order = 16,
+            description = "Decay of the average of the weights that sampling uses")
     double emaDecay = 0.999;
 
-    @Parameter(names = "--caption-dropout", order = 16, description = "Share of clips that lose their caption, for guidance")
+    @Parameter(
+            names = "--caption-dropout",
+            order = 17,
+            description = "Share of clips that lose their caption, for guidance")
     double captionDropout = 0.1;
 
-    @Parameter(names = "--device", order = 17, description = "Where tensors live: nd4j")
+    @Parameter(names = "--device", order = 18, description = "Where tensors live: nd4j")
     String device = "nd4j";
 
-    @Parameter(names = "--transport", order = 18, description = "Between ranks: auto (shared memory within a host), ipc or udp")
+    @Parameter(
+            names = "--transport",
+            order = 19,
+            description = "Between ranks: auto (shared memory within a host), ipc or udp")
     String transport = "auto";
 
     @Parameter(
             names = "--timeout-seconds",
-            order = 19,
+            order = 20,
             description = "How long a rank waits for the others in one collective before all stop")
     int timeoutSeconds = 60;
 
-    @Parameter(names = "--checkpoint-every", order = 20, description = "Steps between checkpoints; 0 writes one at the end only")
+    @Parameter(
+            names = "--checkpoint-every",
+            order = 21,
+            description = "Steps between checkpoints; 0 writes one at the end only")
     long checkpointEvery = 500;
 
     @Parameter(
             names = "--resume",
-            order = 21,
+            order = 22,
             description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
     String resume = RESUME_AUTO;
 
-    @Parameter(names = "--sample-prompt", order = 22, description = "What the video sampled at the end shows; a caption of the data set if absent")
+    @Parameter(
+            names = "--sample-prompt",
+            order = 23,
+            description = "What the video sampled at the end shows; a caption of the data set if absent")
     String samplePrompt = "";
 
-    @Parameter(names = "--sample-steps", order = 23, description = "Sampler steps of the video sampled at the end; 0 samples none")
+    @Parameter(
+            names = "--sample-steps",
+            order = 24,
+            description = "Sampler steps of the video sampled at the end; 0 samples none")
     int sampleSteps = 25;
 
-    @Parameter(names = "--guidance", order = 24, description = "Guidance scale of the video sampled at the end")
+    @Parameter(names = "--guidance", order = 25, description = "Guidance scale of the video sampled at the end")
     double guidance = 2;
 
     /** Checks the flags and resolves what they decide. */
@@ -123,6 +154,7 @@ final class TrainFlags {
         return new TrainConfig(
                 patch.isEmpty() ? preset : preset.withPatch(Patch.parse(patch)),
                 diffusion,
+                timeShift,
                 microbatches,
                 tokens,
                 steps,

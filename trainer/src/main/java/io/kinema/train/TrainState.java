@@ -36,8 +36,7 @@ final class TrainState {
         weights = new ParameterSet(device, layout);
         for (ParameterLayout.Entry entry : layout.entries()) {
             try (Device.Scope _ = device.openScope()) {
-                device.add(
-                        weights.get(entry), device.of(layout.initial(config.seed(), entry), entry.shape()));
+                device.add(weights.get(entry), device.of(layout.initial(config.seed(), entry), entry.shape()));
             }
         }
         shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);

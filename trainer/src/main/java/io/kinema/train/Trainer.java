@@ -9,10 +9,10 @@ import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.metrics.StepMetrics;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Patches;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
@@ -133,19 +133,20 @@ final class Trainer implements AutoCloseable {
                 List<String> clips = Arrays.stream(order.clips(step, leaf.microbatch()))
                         .mapToObj(index -> dataset.clips().get(index).id())
                         .toList();
-                throw new TrainingException("step " + (step + 1) + ", microbatch " + leaf.microbatch()
-                        + ": squared error " + leaf.squaredError() + ", squared gradient norm " + leaf.gradientSquare()
-                        + " with clips " + clips
-                        + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or look at these clips");
+                throw new TrainingException(
+                        "step " + (step + 1) + ", microbatch " + leaf.microbatch()
+                                + ": squared error " + leaf.squaredError() + ", squared gradient norm "
+                                + leaf.gradientSquare()
+                                + " with clips " + clips
+                                + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or look at these clips");
             }
         }
     }
 
     /** The norm of the whole gradient: fixed blocks, added in their order whatever the world size. */
     private double globalNorm(Tensor shardGradient, long step) {
-        double[] mine = state.shardSize() == 0
-                ? new double[0]
-                : device.sumOfSquares(shardGradient, Device.SHARD_ALIGNMENT);
+        double[] mine =
+                state.shardSize() == 0 ? new double[0] : device.sumOfSquares(shardGradient, Device.SHARD_ALIGNMENT);
         ByteBuffer message = ByteBuffer.allocate(mine.length * Double.BYTES);
         message.asDoubleBuffer().put(mine);
         double sum = 0;

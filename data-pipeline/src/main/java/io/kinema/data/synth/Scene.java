@@ -1,5 +1,6 @@
 package io.kinema.data.synth;
 
+import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
@@ -168,6 +169,6 @@ record Scene(
     }
 
     private static String name(Enum<?> value) {
-        return value.name().toLowerCase(java.util.Locale.ROOT);
+        return value.name().toLowerCase(Locale.ROOT);
     }
 }

@@ -26,7 +26,13 @@ record Encoding(String muxer, List<String> encoders, String filter, List<String>
             "mp4", new Encoding("mp4", List.of("libx264", "libopenh264", "mpeg4"), YUV, BT709, 2),
             "mov", new Encoding("mov", List.of("mpeg4"), YUV, BT709, 2),
             "webm", new Encoding("webm", List.of("libvpx-vp9", "libvpx"), YUV, BT709, 2),
-            "gif", new Encoding("gif", List.of("gif"), "split[a][b];[a]palettegen[p];[b][p]paletteuse", List.of(), 1),
+            "gif",
+                    new Encoding(
+                            "gif",
+                            List.of("gif"),
+                            "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=5",
+                            List.of(),
+                            1),
             "png",
                     new Encoding(
                             "image2", List.of("png"), "format=rgb24", List.of("-frames:v", "1", "-update", "1"), 1));

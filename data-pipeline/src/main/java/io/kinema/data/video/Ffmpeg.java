@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /**
  * Decodes and encodes video with the {@code ffmpeg} and {@code ffprobe} programs. Each call is a child process of its own,
@@ -96,7 +95,7 @@ public final class Ffmpeg {
             if (!ending.good()) {
                 throw new UnusableSourceException("probe", reason("not a video or image that can be read", ending));
             }
-            return SourceProbe.fromJson(json.toString(StandardCharsets.UTF_8));
+            return SourceProbe.fromJson(json.toString(StandardCharsets.UTF_8), ending);
         }
     }
 
@@ -194,14 +193,13 @@ public final class Ffmpeg {
         if (ending.timedOut()) {
             return what + ": it took too long";
         }
-        // Addresses in ffmpeg's log prefixes differ from run to run.
+        // Addresses in ffmpeg's log prefixes differ from run to run; what follows the first line follows from it.
         String words = ending.lastWords()
                 .lines()
+                .findFirst()
                 .map(line -> line.replaceAll("\\[([^\\]@]+) @ 0x[0-9a-f]+\\]", "[$1]")
                         .replaceAll("file:\\S*/", ""))
-                .distinct()
-                .limit(2)
-                .collect(Collectors.joining("; "));
-        return what + ": " + (words.isEmpty() ? "exit code " + ending.code() : words);
+                .orElse("exit code " + ending.code());
+        return what + ": " + words;
     }
 }

@@ -24,9 +24,10 @@ public record SourceProbe(
     /**
      * Reads ffprobe's JSON: streams, format and the first frame.
      *
+     * @param ending how ffprobe ended, for what it said of a file without pictures
      * @throws UnusableSourceException if there is no picture in it
      */
-    static SourceProbe fromJson(String json) throws UnusableSourceException {
+    static SourceProbe fromJson(String json, ChildProcess.Ending ending) throws UnusableSourceException {
         JsonNode tree;
         try {
             tree = new JsonMapper().readTree(json);
@@ -35,13 +36,13 @@ public record SourceProbe(
         }
         JsonNode stream = tree.path("streams").path(0);
         if (stream.isMissingNode()) {
-            throw new UnusableSourceException("probe", "no video stream");
+            throw new UnusableSourceException("probe", withWords("no video stream", ending));
         }
         JsonNode frame = tree.path("frames").path(0);
         double height = frame.path("height").asDouble();
         double width = frame.path("width").asDouble();
         if (frame.isMissingNode() || height <= 0 || width <= 0) {
-            throw new UnusableSourceException("probe", "no frame can be decoded");
+            throw new UnusableSourceException("probe", withWords("no frame can be decoded", ending));
         }
         width *= aspect(frame.path("sample_aspect_ratio").asText(""), stream);
         String format = tree.path("format").path("format_name").asText("");
@@ -55,6 +56,10 @@ public record SourceProbe(
                         stream.path("r_frame_rate").asText("0/0")),
                 image,
                 image || format.equals("gif") || format.equals("apng"));
+    }
+
+    private static String withWords(String what, ChildProcess.Ending ending) {
+        return ending.lastWords().isEmpty() ? what : Ffmpeg.reason(what, ending);
     }
 
     private static double aspect(String ofFrame, JsonNode stream) {

@@ -48,8 +48,7 @@ class DataOrderTest {
         }
         for (long step : new long[] {59, 0, 31, 7}) {
             for (int v = 0; v < 3; v++) {
-                assertArrayEquals(
-                        new DataOrder(11, clipSizes(), BUDGET, 3).clips(step, v), inOrder.clips(step, v));
+                assertArrayEquals(new DataOrder(11, clipSizes(), BUDGET, 3).clips(step, v), inOrder.clips(step, v));
             }
         }
     }
@@ -74,8 +73,7 @@ class DataOrderTest {
 
     @Test
     void shouldRefuseAClipThatNoMicrobatchCanHold() {
-        ConfigException e =
-                assertThrows(ConfigException.class, () -> new DataOrder(1, new int[] {5, 101}, BUDGET, 1));
+        ConfigException e = assertThrows(ConfigException.class, () -> new DataOrder(1, new int[] {5, 101}, BUDGET, 1));
         assertTrue(e.getMessage().contains("101") && e.getMessage().contains("--tokens 100"), e.getMessage());
     }
 

@@ -7,9 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.ConfigException;
+import io.kinema.data.Folder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -30,7 +32,7 @@ class DatasetTest {
         try (Dataset data = Dataset.open(folder.toString())) {
             assertEquals(23, data.clips().size());
             assertTrue(data.manifest().shards().size() > 3, "the test needs several shards");
-            List<ClipEntry> shuffled = new java.util.ArrayList<>(data.clips());
+            List<ClipEntry> shuffled = new ArrayList<>(data.clips());
             Collections.shuffle(shuffled, new Random(5));
             for (ClipEntry entry : shuffled) {
                 assertSame(SmallDataset.clip(data.clips().indexOf(entry)), data.read(entry), entry);
@@ -41,7 +43,7 @@ class DatasetTest {
     @Test
     void shouldHoldManyClipsInOneRecordBatchAndSeveralBatchesInOneShard() throws IOException {
         Clip small = SmallDataset.clip(0);
-        try (ShardWriter writer = new ShardWriter(io.kinema.data.Folder.at(folder.toString()), "shards/a.arrow")) {
+        try (ShardWriter writer = new ShardWriter(Folder.at(folder.toString()), "shards/a.arrow")) {
             int numClips = 3 * (1 << 20) / small.framesTHWC().length;
             for (int i = 0; i < numClips; i++) {
                 writer.write(small);

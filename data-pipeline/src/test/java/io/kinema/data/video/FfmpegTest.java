@@ -204,6 +204,23 @@ class FfmpegTest {
     }
 
     @Test
+    void shouldUseTheProgramsThatAreGiven() throws IOException {
+        FfmpegPrograms bundled = FfmpegPrograms.locate("");
+        for (String name : List.of("ffmpeg", "ffprobe")) {
+            String program = name.equals("ffmpeg") ? bundled.ffmpeg() : bundled.ffprobe();
+            String libraries = bundled.environment().getOrDefault("LD_LIBRARY_PATH", "");
+            Path script = Files.writeString(
+                    folder.resolve(name), "#!/bin/sh\nLD_LIBRARY_PATH=" + libraries + " exec " + program + " \"$@\"\n");
+            assertTrue(script.toFile().setExecutable(true));
+        }
+        Ffmpeg given = Ffmpeg.locate(folder.resolve("ffmpeg").toString(), 60);
+        assertTrue(given.description().contains("--ffmpeg " + folder.resolve("ffmpeg")), given.description());
+        assertEquals(ffmpeg.version(), given.version());
+        given.encode(folder.resolve("a.gif"), TestVideos.corners(2, 16, 16), 16, 16, 12);
+        assertEquals(16, given.probe(folder.resolve("a.gif")).displayHeight());
+    }
+
+    @Test
     void shouldSayWhichProgramIsMissing() {
         ConfigException e = assertThrows(ConfigException.class, () -> Ffmpeg.locate("/none/ffmpeg", 60));
         assertTrue(e.getMessage().contains("/none/ffmpeg"), e.getMessage());

@@ -169,8 +169,7 @@ public final class Checkpoint {
         }
         Digest found = Digest.of(file);
         if (!found.equals(expected)) {
-            throw new IOException(
-                    file + " has SHA-256 " + found.sha256 + ", its manifest says " + expected.sha256);
+            throw new IOException(file + " has SHA-256 " + found.sha256 + ", its manifest says " + expected.sha256);
         }
     }
 
@@ -216,7 +215,8 @@ public final class Checkpoint {
                         entry.data().byteSize());
             }
             if (!byName.isEmpty()) {
-                throw new IOException(file + " lacks " + byName.keySet().iterator().next());
+                throw new IOException(
+                        file + " lacks " + byName.keySet().iterator().next());
             }
         }
     }

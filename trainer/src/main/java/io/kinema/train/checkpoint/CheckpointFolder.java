@@ -1,6 +1,9 @@
 package io.kinema.train.checkpoint;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.checkpoint.Checkpoint.Digest;
+import io.kinema.train.checkpoint.Checkpoint.Manifest;
+import io.kinema.train.model.ParameterLayout;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -19,9 +22,6 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import io.kinema.train.checkpoint.Checkpoint.Digest;
-import io.kinema.train.checkpoint.Checkpoint.Manifest;
-import io.kinema.train.model.ParameterLayout;
 
 /**
  * The checkpoints of a run. One is written under a temporary name (hidden, {@code .step-00000100.tmp}), synced, read back and
@@ -113,8 +113,7 @@ public final class CheckpointFolder {
      * @param moments first and second moments of the share, fp32, equally long
      * @throws IOException when it cannot be written whole
      */
-    public void writeOptimizer(
-            long step, String file, ParameterLayout layout, long from, List<MemorySegment> moments)
+    public void writeOptimizer(long step, String file, ParameterLayout layout, long from, List<MemorySegment> moments)
             throws IOException {
         long to = from + moments.getFirst().byteSize() / Float.BYTES;
         List<Safetensors.Entry> pieces = new ArrayList<>();
@@ -176,8 +175,10 @@ public final class CheckpointFolder {
             Checkpoint.open(temporary).verify();
         } catch (IOException e) {
             deleteRecursively(temporary);
-            throw new IOException("cannot write checkpoint " + folder.resolve(name(state.step())) + ": "
-                    + e.getMessage() + "; free space or choose another --run, then start again with --resume auto", e);
+            throw new IOException(
+                    "cannot write checkpoint " + folder.resolve(name(state.step())) + ": " + e.getMessage()
+                            + "; free space or choose another --run, then start again with --resume auto",
+                    e);
         }
         Path finished = folder.resolve(name(state.step()));
         deleteRecursively(finished);
@@ -197,8 +198,7 @@ public final class CheckpointFolder {
                         entry.shape(),
                         flat.asSlice(entry.offset() * Float.BYTES, (long) entry.size() * Float.BYTES)))
                 .toList();
-        Safetensors.write(
-                file, entries, Map.of("format", "kinema", "step", Long.toString(state.step())));
+        Safetensors.write(file, entries, Map.of("format", "kinema", "step", Long.toString(state.step())));
     }
 
     private static void writeSynced(Path file, byte[] bytes) throws IOException {

@@ -1,7 +1,7 @@
 package io.kinema.train.checkpoint;
 
-import io.kinema.train.model.DitConfig;
 import io.kinema.data.clip.Patch;
+import io.kinema.train.model.DitConfig;
 import java.util.List;
 
 /**
@@ -16,13 +16,7 @@ import java.util.List;
  * @param flags the resolved flags of the run, as in {@code run.args}
  */
 public record CheckpointState(
-        int formatVersion,
-        long step,
-        long seed,
-        Cursor cursor,
-        Config config,
-        String dataSha256,
-        List<String> flags) {
+        int formatVersion, long step, long seed, Cursor cursor, Config config, String dataSha256, List<String> flags) {
 
     /** The version that is written and read. */
     public static final int FORMAT_VERSION = 1;
@@ -40,8 +34,9 @@ public record CheckpointState(
      *
      * @param model the shape
      * @param diffusion the forward process, as in {@code --diffusion}
+     * @param timeShift as in {@code --time-shift}
      */
-    public record Config(Model model, String diffusion) {}
+    public record Config(Model model, String diffusion, double timeShift) {}
 
     /**
      * The shape of the model; the patch as frames, rows, columns.

@@ -124,8 +124,7 @@ public final class Safetensors {
                 throw bad(file, 0, "it has " + size + " bytes, fewer than the length of a header");
             }
             MemorySegment all = channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-            long headerBytes =
-                    all.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
+            long headerBytes = all.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
             if (headerBytes < 2 || headerBytes > MAX_HEADER_BYTES || LENGTH_BYTES + headerBytes > size) {
                 throw bad(file, 0, "its header should have " + headerBytes + " bytes, the file has " + size);
             }
@@ -166,8 +165,11 @@ public final class Safetensors {
                 bytes *= extent;
             }
             if (begin != expected || end != begin + bytes || end > data.byteSize()) {
-                throw bad(file, LENGTH_BYTES, field.getKey() + " should be " + bytes + " bytes from " + expected
-                        + ", its offsets are " + begin + " and " + end + " of " + data.byteSize());
+                throw bad(
+                        file,
+                        LENGTH_BYTES,
+                        field.getKey() + " should be " + bytes + " bytes from " + expected + ", its offsets are "
+                                + begin + " and " + end + " of " + data.byteSize());
             }
             entries.add(new Entry(field.getKey(), shape, data.asSlice(begin, bytes)));
             expected = end;

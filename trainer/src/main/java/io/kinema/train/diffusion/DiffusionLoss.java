@@ -1,10 +1,10 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.train.diffusion.Diffusion.Mixture;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Device.SquaredError;
@@ -40,8 +40,7 @@ public final class DiffusionLoss {
      */
     public double[] forwardBackward(Gradients to, Microbatch batch, double scale) {
         Evaluated evaluated = evaluate(to.weights(), batch, scale);
-        model.backward(
-                device, to, evaluated.error.dPrediction(), evaluated.forward.saved());
+        model.backward(device, to, evaluated.error.dPrediction(), evaluated.forward.saved());
         return evaluated.error.sumS();
     }
 
@@ -66,8 +65,7 @@ public final class DiffusionLoss {
         Tensor targetLP = mix(cleanLP, noiseLP, batch, Mixture::targetData, Mixture::targetNoise);
         double[] timeS = batch.mixtures().stream().mapToDouble(Mixture::tau).toArray();
         SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, timeS);
-        return new Evaluated(
-                forward, device.squaredError(forward.outputLP(), targetLP, packing.tokens(), scale));
+        return new Evaluated(forward, device.squaredError(forward.outputLP(), targetLP, packing.tokens(), scale));
     }
 
     private Tensor mix(

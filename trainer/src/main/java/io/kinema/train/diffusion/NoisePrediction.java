@@ -46,8 +46,7 @@ public final class NoisePrediction implements Diffusion {
     }
 
     private static double squaredCosine(int t) {
-        double cosine =
-                StrictMath.cos(((double) t / TIMES + COSINE_OFFSET) / (1 + COSINE_OFFSET) * StrictMath.PI / 2);
+        double cosine = StrictMath.cos(((double) t / TIMES + COSINE_OFFSET) / (1 + COSINE_OFFSET) * StrictMath.PI / 2);
         return cosine * cosine;
     }
 

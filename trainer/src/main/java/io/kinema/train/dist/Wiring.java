@@ -18,6 +18,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A rank's Aeron client, its inbox, its link to each peer and its seat in the run.
@@ -27,6 +28,7 @@ import java.util.concurrent.atomic.AtomicReference;
  */
 final class Wiring implements AutoCloseable {
     private static final int FIRST_STREAM = 1_000;
+    private static final long ENDPOINT_POLL_NANOS = 1_000_000;
     /** An Ethernet frame's worth, between hosts: larger datagrams would be fragmented and lost as a whole. */
     private static final int ETHERNET_MTU_BYTES = 1_408;
 
@@ -136,7 +138,7 @@ final class Wiring implements AutoCloseable {
                 subscriptions.add(udp);
                 udpEndpoint = resolvedEndpoint(udp);
             }
-            String host = config.driverDirectory().toString();
+            String host = membership.localAddress().getHostAddress() + ":" + config.driverDirectory();
             World world = membership.join(identity, host, udpEndpoint);
             long run = runHash(identity.runId());
             inbox = new Inbox(world, run, subscriptions);
@@ -188,7 +190,7 @@ final class Wiring implements AutoCloseable {
                 if (System.nanoTime() > endNanos) {
                     throw new IOException("the media driver did not open " + udp.channel());
                 }
-                Thread.onSpinWait();
+                LockSupport.parkNanos(ENDPOINT_POLL_NANOS);
             }
             return udp.resolvedEndpoint();
         }

@@ -23,12 +23,7 @@ final class CaptionEncoder {
 
     /** The encoded bytes [B, E], the pooled captions [S, D], and what backward needs. */
     record Saved(
-            Rotary rotary,
-            List<SavedBlock> blocks,
-            Tensor lastBE,
-            Tensor statesBE,
-            Tensor meanSE,
-            Tensor pooledSD) {}
+            Rotary rotary, List<SavedBlock> blocks, Tensor lastBE, Tensor statesBE, Tensor meanSE, Tensor pooledSD) {}
 
     CaptionEncoder(ParameterLayout layout, DitConfig config) {
         int width = config.captionWidth();
@@ -56,8 +51,7 @@ final class CaptionEncoder {
                     device, weights, device.rmsNorm(xBE, weights.get(block.norm1)), rotary, captions);
             Tensor middleBE = attention.yLD();
             device.add(middleBE, xBE);
-            Mlp.Saved mlp =
-                    block.mlp.forward(device, weights, device.rmsNorm(middleBE, weights.get(block.norm2)));
+            Mlp.Saved mlp = block.mlp.forward(device, weights, device.rmsNorm(middleBE, weights.get(block.norm2)));
             saved.add(new SavedBlock(xBE, attention, middleBE, mlp));
             xBE = mlp.y();
             device.add(xBE, middleBE);
@@ -67,8 +61,7 @@ final class CaptionEncoder {
         return new Saved(rotary, saved, xBE, statesBE, meanSE, pool.forward(device, weights, meanSE));
     }
 
-    void backward(
-            Device device, Gradients to, Tensor dStatesBE, Tensor dPooledSD, Saved saved, Packing packing) {
+    void backward(Device device, Gradients to, Tensor dStatesBE, Tensor dPooledSD, Saved saved, Packing packing) {
         Segments captions = packing.captions();
         Tensor dMean = pool.backward(device, to, dPooledSD, saved.meanSE);
         device.add(dStatesBE, device.segmentMeanBackward(dMean, captions));

@@ -12,12 +12,10 @@ import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
 /** Multi-head attention of each clip's tokens over its caption's; its output starts at zero. */
-record CrossAttention(
-        Entry norm, Linear query, Linear keyValue, HeadNorm queryNorm, HeadNorm keyNorm, Linear out) {
+record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryNorm, HeadNorm keyNorm, Linear out) {
 
     /** What backward needs: inputs before and after the norm, queries and keys before theirs, and the attended values. */
-    record Saved(
-            Tensor xLD, Tensor normedLD, Tensor qLNK, Tensor kBNK, Qkv qkv, Attention attention, Tensor yLD) {}
+    record Saved(Tensor xLD, Tensor normedLD, Tensor qLNK, Tensor kBNK, Qkv qkv, Attention attention, Tensor yLD) {}
 
     /** The gradients of both inputs. */
     record InputGrad(Tensor dxLD, Tensor dCaptionBE) {}
@@ -48,8 +46,7 @@ record CrossAttention(
         return new Saved(xLD, normedLD, qLNK, kBNK, qkv, attention, yLD);
     }
 
-    InputGrad backward(
-            Device device, Gradients to, Tensor dyLD, Saved saved, Tensor captionBE, Packing packing) {
+    InputGrad backward(Device device, Gradients to, Tensor dyLD, Saved saved, Tensor captionBE, Packing packing) {
         Segments tokens = packing.tokens();
         Tensor dAttended = out.backward(device, to, dyLD, rows(device, saved.attention.outLNK()));
         AttentionGrad grad = device.attentionBackward(
@@ -60,6 +57,8 @@ record CrossAttention(
         Tensor dKeyValue = device.concat(rows(device, dk), rows(device, grad.dvLNK()));
         Tensor dCaption = keyValue.backward(device, to, dKeyValue, captionBE);
         return new InputGrad(
-                device.rmsNormBackward(dNormed, saved.xLD, to.weights().get(norm), to.sums().get(norm)), dCaption);
+                device.rmsNormBackward(
+                        dNormed, saved.xLD, to.weights().get(norm), to.sums().get(norm)),
+                dCaption);
     }
 }

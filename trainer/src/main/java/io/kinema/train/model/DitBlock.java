@@ -44,8 +44,7 @@ final class DitBlock {
         Tensor a = device.modulatedLayerNorm(hLD, m[0], m[1], tokens);
         SelfAttention.Saved attended = attention.forward(device, weights, a, given.rotary, tokens);
         Tensor beforeCross = device.gatedResidual(hLD, attended.yLD(), m[2], tokens);
-        CrossAttention.Saved crossed =
-                cross.forward(device, weights, beforeCross, given.captionBE, given.packing);
+        CrossAttention.Saved crossed = cross.forward(device, weights, beforeCross, given.captionBE, given.packing);
         Tensor beforeMlp = crossed.yLD();
         device.add(beforeMlp, beforeCross);
         Tensor b = device.modulatedLayerNorm(beforeMlp, m[3], m[4], tokens);
@@ -68,8 +67,7 @@ final class DitBlock {
         Tensor db = mlp.backward(device, to, dInner, saved.mlp);
         device.add(dh, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], tokens, dm[3], dm[4]));
 
-        CrossAttention.InputGrad crossed =
-                cross.backward(device, to, dh, saved.cross, given.captionBE, given.packing);
+        CrossAttention.InputGrad crossed = cross.backward(device, to, dh, saved.cross, given.captionBE, given.packing);
         device.add(dh, crossed.dxLD());
         device.add(sums.dCaptionBE, crossed.dCaptionBE());
 

@@ -29,10 +29,7 @@ public final class Flops {
         double patch = Patches.values(config.patch());
         double perToken = 2 * patch * d + config.depth() * (blockMatrices(d) + 2 * d * d);
         double perCaptionByte = config.captionDepth() * blockMatrices(e) + config.depth() * 2 * d * e;
-        double perClip = TIME_FEATURES * d
-                + d * d
-                + e * d
-                + (config.depth() * MODULATIONS + FINAL_MODULATIONS) * d * d;
+        double perClip = TIME_FEATURES * d + d * d + e * d + (config.depth() * MODULATIONS + FINAL_MODULATIONS) * d * d;
         double self = 0;
         double cross = 0;
         double caption = 0;

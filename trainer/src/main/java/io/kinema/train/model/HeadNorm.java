@@ -22,6 +22,7 @@ record HeadNorm(Entry weight, int heads) {
     }
 
     Tensor backward(Device device, Gradients to, Tensor dyLNK, Tensor xLNK) {
-        return device.rmsNormBackward(dyLNK, xLNK, to.weights().get(weight), to.sums().get(weight));
+        return device.rmsNormBackward(
+                dyLNK, xLNK, to.weights().get(weight), to.sums().get(weight));
     }
 }

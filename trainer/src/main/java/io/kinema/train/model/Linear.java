@@ -9,8 +9,7 @@ import io.kinema.train.tensor.Tensor;
 record Linear(Entry weight, Entry bias) {
 
     static Linear add(ParameterLayout layout, String name, int in, int out, Init init) {
-        return new Linear(
-                layout.add(name + ".weight", init, out, in), layout.add(name + ".bias", Init.ZEROS, out));
+        return new Linear(layout.add(name + ".weight", init, out, in), layout.add(name + ".bias", Init.ZEROS, out));
     }
 
     static Linear add(ParameterLayout layout, String name, int in, int out) {

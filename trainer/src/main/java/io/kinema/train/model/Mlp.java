@@ -11,8 +11,7 @@ record Mlp(Linear in, Linear out) {
 
     static Mlp add(ParameterLayout layout, String name, int width) {
         int inner = DitConfig.MLP_RATIO * width;
-        return new Mlp(
-                Linear.add(layout, name + ".in", width, inner), Linear.add(layout, name + ".out", inner, width));
+        return new Mlp(Linear.add(layout, name + ".in", width, inner), Linear.add(layout, name + ".out", inner, width));
     }
 
     Saved forward(Device device, ParameterSet weights, Tensor x) {

@@ -28,7 +28,8 @@ public record Packing(List<Grid> grids, Segments tokens, Segments captions, int[
         return new Packing(
                 List.copyOf(grids),
                 Segments.ofLengths(grids.stream().mapToInt(Grid::tokens).toArray()),
-                Segments.ofLengths(captionIds.stream().mapToInt(ids -> ids.length).toArray()),
+                Segments.ofLengths(
+                        captionIds.stream().mapToInt(ids -> ids.length).toArray()),
                 captionIds.stream().flatMapToInt(Arrays::stream).toArray());
     }
 }

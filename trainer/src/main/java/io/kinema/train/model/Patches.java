@@ -2,7 +2,6 @@ package io.kinema.train.model;
 
 import io.kinema.data.clip.Patch;
 
-
 /** Turns pixels into the rows of a packed sequence and back; see docs/numerics.md, "Pixels and tokens". */
 public final class Patches {
     private static final float HALF_RANGE = 127.5f;

@@ -122,10 +122,8 @@ public final class SpacetimeDit {
             hLD = of.outLD();
         }
         saved.lastLD = hLD;
-        saved.modulation =
-                device.split(finalModulation.forward(device, weights, given.siluSD()), FINAL_MODULATIONS);
-        saved.normedLD =
-                device.modulatedLayerNorm(hLD, saved.modulation[0], saved.modulation[1], packing.tokens());
+        saved.modulation = device.split(finalModulation.forward(device, weights, given.siluSD()), FINAL_MODULATIONS);
+        saved.normedLD = device.modulatedLayerNorm(hLD, saved.modulation[0], saved.modulation[1], packing.tokens());
         return new Forward(finalLinear.forward(device, weights, saved.normedLD), saved);
     }
 
@@ -143,8 +141,7 @@ public final class SpacetimeDit {
         Tensor dScale = device.zeros(saved.modulation[1].shape());
         Tensor dh = device.modulatedLayerNormBackward(
                 dNormed, saved.lastLD, saved.modulation[1], saved.packing.tokens(), dShift, dScale);
-        Tensor dSilu =
-                finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluSD());
+        Tensor dSilu = finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluSD());
 
         DitBlock.ConditioningGrad sums = new DitBlock.ConditioningGrad(
                 dSilu, device.zeros(saved.caption.statesBE().shape()));

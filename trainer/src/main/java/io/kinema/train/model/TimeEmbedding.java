@@ -13,8 +13,7 @@ record TimeEmbedding(Linear in, Linear out) {
 
     static TimeEmbedding add(ParameterLayout layout, int width) {
         return new TimeEmbedding(
-                Linear.add(layout, "time.in", 2 * FREQUENCIES, width),
-                Linear.add(layout, "time.out", width, width));
+                Linear.add(layout, "time.in", 2 * FREQUENCIES, width), Linear.add(layout, "time.out", width, width));
     }
 
     Saved forward(Device device, ParameterSet weights, double[] timeS) {

@@ -2,10 +2,10 @@ package io.kinema.train.sample;
 
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.data.clip.Patch;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.data.clip.Patch;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Devices;
@@ -29,7 +29,9 @@ public final class Sample {
         this.flags = flags;
         checkpoint = Checkpoint.open(Path.of(flags.checkpoint));
         model = new SpacetimeDit(checkpoint.state().config().model().toConfig());
-        diffusion = Diffusion.named(checkpoint.state().config().diffusion());
+        diffusion = Diffusion.named(
+                checkpoint.state().config().diffusion(),
+                checkpoint.state().config().timeShift());
     }
 
     /**
@@ -89,8 +91,9 @@ public final class Sample {
         if (!Files.isRegularFile(file)) {
             throw new ConfigException("--prompts " + file + " is not a file; give one with a prompt a line");
         }
-        List<String> prompts =
-                Files.readAllLines(file).stream().filter(line -> !line.isBlank()).toList();
+        List<String> prompts = Files.readAllLines(file).stream()
+                .filter(line -> !line.isBlank())
+                .toList();
         if (prompts.isEmpty()) {
             throw new ConfigException("--prompts " + file + " holds no prompt; write one a line");
         }
@@ -101,7 +104,8 @@ public final class Sample {
         requireAtLeast(flag, value, 1);
         int rounded = Math.max(1, Math.round((float) value / multiple)) * multiple;
         if (rounded != value) {
-            System.out.println(flag + " " + value + " is not a multiple of the patch's " + multiple + "; using " + rounded);
+            System.out.println(
+                    flag + " " + value + " is not a multiple of the patch's " + multiple + "; using " + rounded);
         }
         return rounded;
     }

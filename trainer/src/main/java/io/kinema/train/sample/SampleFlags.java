@@ -4,7 +4,11 @@ import com.beust.jcommander.Parameter;
 
 /** The flags of {@code launch/sample.sh}. */
 final class SampleFlags {
-    @Parameter(names = "--checkpoint", order = 0, required = true, description = "Folder such as RUN/checkpoints/step-00000100")
+    @Parameter(
+            names = "--checkpoint",
+            order = 0,
+            required = true,
+            description = "Folder such as RUN/checkpoints/step-00000100")
     String checkpoint = "";
 
     @Parameter(names = "--prompt", order = 1, description = "What the video shows")
@@ -25,7 +29,10 @@ final class SampleFlags {
     @Parameter(names = "--fps", order = 6, description = "Frames a second of the file")
     double fps = 4;
 
-    @Parameter(names = "--sampler", order = 7, description = "euler (flow models), ddim or ddpm (noise prediction); the model's own if absent")
+    @Parameter(
+            names = "--sampler",
+            order = 7,
+            description = "euler (flow models), ddim or ddpm (noise prediction); the model's own if absent")
     String sampler = "";
 
     @Parameter(names = "--steps", order = 8, description = "Evaluations of the network")
@@ -40,12 +47,19 @@ final class SampleFlags {
     @Parameter(names = "--weights", order = 11, description = "ema (the average) or model (as trained last)")
     String weights = "ema";
 
-    @Parameter(names = "--enlarge", order = 12, description = "Repeat pixels until the longer side has at least so many; 1 keeps the size")
+    @Parameter(
+            names = "--enlarge",
+            order = 12,
+            description = "Repeat pixels until the longer side has at least so many; 1 keeps the size")
     int enlarge = 1;
 
     @Parameter(names = "--device", order = 13, description = "Where tensors live: nd4j")
     String device = "nd4j";
 
-    @Parameter(names = "--output", order = 14, required = true, description = "File to write: .mp4, .webm, .gif, or .png for one frame")
+    @Parameter(
+            names = "--output",
+            order = 14,
+            required = true,
+            description = "File to write: .mp4, .webm, .gif, or .png for one frame")
     String output = "";
 }

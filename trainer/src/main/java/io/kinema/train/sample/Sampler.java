@@ -1,15 +1,15 @@
 package io.kinema.train.sample;
 
 import io.kinema.data.ConfigException;
+import io.kinema.data.clip.Patch;
 import io.kinema.data.order.Philox;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.data.clip.Patch;
-import io.kinema.train.model.Grid;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
@@ -124,17 +124,17 @@ public final class Sampler {
 
     private static void euler(RectifiedFlow flow, Network network, float[] xLP, int steps, IntConsumer stepDone) {
         for (int k = 0; k < steps; k++) {
-            double t = 1 - (double) k / steps;
+            double t = flow.shifted(1 - (double) k / steps);
+            double next = flow.shifted(1 - (k + 1.0) / steps);
             float[] velocityLP = network.predict(xLP, flow.at(t).tau());
             for (int i = 0; i < xLP.length; i++) {
-                xLP[i] -= velocityLP[i] / steps;
+                xLP[i] = (float) (xLP[i] - (t - next) * velocityLP[i]);
             }
             stepDone.accept(k + 1);
         }
     }
 
-    private void denoise(
-            NoisePrediction process, Network network, float[] xLP, Request request, IntConsumer stepDone) {
+    private void denoise(NoisePrediction process, Network network, float[] xLP, Request request, IntConsumer stepDone) {
         int last = NoisePrediction.TIMES - 1;
         Philox philox = new Philox(request.seed);
         float[] freshLP = new float[xLP.length];

@@ -76,6 +76,7 @@ public record TrainingSample(String prompt, int steps, double guidance, long see
                 return clip;
             }
         }
-        throw new ConfigException("no video of the data set has a caption to sample; give --sample-prompt, or --sample-steps 0");
+        throw new ConfigException(
+                "no video of the data set has a caption to sample; give --sample-prompt, or --sample-steps 0");
     }
 }

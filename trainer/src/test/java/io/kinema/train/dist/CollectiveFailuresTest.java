@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
@@ -42,14 +43,14 @@ class CollectiveFailuresTest {
         CountDownLatch isOver = new CountDownLatch(1);
         try (LocalRanks ranks = new LocalRanks(3)) {
             Future<float[]> zero =
-                    ranks.start(0, ranks.config(Transport.IPC, Duration.ofSeconds(1)), CollectiveFailuresTest::reduce);
+                    ranks.start(0, ranks.config(Transport.IPC, Duration.ofSeconds(2)), CollectiveFailuresTest::reduce);
             Future<Boolean> one = ranks.start(
                     1, ranks.config(Transport.IPC, LONG), collectives -> isOver.await(20, TimeUnit.SECONDS));
             Future<float[]> two =
-                    ranks.start(2, ranks.config(Transport.IPC, Duration.ofSeconds(1)), CollectiveFailuresTest::reduce);
+                    ranks.start(2, ranks.config(Transport.IPC, Duration.ofSeconds(2)), CollectiveFailuresTest::reduce);
             CollectiveTimeoutException e = assertThrows(CollectiveTimeoutException.class, () -> LocalRanks.get(zero));
             assertEquals(
-                    "rank 0 waited 1 s in reduce-scatter of step 17 (gradients) for rank 1 (0 of 1332 bytes received)",
+                    "rank 0 waited 2 s in reduce-scatter of step 17 (gradients) for rank 1 (0 of 1332 bytes received)",
                     e.getMessage());
             assertThrows(CollectiveTimeoutException.class, () -> LocalRanks.get(two));
             isOver.countDown();
@@ -76,14 +77,17 @@ class CollectiveFailuresTest {
     @Test
     void shouldReportADriverThatDied() throws Exception {
         try (LocalRanks ranks = new LocalRanks(2)) {
-            Future<float[]> zero = ranks.start(0, ranks.config(Transport.IPC, LONG), CollectiveFailuresTest::reduce);
-            CountDownLatch hasJoined = new CountDownLatch(1);
+            CountDownLatch haveJoined = new CountDownLatch(2);
+            Future<float[]> zero = ranks.start(0, ranks.config(Transport.IPC, LONG), collectives -> {
+                haveJoined.countDown();
+                return reduce(collectives);
+            });
             CountDownLatch isOver = new CountDownLatch(1);
             Future<Boolean> one = ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {
-                hasJoined.countDown();
+                haveJoined.countDown();
                 return isOver.await(20, TimeUnit.SECONDS);
             });
-            assertTrue(hasJoined.await(10, TimeUnit.SECONDS));
+            assertTrue(haveJoined.await(10, TimeUnit.SECONDS));
             long startNanos = System.nanoTime();
             ranks.driver().close();
             CollectiveException e = assertThrows(CollectiveException.class, () -> LocalRanks.get(zero));
@@ -120,27 +124,28 @@ class CollectiveFailuresTest {
     @Test
     void shouldCountAndNeverSumForeignAndStaleFrames() throws Exception {
         CountDownLatch isInjected = new CountDownLatch(1);
+        CountDownLatch haveJoined = new CountDownLatch(2);
         try (LocalRanks ranks = new LocalRanks(2);
                 Aeron aeron = Aeron.connect(new Aeron.Context()
                         .aeronDirectoryName(ranks.driverDirectory().toString()))) {
             Future<Traffic> zero = ranks.start(0, ranks.config(Transport.IPC, LONG), collectives -> {
+                haveJoined.countDown();
                 assertTrue(isInjected.await(10, TimeUnit.SECONDS));
                 float[] expected = Leaves.treeSum(0, 0, 2, LENGTH);
-                assertArrayEquals(java.util.Arrays.copyOf(expected, LENGTH / 2), reduce(collectives));
+                assertArrayEquals(Arrays.copyOf(expected, LENGTH / 2), reduce(collectives));
                 // A turn of its own, so that injected frames behind the awaited ones are seen too.
                 collectives.barrier(LABEL);
                 return collectives.traffic();
             });
-            CountDownLatch hasJoined = new CountDownLatch(1);
             Future<float[]> one = ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {
-                hasJoined.countDown();
+                haveJoined.countDown();
                 assertTrue(isInjected.await(10, TimeUnit.SECONDS));
                 Thread.sleep(200);
                 float[] sum = reduce(collectives);
                 collectives.barrier(LABEL);
                 return sum;
             });
-            assertTrue(hasJoined.await(10, TimeUnit.SECONDS));
+            assertTrue(haveJoined.await(10, TimeUnit.SECONDS));
             try (ExclusivePublication publication =
                     aeron.addExclusivePublication(CommonContext.IPC_CHANNEL, Wiring.streamId(0))) {
                 long run = Wiring.runHash(LocalRanks.RUN_ID);

@@ -5,11 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kinema.data.ConfigException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -123,5 +128,54 @@ class CollectivesTest {
                     }));
             assertTrue(e.getMessage().contains("rank 1 is in barrier of step 1 while rank 0 is in barrier of step 0"));
         }
+    }
+
+    /** Every rank below the last on this host's driver, the last one on a driver of its own: as if on another host. */
+    private static List<Future<float[][]>> startOnTwoHosts(
+            LocalRanks ranks, MediaDriverHost other, Transport transport) {
+        CollectivesConfig here = ranks.config(transport, Duration.ofSeconds(20));
+        CollectivesConfig there = new CollectivesConfig(
+                here.rendezvous(), other.directory(), here.transport(), here.joinDeadline(), here.collectiveDeadline());
+        List<Future<float[][]>> futures = new ArrayList<>();
+        for (int r = 0; r < 3; r++) {
+            futures.add(ranks.start(
+                    r, r < 2 ? here : there, collectives -> reduceAndGather(collectives, 5, new int[] {250_001})));
+        }
+        return futures;
+    }
+
+    @Test
+    void shouldSumAcrossHosts() throws Exception {
+        try (LocalRanks ranks = new LocalRanks(3);
+                MediaDriverHost other = MediaDriverHost.start(3)) {
+            float[] expected = Leaves.treeSum(0, 0, 5, 250_001);
+            for (Future<float[][]> future : startOnTwoHosts(ranks, other, Transport.AUTO)) {
+                assertArrayEquals(expected, LocalRanks.get(future)[0]);
+            }
+        }
+    }
+
+    @Test
+    void shouldRefuseSharedMemoryBetweenHosts() throws Exception {
+        try (LocalRanks ranks = new LocalRanks(3);
+                MediaDriverHost other = MediaDriverHost.start(3)) {
+            for (Future<float[][]> future : startOnTwoHosts(ranks, other, Transport.IPC)) {
+                ConfigException e = assertThrows(ConfigException.class, () -> LocalRanks.get(future));
+                assertTrue(e.getMessage().startsWith("--transport ipc, but rank "), e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void shouldReadAndWriteAddresses() throws Exception {
+        for (String text : List.of("127.0.0.1:80", "[0:0:0:0:0:0:0:1]:65535")) {
+            InetSocketAddress address = CollectivesConfig.address(text);
+            assertEquals(text, CollectivesConfig.hostPort(address.getAddress(), address.getPort()));
+        }
+        for (String text : List.of("localhost", "localhost:many", "localhost:65536", "")) {
+            assertThrows(ConfigException.class, () -> CollectivesConfig.address(text));
+        }
+        ConfigException e = assertThrows(ConfigException.class, () -> Transport.parse("rdma"));
+        assertEquals("--transport rdma is unknown; use ipc, udp or auto", e.getMessage());
     }
 }

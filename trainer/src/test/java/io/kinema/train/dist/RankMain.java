@@ -2,6 +2,7 @@ package io.kinema.train.dist;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -56,7 +57,7 @@ final class RankMain {
                     flat.asSlice(layout.offset(world.rank()) * Float.BYTES, layout.length(world.rank()) * Float.BYTES);
             collectives.reduceScatter(label, tree, partials, layout, shard);
             collectives.allGather(label, layout, flat);
-            return flat.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+            return flat.toArray(ValueLayout.JAVA_BYTE);
         }
     }
 

@@ -41,8 +41,12 @@ public final class Nd4jDevice implements Device {
      *
      * @param dtype the type of its tensors
      * @return a device without tensors; close it to free all that it will hold
+     * @throws io.kinema.data.ConfigException where ND4J's CUDA backend is on the classpath and cannot run on the cards at hand
      */
     public static Nd4jDevice open(DType dtype) {
+        if (CudaDriver.isBackendPresent()) {
+            CudaProperties.requireServed(CudaDriver.cards(CudaDriver.LIBRARY));
+        }
         return new Nd4jDevice(dtype);
     }
 

@@ -1,0 +1,172 @@
+package io.kinema.data.synth;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Sha256;
+import io.kinema.data.video.Ffmpeg;
+import io.kinema.data.video.SourceProbe;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SynthCommandTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void shouldMakeTheSameVideoForASeedAndNumberHoweverManyAreMade() throws IOException {
+        Path few = folder.resolve("few");
+        Path more = folder.resolve("more");
+        Path other = folder.resolve("other");
+        SynthCommand.run("--output", few.toString(), "--clips", "4", "--seed", "3");
+        SynthCommand.run("--output", more.toString(), "--clips", "6", "--seed", "3");
+        SynthCommand.run("--output", other.toString(), "--clips", "4", "--seed", "4");
+        Map<String, String> made = digests(few);
+        assertEquals(8, made.size());
+        assertEquals(12, digests(more).size());
+        assertTrue(digests(more).entrySet().containsAll(made.entrySet()));
+        digests(other).forEach((name, digest) -> assertFalse(digest.equals(made.get(name)), name));
+    }
+
+    @Test
+    void shouldEncodeWhatTheSceneSays() throws IOException {
+        SynthCommand.run("--output", folder.resolve("v").toString(), "--clips", "5");
+        Ffmpeg ffmpeg = Ffmpeg.locate("", 60);
+        for (int i = 0; i < 5; i++) {
+            Scene scene = Scene.of(7, i);
+            Path file = folder.resolve("v").resolve(String.format("clip-%05d.%s", i, scene.extension()));
+            SourceProbe probe = ffmpeg.probe(file);
+            assertEquals(scene.height(), probe.displayHeight());
+            assertEquals(scene.width(), probe.displayWidth());
+            assertEquals(scene.frameRateHz(), probe.frameRateHz(), 0.05 * scene.frameRateHz());
+            String caption = Files.readString(Path.of(file.toString().replaceFirst("\\.\\w+$", ".txt")));
+            assertEquals(scene.caption() + "\n", caption);
+        }
+    }
+
+    @Test
+    void shouldDrawEveryKindOfScene() {
+        Set<Object> seen = new HashSet<>();
+        for (int i = 0; i < 200; i++) {
+            Scene scene = Scene.of(1, i);
+            seen.add(scene.shape());
+            seen.add(scene.motion());
+            seen.add(scene.backdrop());
+            seen.add(scene.colour());
+            seen.add(scene.extension());
+            seen.add(scene.width() + "x" + scene.height());
+            double seconds = scene.numFrames() / (double) scene.frameRateHz();
+            assertTrue(seconds > 0.9 && seconds < 6.1, scene.toString());
+            assertTrue(scene.caption().matches("an? [a-z ]+ over [a-z ]+"), scene.caption());
+        }
+        int kinds = Scene.Shape.values().length
+                + Scene.Motion.values().length
+                + Scene.Backdrop.values().length
+                + Scene.Colour.values().length;
+        assertEquals(kinds + 4 + 5, seen.size());
+    }
+
+    @Test
+    void shouldPaintTheColoursThatTheCaptionNames() {
+        for (int i = 0; i < 40; i++) {
+            Scene scene = Scene.of(1, i);
+            byte[] frames = SceneRenderer.render(scene);
+            assertEquals(3 * scene.numFrames() * scene.height() * scene.width(), frames.length);
+            assertTrue(share(scene, frames, 0, scene.colour()) > 0.004, scene.toString());
+            assertTrue(share(scene, frames, scene.numFrames() - 1, scene.laterColour()) > 0.004, scene.toString());
+            if (scene.backdrop() != Scene.Backdrop.GRADIENT) {
+                assertTrue(share(scene, frames, 0, scene.backColour()) > 0.2, scene.toString());
+            }
+        }
+    }
+
+    @Test
+    void shouldMoveTheWayTheCaptionSays() {
+        for (int i = 0; i < 200; i++) {
+            Scene scene = Scene.of(2, i);
+            byte[] frames = SceneRenderer.render(scene);
+            double[] from = centre(scene, frames, 0);
+            double[] to = centre(scene, frames, scene.numFrames() - 1);
+            switch (scene.motion()) {
+                case RIGHT -> assertTrue(to[0] > from[0] + 20, scene.toString());
+                case LEFT -> assertTrue(to[0] < from[0] - 20, scene.toString());
+                case DOWN -> assertTrue(to[1] > from[1] + 20, scene.toString());
+                case UP -> assertTrue(to[1] < from[1] - 20, scene.toString());
+                case GROW -> assertTrue(to[2] > 3 * from[2], scene.toString());
+                case SHRINK -> assertTrue(from[2] > 3 * to[2], scene.toString());
+                case STILL -> assertEquals(from[2], to[2]);
+                default -> assertTrue(from[2] > 0);
+            }
+        }
+    }
+
+    @Test
+    void shouldNotReplaceWhatIsThereUnlessAskedTo() throws IOException {
+        Path out = folder.resolve("v");
+        SynthCommand.run("--output", out.toString(), "--clips", "2");
+        ConfigException full =
+                assertThrows(ConfigException.class, () -> SynthCommand.run("--output", out.toString(), "--clips", "1"));
+        assertTrue(full.getMessage().contains("--overwrite"), full.getMessage());
+        SynthCommand.run("--output", out.toString(), "--clips", "1", "--overwrite");
+        assertEquals(Set.of("clip-00000.mp4", "clip-00000.txt"), digests(out).keySet());
+        Files.writeString(out.resolve("notes.md"), "mine");
+        ConfigException foreign =
+                assertThrows(ConfigException.class, () -> SynthCommand.run("--output", out.toString(), "--overwrite"));
+        assertTrue(foreign.getMessage().contains("notes.md"), foreign.getMessage());
+        Path file = out.resolve("notes.md");
+        assertThrows(ConfigException.class, () -> SynthCommand.run("--output", file.toString()));
+        assertThrows(
+                ConfigException.class,
+                () -> SynthCommand.run("--output", file.resolve("v").toString()));
+        assertThrows(ConfigException.class, () -> SynthCommand.run("--output", "hdfs://somewhere/v"));
+        assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--clips", "0"));
+    }
+
+    private static double share(Scene scene, byte[] frames, int frameIndex, Scene.Colour colour) {
+        return centre(scene, frames, frameIndex, colour)[2] / (scene.height() * scene.width());
+    }
+
+    private static double[] centre(Scene scene, byte[] frames, int frameIndex) {
+        return centre(scene, frames, frameIndex, frameIndex == 0 ? scene.colour() : scene.laterColour());
+    }
+
+    /** Mean column and row of the pixels of a colour, and how many there are. */
+    private static double[] centre(Scene scene, byte[] frames, int frameIndex, Scene.Colour colour) {
+        double columns = 0;
+        double rows = 0;
+        int count = 0;
+        int at = 3 * frameIndex * scene.height() * scene.width();
+        for (int row = 0; row < scene.height(); row++) {
+            for (int column = 0; column < scene.width(); column++, at += 3) {
+                int rgb = (frames[at] & 0xff) << 16 | (frames[at + 1] & 0xff) << 8 | frames[at + 2] & 0xff;
+                if (rgb == colour.rgb) {
+                    columns += column;
+                    rows += row;
+                    count++;
+                }
+            }
+        }
+        return new double[] {columns / count, rows / count, count};
+    }
+
+    private static Map<String, String> digests(Path root) throws IOException {
+        Map<String, String> digests = new TreeMap<>();
+        try (Stream<Path> files = Files.list(root)) {
+            for (Path file : files.toList()) {
+                digests.put(file.getFileName().toString(), Sha256.of(Files.readAllBytes(file)));
+            }
+        }
+        return digests;
+    }
+}

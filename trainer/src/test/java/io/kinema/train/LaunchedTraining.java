@@ -1,0 +1,107 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** {@link Train} in a process of its own, as {@code launch/train.sh} starts it. */
+final class LaunchedTraining implements AutoCloseable {
+    private static final long LIMIT_SECONDS = 180;
+    private static final long POLL_MS = 20;
+
+    private final Process process;
+    private final Path output;
+
+    private LaunchedTraining(Process process, Path output) {
+        this.process = process;
+        this.output = output;
+    }
+
+    static LaunchedTraining start(Path workingFolder, String... args) throws IOException {
+        Files.createDirectories(workingFolder);
+        Path output = Files.createTempFile(workingFolder, "output", ".txt");
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Train.class.getName()));
+        command.addAll(List.of(args));
+        Process process = new ProcessBuilder(command)
+                .directory(workingFolder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        return new LaunchedTraining(process, output);
+    }
+
+    String output() throws IOException {
+        return Files.readString(output);
+    }
+
+    /** Waits for a line that contains a text. */
+    void awaitOutput(String text) throws IOException, InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+        while (!output().contains(text)) {
+            if (!process.isAlive() || System.nanoTime() > end) {
+                fail("\"" + text + "\" did not come: " + output());
+            }
+            Thread.sleep(POLL_MS);
+        }
+    }
+
+    int exitCode() throws IOException, InterruptedException {
+        if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
+            fail("did not end: " + output());
+        }
+        return process.exitValue();
+    }
+
+    /** The exit code must be as expected; the output is shown if it is not. */
+    String expectExit(int code) throws IOException, InterruptedException {
+        int found = exitCode();
+        assertTrue(found == code, "exit code " + found + ", expected " + code + ": " + output());
+        return output();
+    }
+
+    void terminate() {
+        process.destroy();
+    }
+
+    /** SIGKILLs one rank. */
+    void kill(int rank) throws IOException {
+        for (ProcessHandle child : process.children().toList()) {
+            if (environmentOf(child).contains("KINEMA_RANK=" + rank + "\0")) {
+                child.destroyForcibly();
+                return;
+            }
+        }
+        fail("no rank " + rank + " is running");
+    }
+
+    List<ProcessHandle> ranks() {
+        return process.children().toList();
+    }
+
+    private static String environmentOf(ProcessHandle child) throws IOException {
+        try {
+            byte[] bytes = Files.readAllBytes(Path.of("/proc", Long.toString(child.pid()), "environ"));
+            return new String(bytes, StandardCharsets.UTF_8);
+        } catch (NoSuchFileException e) {
+            return "";
+        }
+    }
+
+    @Override
+    public void close() {
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly();
+    }
+}

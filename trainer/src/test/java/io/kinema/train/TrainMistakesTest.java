@@ -1,0 +1,113 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.shard.Manifest;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a newcomer gets wrong: one clear line, exit code 2, and no run folder. */
+class TrainMistakesTest {
+    @TempDir
+    private static Path root;
+
+    private static Path data;
+
+    @BeforeAll
+    static void makeData() throws Exception {
+        data = TinyData.write(root.resolve("data"), 1);
+    }
+
+    private static void expectMistake(String expected, String... args) throws Exception {
+        Path run = root.resolve("run");
+        List<String> all = new ArrayList<>(List.of("--data", data.toString(), "--run", run.toString(), "--model", "debug"));
+        all.addAll(Arrays.asList(args));
+        try (LaunchedTraining training = LaunchedTraining.start(root.resolve("work"), all.toArray(String[]::new))) {
+            String output = training.expectExit(2);
+            List<String> errors = output.lines().filter(line -> line.startsWith("error: ")).toList();
+            assertEquals(1, errors.size(), output);
+            assertTrue(errors.getFirst().contains(expected), output);
+            assertFalse(output.contains("\tat "), output);
+        }
+        assertFalse(Files.exists(run), "a run folder was made");
+    }
+
+    @Test
+    void shouldSuggestTheNearestFlag() throws Exception {
+        expectMistake("did you mean --microbatches?", "--microbatch", "4");
+    }
+
+    @Test
+    void shouldRefuseMoreNodesThanMicrobatches() throws Exception {
+        expectMistake("--microbatches 2 is less than --nodes 4", "--microbatches", "2", "--nodes", "4");
+    }
+
+    @Test
+    void shouldRefuseValuesThatAreNotKnown() throws Exception {
+        expectMistake("[debug, S, B, L, XL]", "--model", "tiny");
+        expectMistake("use nd4j", "--device", "cuda");
+        expectMistake("ddpm-cosine", "--diffusion", "ddpm");
+    }
+
+    @Test
+    void shouldRefuseDataThatIsNotThereOrDoesNotFit() throws Exception {
+        expectMistake("no folder", "--data", root.resolve("nowhere").toString());
+        expectMistake("does not divide into patches of 2x8x8", "--patch", "2x8x8");
+        expectMistake("--tokens 5", "--tokens", "5");
+    }
+
+    @Test
+    void shouldRefuseADataSetOfAnotherVersion() throws Exception {
+        Path old = TinyData.write(root.resolve("old"), 1);
+        Path manifest = old.resolve(Manifest.FILE);
+        String text = Files.readString(manifest);
+        Files.writeString(manifest, text.replaceFirst("(\"formatVersion\"\\s*:\\s*)\\d+", "$10"));
+        expectMistake("version", "--data", old.toString());
+    }
+
+    @Test
+    void shouldRefuseARunFolderThatCannotBeWritten() throws Exception {
+        Path file = Files.createFile(root.resolve("file"));
+        try (LaunchedTraining training = LaunchedTraining.start(
+                root.resolve("work"), "--data", data.toString(), "--run", file.resolve("run").toString(), "--model", "debug")) {
+            String output = training.expectExit(2);
+            assertTrue(output.contains("cannot be written"), output);
+        }
+    }
+
+    @Test
+    void shouldNameADamagedShard() throws Exception {
+        Path damaged = TinyData.write(root.resolve("damaged"), 1);
+        try (Stream<Path> shards = Files.list(damaged.resolve("shards"))) {
+            Path shard = shards.sorted().findFirst().orElseThrow();
+            byte[] bytes = Files.readAllBytes(shard);
+            bytes[bytes.length / 2] ^= 1;
+            Files.write(shard, bytes);
+            try (LaunchedTraining training = LaunchedTraining.start(
+                    root.resolve("work"), "--data", damaged.toString(), "--run", root.resolve("shards").toString(),
+                    "--model", "debug", "--tokens", "64", "--steps", "9", "--microbatches", "2")) {
+                String output = training.expectExit(1);
+                assertTrue(output.contains(shard.getFileName().toString()) && output.contains("SHA-256"), output);
+            }
+        }
+    }
+
+    @Test
+    void shouldExplainEveryFlag() throws Exception {
+        try (LaunchedTraining training = LaunchedTraining.start(root.resolve("work"), "--help")) {
+            String output = training.expectExit(0);
+            for (String flag : List.of("--nodes", "--data", "--run", "--resume", "--seed", "--checkpoint-every")) {
+                assertTrue(output.contains(flag), flag);
+            }
+        }
+    }
+}

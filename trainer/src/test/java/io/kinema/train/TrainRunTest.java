@@ -1,0 +1,229 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.SpacetimeDit;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whole runs, with real processes. All of them train the same, so all must end with the same weights. */
+class TrainRunTest {
+    private static final int STEPS = 12;
+
+    @TempDir
+    private static Path root;
+
+    private static Path data;
+
+    /** The digest of the weights that an undisturbed run on one node ends with. */
+    private static String expected;
+
+    @BeforeAll
+    static void trainUndisturbed() throws Exception {
+        data = TinyData.write(root.resolve("data"), 1);
+        try (LaunchedTraining training = start("undisturbed", "--nodes", "1")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("step 12/12") && output.contains("ETA 0:00"), output);
+        }
+        expected = digestOf("undisturbed");
+    }
+
+    private static LaunchedTraining start(String run, String... more) throws IOException {
+        List<String> args = new ArrayList<>(List.of(
+                "--data", data.toString(),
+                "--run", root.resolve(run).toString(),
+                "--model", "debug",
+                "--microbatches", "4",
+                "--tokens", "40",
+                "--steps", Integer.toString(STEPS),
+                "--learning-rate", "1e-3",
+                "--warmup", "4",
+                "--checkpoint-every", "3",
+                "--sample-steps", "0",
+                "--timeout-seconds", "30"));
+        args.addAll(Arrays.asList(more));
+        return LaunchedTraining.start(root.resolve("work"), args.toArray(String[]::new));
+    }
+
+    private static String digestOf(String run) throws IOException {
+        JsonNode manifest = new ObjectMapper()
+                .readTree(checkpoint(run, STEPS).resolve("manifest.json").toFile());
+        return manifest.path("files").path("model.safetensors").path("sha256").asText();
+    }
+
+    private static Path checkpoint(String run, int step) {
+        return root.resolve(run).resolve("checkpoints").resolve(String.format("step-%08d", step));
+    }
+
+    private static void expectEveryStepOnce(String run) throws IOException {
+        List<String> lines = Files.readAllLines(root.resolve(run).resolve("metrics.jsonl"));
+        List<String> undisturbed = Files.readAllLines(root.resolve("undisturbed").resolve("metrics.jsonl"));
+        assertEquals(STEPS, lines.size());
+        ObjectMapper json = new ObjectMapper();
+        for (int i = 0; i < STEPS; i++) {
+            JsonNode line = json.readTree(lines.get(i));
+            JsonNode other = json.readTree(undisturbed.get(i));
+            assertEquals(i + 1, line.path("step").asInt());
+            for (String field : List.of("loss", "gradNorm", "learningRate", "tokens")) {
+                assertEquals(other.path(field).asDouble(), line.path(field).asDouble(), field + " of step " + (i + 1));
+            }
+        }
+    }
+
+    @Test
+    void shouldEndWithTheSameBitsOnTwoNodes() throws Exception {
+        try (LaunchedTraining training = start("two", "--nodes", "2")) {
+            training.expectExit(0);
+        }
+        assertEquals(expected, digestOf("two"));
+        expectEveryStepOnce("two");
+        assertTrue(Files.size(root.resolve("two/logs/rank-00001.log")) >= 0);
+    }
+
+    @Test
+    void shouldEndWithTheSameBitsOnFourNodesOverUdp() throws Exception {
+        try (LaunchedTraining training = start("four", "--nodes", "4", "--transport", "udp")) {
+            training.expectExit(0);
+        }
+        assertEquals(expected, digestOf("four"));
+        expectEveryStepOnce("four");
+    }
+
+    @Test
+    void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
+        try (LaunchedTraining training = start("stopped", "--nodes", "2")) {
+            training.awaitOutput("step 5/12");
+            training.terminate();
+            String output = training.expectExit(143);
+            assertTrue(output.contains("goes on"), output);
+        }
+        assertFalse(Files.exists(checkpoint("stopped", STEPS)));
+        try (LaunchedTraining training = start("stopped", "--nodes", "3")) {
+            assertTrue(training.expectExit(0).contains("resuming from"), training.output());
+        }
+        assertEquals(expected, digestOf("stopped"));
+        expectEveryStepOnce("stopped");
+    }
+
+    @Test
+    void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
+        int killedAt = 4 + new Random(17).nextInt(6);
+        try (LaunchedTraining training = start("killed", "--nodes", "2")) {
+            training.awaitOutput("step " + killedAt + "/12");
+            List<ProcessHandle> ranks = training.ranks();
+            training.kill(1);
+            long start = System.nanoTime();
+            String output = training.expectExit(1);
+            assertTrue(System.nanoTime() - start < 15e9, "took too long to end");
+            assertTrue(output.contains("rank 1") && output.contains("SIGKILL"), output);
+            assertTrue(ranks.stream().noneMatch(ProcessHandle::isAlive), "a rank was left behind");
+        }
+        try (LaunchedTraining training = start("killed", "--nodes", "1")) {
+            training.expectExit(0);
+        }
+        assertEquals(expected, digestOf("killed"));
+        expectEveryStepOnce("killed");
+    }
+
+    @Test
+    void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
+        try (LaunchedTraining training = start("damaged", "--nodes", "1")) {
+            training.awaitOutput("step 7/12");
+            training.terminate();
+            training.expectExit(143);
+        }
+        Path newest = new CheckpointFolder(root.resolve("damaged/checkpoints")).list().getFirst();
+        Path weights = newest.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        bytes[bytes.length / 3] ^= 4;
+        Files.write(weights, bytes);
+        try (LaunchedTraining training = start("damaged", "--nodes", "2")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("skipping a damaged checkpoint: " + weights), output);
+            assertTrue(output.contains("resuming from"), output);
+        }
+        assertEquals(expected, digestOf("damaged"));
+    }
+
+    @Test
+    void shouldStopEveryRankBeforeTheOptimizerWhenTheLossIsNotFinite() throws Exception {
+        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 3)));
+        try (LaunchedTraining training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
+            String output = training.expectExit(1);
+            assertTrue(output.contains("step 4, microbatch") && output.contains(".mp4#0"), output);
+        }
+        for (String log : List.of("rank-00000.log", "rank-00001.log")) {
+            String text = Files.readString(root.resolve("poisoned/logs").resolve(log));
+            assertTrue(text.contains("step 4, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
+        }
+        assertTrue(new CheckpointFolder(root.resolve("poisoned/checkpoints")).list().isEmpty());
+    }
+
+    /** A checkpoint that is whole, but for a weight that is not a number. */
+    private static Path poison(Checkpoint from) throws IOException {
+        CheckpointState state = from.state();
+        ParameterLayout layout = new SpacetimeDit(state.config().model().toConfig()).layout();
+        CheckpointFolder folder = new CheckpointFolder(root.resolve("poison"));
+        try (Arena arena = Arena.ofConfined()) {
+            long bytes = layout.flatSize() * Float.BYTES;
+            MemorySegment weights = arena.allocate(bytes, 8);
+            MemorySegment first = arena.allocate(bytes, 8);
+            MemorySegment second = arena.allocate(bytes, 8);
+            from.readModel(layout, weights);
+            from.readOptimizer(layout, 0, first, second);
+            weights.setAtIndex(ValueLayout.JAVA_FLOAT, 5, Float.NaN);
+            folder.begin(state.step());
+            folder.writeOptimizer(
+                    state.step(), CheckpointFolder.optimizerFile(0, 1), layout, 0, List.of(first, second));
+            return folder.commit(state, layout, weights, weights);
+        }
+    }
+
+    @Test
+    void shouldRepeatARunFromItsFlags() throws Exception {
+        Path args = root.resolve("undisturbed/run.args");
+        Path repeated = root.resolve("repeated");
+        try (LaunchedTraining training =
+                LaunchedTraining.start(root.resolve("work"), "@" + args, "--run", repeated.toString())) {
+            training.expectExit(0);
+        }
+        assertEquals(expected, digestOf("repeated"));
+    }
+
+    @Test
+    void shouldRefuseToGoOnWithSomethingElse() throws Exception {
+        expectRefused("width=128", start("undisturbed", "--model", "S"));
+        expectRefused("--diffusion", start("undisturbed", "--diffusion", "ddpm-linear"));
+        expectRefused("--seed", start("undisturbed", "--seed", "2"));
+        expectRefused("--data", start("undisturbed", "--data", TinyData.write(root.resolve("other"), 2).toString()));
+        expectRefused("--steps is 12", start("undisturbed"));
+        expectRefused("another --run", start("undisturbed", "--resume", "never"));
+    }
+
+    private static void expectRefused(String hint, LaunchedTraining started) throws Exception {
+        try (LaunchedTraining training = started) {
+            String output = training.expectExit(2);
+            assertTrue(output.contains("error: ") && output.contains(hint), output);
+        }
+        assertEquals(expected, digestOf("undisturbed"));
+    }
+}

@@ -1,0 +1,64 @@
+package io.kinema.train.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.ConfigException;
+import io.kinema.train.diffusion.Diffusion.Mixture;
+import org.junit.jupiter.api.Test;
+
+class DiffusionTest {
+
+    @Test
+    void shouldFlowFromTheClipToTheNoise() {
+        assertEquals(new Mixture(0, 1, 0, -1, 1), new RectifiedFlow(1).at(0));
+        assertEquals(new Mixture(1000, 0, 1, -1, 1), new RectifiedFlow(1).at(1));
+    }
+
+    @Test
+    void shouldDrawLogitNormalTimes() {
+        Diffusion flow = Diffusion.named("flow", 1);
+        assertEquals(500, flow.draw(0.123, 0).tau(), 1e-9);
+        assertEquals(1000 / (1 + Math.exp(-1.5)), flow.draw(0.9, 1.5).tau(), 1e-9);
+    }
+
+    @Test
+    void shouldShiftTimesTowardsNoise() {
+        RectifiedFlow flow = new RectifiedFlow(3);
+        assertEquals(0, flow.shifted(0));
+        assertEquals(0.75, flow.shifted(0.5), 1e-15);
+        assertEquals(1, flow.shifted(1));
+        assertEquals(1000 / (1 + Math.exp(-(0.4 + Math.log(3)))), flow.draw(0.5, 0.4).tau(), 1e-9);
+        assertThrows(ConfigException.class, () -> Diffusion.named("ddpm-linear", 3));
+        assertThrows(ConfigException.class, () -> Diffusion.named("flow", -1));
+    }
+
+    @Test
+    void shouldKeepTheVarianceOfNoisedClips() {
+        for (NoisePrediction process : new NoisePrediction[] {NoisePrediction.linear(), NoisePrediction.cosine()}) {
+            double previous = 1;
+            for (int t = 0; t < NoisePrediction.TIMES; t++) {
+                Mixture mixture = process.at(t);
+                assertEquals(1, mixture.data() * mixture.data() + mixture.noise() * mixture.noise(), 1e-12);
+                assertTrue(process.alphaBar(t) < previous, "alphaBar at " + t);
+                previous = process.alphaBar(t);
+            }
+            assertTrue(process.alphaBar(0) > 0.999 && previous < 1e-4, () -> "from noise to none");
+        }
+    }
+
+    @Test
+    void shouldDrawEveryDiscreteTime() {
+        Diffusion process = Diffusion.named("ddpm-cosine", 0);
+        assertEquals(0, process.draw(0x1p-33, 3).tau());
+        assertEquals(999, process.draw(1 - 0x1p-33, 3).tau());
+        assertEquals(250, process.draw(0.25, 3).tau());
+    }
+
+    @Test
+    void shouldNameTheProcessesThatThereAre() {
+        ConfigException e = assertThrows(ConfigException.class, () -> Diffusion.named("ddpm", 0));
+        assertTrue(e.getMessage().contains("ddpm-linear"), e.getMessage());
+    }
+}

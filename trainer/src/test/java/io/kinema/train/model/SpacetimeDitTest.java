@@ -1,0 +1,161 @@
+package io.kinema.train.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.clip.Patch;
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Device.SquaredError;
+import io.kinema.train.tensor.Tensor;
+import io.kinema.train.tensor.nd4j.Nd4jDevice;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class SpacetimeDitTest {
+    private static final DitConfig TINY = new DitConfig(2, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
+    private static final Packing PACKING = Packing.of(
+            List.of(new Grid(2, 2, 3), new Grid(1, 1, 2)), List.of(CaptionTokens.of("red"), CaptionTokens.none()));
+    private static final double[] TIMES = {120, 840};
+
+    private final SpacetimeDit model = new SpacetimeDit(TINY);
+    private final int values = Patches.values(TINY.patch());
+
+    private static float[] normals(Random random, int size, double deviation) {
+        float[] result = new float[size];
+        for (int i = 0; i < size; i++) {
+            result[i] = (float) (deviation * random.nextGaussian());
+        }
+        return result;
+    }
+
+    /** All parameters random: those that start at zero would hide the gradients behind them. */
+    private ParameterSet randomWeights(Device device) {
+        ParameterSet weights = new ParameterSet(device, model.layout());
+        Random random = new Random(4);
+        for (ParameterLayout.Entry entry : model.layout().entries()) {
+            device.add(weights.get(entry), device.of(normals(random, entry.size(), 0.3), entry.shape()));
+        }
+        return weights;
+    }
+
+    private double[] read(Device device, Tensor tensor) {
+        double[] host = new double[Math.toIntExact(tensor.size())];
+        device.read(tensor, 0, MemorySegment.ofArray(host));
+        return host;
+    }
+
+    @Test
+    void shouldHaveTheGradientOfCentralDifferences() {
+        try (Device device = Nd4jDevice.open(DType.FP64)) {
+            ParameterSet weights = randomWeights(device);
+            ParameterSet gradients = new ParameterSet(device, model.layout());
+            Random random = new Random(5);
+            Tensor x = device.of(normals(random, PACKING.tokens().total() * values, 1), PACKING.tokens().total(), values);
+            Tensor target = device.of(normals(random, (int) x.size(), 1), x.shape());
+            try (Device.Scope _ = device.openScope()) {
+                SpacetimeDit.Forward forward = model.forward(device, weights, x, PACKING, TIMES);
+                SquaredError error = device.squaredError(forward.outputLP(), target, PACKING.tokens(), 0.5);
+                model.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
+            }
+            double[] flat = read(device, weights.flat());
+            double[] analytic = read(device, gradients.flat());
+            for (ParameterLayout.Entry entry : model.layout().entries()) {
+                checkSome(device, entry, flat, analytic, weights, x, target);
+            }
+        }
+    }
+
+    private void checkSome(
+            Device device,
+            ParameterLayout.Entry entry,
+            double[] flat,
+            double[] analytic,
+            ParameterSet weights,
+            Tensor x,
+            Tensor target) {
+        double h = 1e-5;
+        int stride = Math.max(1, entry.size() / 3);
+        double largest = 0;
+        for (int i = 0; i < entry.size(); i += stride) {
+            int at = (int) entry.offset() + i;
+            double value = flat[at];
+            double[] moved = {value + h, value - h};
+            double[] losses = new double[2];
+            for (int side = 0; side < 2; side++) {
+                device.write(weights.flat(), at, MemorySegment.ofArray(new double[] {moved[side]}));
+                losses[side] = loss(device, weights, x, target);
+            }
+            device.write(weights.flat(), at, MemorySegment.ofArray(new double[] {value}));
+            double numeric = (losses[0] - losses[1]) / (2 * h);
+            largest = Math.max(largest, Math.abs(analytic[at]));
+            assertEquals(numeric, analytic[at], 2e-7 * Math.max(1, Math.abs(numeric)), entry.name() + "[" + i + "]");
+        }
+        boolean isEmbedding = entry.name().equals("caption.embedding");
+        assertTrue(isEmbedding || largest > 0, () -> entry.name() + " has no gradient");
+    }
+
+    private double loss(Device device, ParameterSet weights, Tensor x, Tensor target) {
+        try (Device.Scope _ = device.openScope()) {
+            Tensor output = model.forward(device, weights, x, PACKING, TIMES).outputLP();
+            double sum = 0;
+            for (double error : device.squaredError(output, target, PACKING.tokens(), 1).sumS()) {
+                sum += error;
+            }
+            return 0.5 * sum;
+        }
+    }
+
+    @Test
+    void shouldPredictNothingAtTheStart() {
+        try (Device device = Nd4jDevice.open(DType.FP64)) {
+            ParameterSet weights = new ParameterSet(device, model.layout());
+            for (ParameterLayout.Entry entry : model.layout().entries()) {
+                device.add(weights.get(entry), device.of(model.layout().initial(1, entry), entry.shape()));
+            }
+            Tensor x = device.of(normals(new Random(1), PACKING.tokens().total() * values, 1), 14, values);
+            Tensor output = model.forward(device, weights, x, PACKING, TIMES).outputLP();
+            assertArrayEquals(new double[(int) output.size()], read(device, output));
+        }
+    }
+
+    @Test
+    void shouldPredictEachClipAsIfItWereAlone() {
+        try (Device device = Nd4jDevice.open(DType.FP64)) {
+            ParameterSet weights = randomWeights(device);
+            float[] rows = normals(new Random(2), 14 * values, 1);
+            double[] together = read(
+                    device,
+                    model.forward(device, weights, device.of(rows, 14, values), PACKING, TIMES)
+                            .outputLP());
+            float[] last = new float[2 * values];
+            System.arraycopy(rows, 12 * values, last, 0, last.length);
+            Packing alone = Packing.of(List.of(PACKING.grids().get(1)), List.of(CaptionTokens.none()));
+            double[] single = read(
+                    device,
+                    model.forward(device, weights, device.of(last, 2, values), alone, new double[] {TIMES[1]})
+                            .outputLP());
+            for (int i = 0; i < single.length; i++) {
+                assertEquals(single[i], together[12 * values + i], 1e-12);
+            }
+        }
+    }
+
+    @Test
+    void shouldHaveTheSizesOfItsPresets() {
+        assertEquals(1_568_992, sizeOf("debug"));
+        long small = sizeOf("S");
+        assertTrue(small > 33_000_000 && small < 60_000_000, () -> "S has " + small);
+        for (String name : List.of("debug", "S", "B")) {
+            SpacetimeDit preset = new SpacetimeDit(DitConfig.preset(name));
+            assertEquals(0, preset.layout().flatSize() % Device.SHARD_ALIGNMENT);
+        }
+    }
+
+    private static long sizeOf(String preset) {
+        return new SpacetimeDit(DitConfig.preset(preset)).layout().numElements();
+    }
+}

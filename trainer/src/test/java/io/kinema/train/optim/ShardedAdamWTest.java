@@ -1,0 +1,91 @@
+package io.kinema.train.optim;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import io.kinema.train.tensor.nd4j.Nd4jDevice;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class ShardedAdamWTest {
+    private static final int SIZE = 3 * Device.SHARD_ALIGNMENT;
+    private static final AdamWConfig CONFIG = new AdamWConfig(0.9, 0.95, 1e-8, 0.1, 1, 0.9);
+
+    private static float[] normals(int seed) {
+        Random random = new Random(seed);
+        float[] values = new float[SIZE];
+        for (int i = 0; i < SIZE; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+
+    /** The textbook, in float64. */
+    @Test
+    void shouldFollowTheFormulas() {
+        try (Device device = Nd4jDevice.open(DType.FP64)) {
+            Tensor weights = device.of(normals(0), SIZE);
+            ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, 0, SIZE);
+            double[] p = read(device, weights);
+            double[] m = new double[SIZE];
+            double[] v = new double[SIZE];
+            double[] average = p.clone();
+            for (int count = 1; count <= 4; count++) {
+                Tensor gradient = device.of(normals(count), SIZE);
+                double[] g = read(device, gradient);
+                double norm = count * 0.8;
+                double rate = 0.01 / count;
+                optimizer.update(gradient, norm, rate, count);
+                double decay = Math.min(0.9, (1.0 + count) / (10 + count));
+                for (int i = 0; i < SIZE; i++) {
+                    double clipped = g[i] * Math.min(1, 1 / norm);
+                    m[i] = 0.9 * m[i] + 0.1 * clipped;
+                    v[i] = 0.95 * v[i] + 0.05 * clipped * clipped;
+                    p[i] -= rate * 0.1 * p[i];
+                    p[i] -= rate * (m[i] / (1 - Math.pow(0.9, count)))
+                            / (Math.sqrt(v[i] / (1 - Math.pow(0.95, count))) + 1e-8);
+                    average[i] = decay * average[i] + (1 - decay) * p[i];
+                }
+            }
+            assertArrayEquals(p, read(device, weights), 1e-12);
+            assertArrayEquals(average, read(device, optimizer.state()[2]), 1e-12);
+        }
+    }
+
+    @Test
+    void shouldGiveTheSameBitsInShards() {
+        try (Device device = Nd4jDevice.open(DType.FP32)) {
+            Tensor whole = device.of(normals(0), SIZE);
+            Tensor parts = device.of(normals(0), SIZE);
+            int cut = Device.SHARD_ALIGNMENT;
+            ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, 0, SIZE);
+            ShardedAdamW left = new ShardedAdamW(device, CONFIG, parts, 0, cut);
+            ShardedAdamW right = new ShardedAdamW(device, CONFIG, parts, cut, SIZE - cut);
+            new ShardedAdamW(device, CONFIG, parts, SIZE, 0).update(whole, 1, 1, 1);
+            for (int count = 1; count <= 3; count++) {
+                Tensor gradient = device.of(normals(count), SIZE);
+                one.update(gradient, 2, 0.01, count);
+                left.update(device.view(gradient, 0, cut), 2, 0.01, count);
+                right.update(device.view(gradient, cut, SIZE - cut), 2, 0.01, count);
+            }
+            float[] expected = new float[SIZE];
+            float[] found = new float[SIZE];
+            device.read(whole, 0, MemorySegment.ofArray(expected));
+            device.read(parts, 0, MemorySegment.ofArray(found));
+            for (int i = 0; i < SIZE; i++) {
+                assertEquals(Float.floatToIntBits(expected[i]), Float.floatToIntBits(found[i]), "element " + i);
+            }
+        }
+    }
+
+    private static double[] read(Device device, Tensor tensor) {
+        double[] host = new double[Math.toIntExact(tensor.size())];
+        device.read(tensor, 0, MemorySegment.ofArray(host));
+        return host;
+    }
+}
