@@ -50,6 +50,7 @@ class InterruptedPreparationTest {
         assertFalse(Files.exists(output.resolve("manifest.json")), log);
         assertFalse(log.contains("data set:") || log.contains("\tat "), log);
         assertTrue(log.contains("stopped before the end"), log);
+        assertTrue(Console.prepare("inspect", output).mistake().contains("an unfinished preparation"));
         String again = Console.prepare("--input", input, "--output", output).mistake();
         assertTrue(again.contains("an unfinished preparation"), again);
     }

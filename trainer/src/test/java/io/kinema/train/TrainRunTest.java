@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whole runs, with real processes. All of them train the same, so all must end with the same weights. */
 class TrainRunTest {
-    private static final int STEPS = 12;
+    private static final int STEPS = 40;
 
     @TempDir
     private static Path root;
@@ -42,7 +42,7 @@ class TrainRunTest {
         data = TinyData.write(root.resolve("data"), 1);
         try (LaunchedTraining training = start("undisturbed", "--nodes", "1")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("step 12/12") && output.contains("ETA 0:00"), output);
+            assertTrue(output.contains("step 40/40") && output.contains("ETA 0:00"), output);
         }
         expected = digestOf("undisturbed");
     }
@@ -57,7 +57,7 @@ class TrainRunTest {
                 "--steps", Integer.toString(STEPS),
                 "--learning-rate", "1e-3",
                 "--warmup", "4",
-                "--checkpoint-every", "3",
+                "--checkpoint-every", "10",
                 "--sample-steps", "0",
                 "--timeout-seconds", "30"));
         args.addAll(Arrays.asList(more));
@@ -111,7 +111,7 @@ class TrainRunTest {
     @Test
     void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
         try (LaunchedTraining training = start("stopped", "--nodes", "2")) {
-            training.awaitOutput("step 5/12");
+            training.awaitOutput("step 15/40");
             training.terminate();
             String output = training.expectExit(143);
             assertTrue(output.contains("goes on"), output);
@@ -126,9 +126,9 @@ class TrainRunTest {
 
     @Test
     void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
-        int killedAt = 4 + new Random(17).nextInt(6);
+        int killedAt = 12 + new Random(17).nextInt(20);
         try (LaunchedTraining training = start("killed", "--nodes", "2")) {
-            training.awaitOutput("step " + killedAt + "/12");
+            training.awaitOutput("step " + killedAt + "/40");
             List<ProcessHandle> ranks = training.ranks();
             training.kill(1);
             long start = System.nanoTime();
@@ -147,7 +147,7 @@ class TrainRunTest {
     @Test
     void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
         try (LaunchedTraining training = start("damaged", "--nodes", "1")) {
-            training.awaitOutput("step 7/12");
+            training.awaitOutput("step 23/40");
             training.terminate();
             training.expectExit(143);
         }
@@ -166,14 +166,14 @@ class TrainRunTest {
 
     @Test
     void shouldStopEveryRankBeforeTheOptimizerWhenTheLossIsNotFinite() throws Exception {
-        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 3)));
+        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 10)));
         try (LaunchedTraining training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
             String output = training.expectExit(1);
-            assertTrue(output.contains("step 4, microbatch") && output.contains(".mp4#0"), output);
+            assertTrue(output.contains("step 11, microbatch") && output.contains(".mp4#0"), output);
         }
         for (String log : List.of("rank-00000.log", "rank-00001.log")) {
             String text = Files.readString(root.resolve("poisoned/logs").resolve(log));
-            assertTrue(text.contains("step 4, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
+            assertTrue(text.contains("step 11, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
         }
         assertTrue(new CheckpointFolder(root.resolve("poisoned/checkpoints")).list().isEmpty());
     }
@@ -211,11 +211,11 @@ class TrainRunTest {
 
     @Test
     void shouldRefuseToGoOnWithSomethingElse() throws Exception {
-        expectRefused("width=128", start("undisturbed", "--model", "S"));
+        expectRefused("width=128", start("undisturbed", "--model", "S", "--patch", "2x4x4"));
         expectRefused("--diffusion", start("undisturbed", "--diffusion", "ddpm-linear"));
         expectRefused("--seed", start("undisturbed", "--seed", "2"));
         expectRefused("--data", start("undisturbed", "--data", TinyData.write(root.resolve("other"), 2).toString()));
-        expectRefused("--steps is 12", start("undisturbed"));
+        expectRefused("--steps is 40", start("undisturbed"));
         expectRefused("another --run", start("undisturbed", "--resume", "never"));
     }
 

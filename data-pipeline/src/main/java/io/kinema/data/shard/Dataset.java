@@ -10,6 +10,7 @@ import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A data set that is read: its clips in index order, and any clip's frames.
@@ -20,6 +21,9 @@ import java.util.Map;
 public final class Dataset implements AutoCloseable {
     private static final int MAX_OPEN_SHARDS = 16;
     private static final String RESTORE = "; restore the file from a copy or prepare the data set again";
+
+    /** What a preparation writes before anything else. */
+    private static final Set<String> BEGUN = Set.of(ShardGroupWriter.SHARDS, "prepare.args");
 
     private final Folder folder;
     private final Manifest manifest;
@@ -69,7 +73,7 @@ public final class Dataset implements AutoCloseable {
         if (names.isEmpty()) {
             throw new ConfigException(folder + " is empty; prepare a data set there with launch/prepare.sh");
         }
-        if (names.contains(ShardGroupWriter.SHARDS)) {
+        if (names.stream().anyMatch(BEGUN::contains)) {
             throw new ConfigException(folder + " holds an unfinished preparation (no " + Manifest.FILE
                     + "); prepare it again with --overwrite");
         }

@@ -4,6 +4,8 @@ import io.kinema.data.ConfigException;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
+import java.net.JarURLConnection;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,8 +13,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.jar.JarEntry;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -65,12 +69,7 @@ record FfmpegPrograms(
 
     /** The programs inside the JavaCPP artifact, run as programs: its Java classes would load libraries that servers lack. */
     private static FfmpegPrograms bundled() throws IOException {
-        String resource = "/org/bytedeco/ffmpeg/" + Loader.getPlatform() + "/";
-        File[] cached = Loader.cacheResources(resource);
-        if (cached.length == 0 || cached[0] == null) {
-            throw new ConfigException("no bundled ffmpeg for " + Loader.getPlatform());
-        }
-        Path folder = cached[0].toPath();
+        Path folder = unpacked();
         for (String program : List.of("ffmpeg", "ffprobe")) {
             File file = folder.resolve(program).toFile();
             if (!file.canExecute() && !file.setExecutable(true)) {
@@ -84,6 +83,27 @@ record FfmpegPrograms(
                 folder.resolve("ffprobe").toString(),
                 Map.of("LD_LIBRARY_PATH", libraries),
                 "bundled");
+    }
+
+    /** The folder with the programs and their libraries, unpacked once per version into JavaCPP's cache. */
+    private static Path unpacked() throws IOException {
+        String resource = "org/bytedeco/ffmpeg/" + Loader.getPlatform() + "/";
+        URL url = FfmpegPrograms.class.getClassLoader().getResource(resource);
+        if (url == null || !(url.openConnection() instanceof JarURLConnection connection)) {
+            throw new ConfigException("no bundled ffmpeg for " + Loader.getPlatform());
+        }
+        List<String> names;
+        try (Stream<JarEntry> entries = connection.getJarFile().stream()) {
+            names = entries.map(JarEntry::getName)
+                    .filter(name -> name.startsWith(resource) && name.matches(".*/(ffmpeg|ffprobe|lib(?!jni)[^/]+)"))
+                    .toList();
+        }
+        // One by one: JavaCPP would inflate the whole jar to find out that all of a folder is cached already.
+        Path cached = Path.of("");
+        for (String name : names) {
+            cached = Loader.cacheResource(FfmpegPrograms.class, "/" + name).toPath();
+        }
+        return cached.toAbsolutePath().getParent();
     }
 
     private static FfmpegPrograms tryOut(String ffmpeg, String ffprobe, Map<String, String> environment, String origin)

@@ -93,7 +93,7 @@ class SynthCommandTest {
 
     @Test
     void shouldMoveTheWayTheCaptionSays() {
-        for (int i = 0; i < 200; i++) {
+        for (int i = 0; i < 60; i++) {
             Scene scene = Scene.of(2, i);
             byte[] frames = SceneRenderer.render(scene);
             double[] from = centre(scene, frames, 0);

@@ -21,6 +21,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * Files of named fp32 tensors in the safetensors format (huggingface/safetensors, README, "Format"): eight bytes, the little-endian length n of
@@ -51,14 +52,14 @@ public final class Safetensors {
      *
      * @param file where
      * @param entries in the order of the file
-     * @param metadata strings for the header
+     * @param metadata strings for the header, written in the order of their keys: the same data gives the same bytes
      * @throws IOException when the file cannot be written whole
      */
     public static void write(Path file, List<Entry> entries, Map<String, String> metadata) throws IOException {
         ObjectNode header = JSON.createObjectNode();
         if (!metadata.isEmpty()) {
             ObjectNode strings = header.putObject(METADATA);
-            metadata.forEach(strings::put);
+            new TreeMap<>(metadata).forEach(strings::put);
         }
         long offset = 0;
         for (Entry entry : entries) {
