@@ -13,10 +13,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /** Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank. */
 final class Checkpoints {
@@ -109,90 +106,13 @@ final class Checkpoints {
     }
 
     /**
-     * Restores what {@code --resume} names, where there is anything; {@code state.step} then says from where training goes on.
+     * Restores a checkpoint; {@code state.step} then says from where training goes on.
      *
-     * @param resume auto, never, or a path
-     * @param expected what the run is about to train
-     * @return the checkpoint that was restored
-     * @throws ConfigException when the checkpoint is of another model, process, seed or data set
-     * @throws IOException when it is damaged
+     * @param checkpoint of the same model
+     * @throws IOException when any rank cannot read it
      */
-    Optional<Checkpoint> restore(String resume, CheckpointState expected) throws IOException {
-        byte[] choice = DONE;
-        byte[] failure = DONE;
-        if (state.rank() == 0) {
-            try {
-                choice = choose(resume, expected).getBytes(StandardCharsets.UTF_8);
-            } catch (IOException | ConfigException e) {
-                failure = String.valueOf(e.getMessage()).getBytes(StandardCharsets.UTF_8);
-            }
-        }
-        StepLabel label = new StepLabel(-1, "choice of checkpoint");
-        String refused = new String(collectives.allGather(label, failure)[0], StandardCharsets.UTF_8);
-        if (!refused.isEmpty()) {
-            throw new ConfigException(refused);
-        }
-        String chosen = new String(collectives.allGather(label, choice)[0], StandardCharsets.UTF_8);
-        if (chosen.isEmpty()) {
-            return Optional.empty();
-        }
-        Checkpoint checkpoint = Checkpoint.open(Path.of(chosen));
+    void restore(Checkpoint checkpoint) throws IOException {
         together("reading the checkpoint", () -> read(checkpoint));
-        return Optional.of(checkpoint);
-    }
-
-    private String choose(String resume, CheckpointState expected) throws IOException {
-        switch (resume) {
-            case TrainFlags.RESUME_NEVER -> {
-                return "";
-            }
-            case TrainFlags.RESUME_AUTO -> {
-                Optional<Checkpoint> newest = folder.newestValid(line -> System.out.println("warning: " + line));
-                if (newest.isPresent()) {
-                    requireSame(newest.get(), expected, true);
-                }
-                return newest.map(found -> found.folder().toString()).orElse("");
-            }
-            default -> {
-                if (!Files.isDirectory(Path.of(resume))) {
-                    throw new ConfigException("--resume " + resume
-                            + " is not a folder; use auto, never, or a folder such as RUN/checkpoints/step-00000100");
-                }
-                Checkpoint named = Checkpoint.open(Path.of(resume));
-                named.verify();
-                requireSame(named, expected, false);
-                return resume;
-            }
-        }
-    }
-
-    private static void requireSame(Checkpoint checkpoint, CheckpointState expected, boolean sameRun) {
-        CheckpointState found = checkpoint.state();
-        requireSame(
-                checkpoint, "model", found.config().model(), expected.config().model(), "--model and --patch");
-        requireSame(
-                checkpoint,
-                "diffusion",
-                found.config().diffusion(),
-                expected.config().diffusion(),
-                "--diffusion");
-        requireSame(
-                checkpoint,
-                "time shift",
-                found.config().timeShift(),
-                expected.config().timeShift(),
-                "--time-shift");
-        if (sameRun) {
-            requireSame(checkpoint, "seed", found.seed(), expected.seed(), "--seed");
-            requireSame(checkpoint, "data set", found.dataSha256(), expected.dataSha256(), "--data");
-        }
-    }
-
-    private static void requireSame(Checkpoint checkpoint, String what, Object found, Object asked, String flag) {
-        if (!found.equals(asked)) {
-            throw new ConfigException(checkpoint.folder() + " has " + what + " " + found + ", the flags ask for "
-                    + asked + "; give the same " + flag + ", or another --run");
-        }
     }
 
     private void read(Checkpoint checkpoint) throws IOException {

@@ -24,7 +24,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The process of one rank: joins the others, restores, trains, saves. {@link Train} starts it. */
@@ -93,13 +92,11 @@ final class Rank {
         boolean isFirst = environment.rank() == 0;
         try (Collectives collectives = join(dataset)) {
             Checkpoints checkpoints = new Checkpoints(new CheckpointFolder(folder.checkpoints()), collectives, state);
-            Optional<Checkpoint> restored = checkpoints.restore(flags.resume, describe(state, dataset, 0));
-            if (isFirst) {
-                System.out.println(begin(state, restored));
+            if (!environment.resumeFrom().isEmpty()) {
+                checkpoints.restore(Checkpoint.open(Path.of(environment.resumeFrom())));
             }
-            if (state.step >= config.steps()) {
-                throw new ConfigException(folder.path() + " has made " + state.step + " steps, --steps is "
-                        + config.steps() + "; raise --steps to go on, or choose another --run");
+            if (isFirst) {
+                System.out.println(begin(state));
             }
             try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
                     Trainer trainer = new Trainer(config, state, collectives, dataset, arena)) {
@@ -148,14 +145,13 @@ final class Rank {
                 state.step,
                 config.seed(),
                 new CheckpointState.Cursor(epoch, state.step * config.microbatches()),
-                new CheckpointState.Config(
-                        CheckpointState.Model.of(config.model()), config.diffusionName(), config.timeShift()),
+                config.forCheckpoint(),
                 dataset.sha256(),
                 List.copyOf(Files.readAllLines(folder.args())));
     }
 
-    private String begin(TrainState state, Optional<Checkpoint> restored) {
-        String where = restored.map(from -> "resuming from " + from.folder()).orElse("starting");
+    private String begin(TrainState state) {
+        String where = environment.resumeFrom().isEmpty() ? "starting" : "resuming from " + environment.resumeFrom();
         return String.format(
                 "%s: %,d parameters, %d node%s, %d microbatches a step, steps %d to %d, device %s",
                 where,

@@ -12,9 +12,10 @@ import java.util.Map;
  * @param rendezvous host:port
  * @param driverDirectory of the host's media driver
  * @param launcherPid the process that the rank must not outlive
+ * @param resumeFrom the checkpoint to begin with; empty for none
  */
 record RankEnvironment(
-        int rank, int worldSize, String runId, String rendezvous, String driverDirectory, long launcherPid) {
+        int rank, int worldSize, String runId, String rendezvous, String driverDirectory, long launcherPid, String resumeFrom) {
 
     Map<String, String> toVariables() {
         return Map.of(
@@ -29,7 +30,8 @@ record RankEnvironment(
                 "KINEMA_AERON_DIR",
                 driverDirectory,
                 "KINEMA_LAUNCHER_PID",
-                Long.toString(launcherPid));
+                Long.toString(launcherPid),
+                "KINEMA_RESUME_FROM", resumeFrom);
     }
 
     static RankEnvironment of(Map<String, String> variables) {
@@ -39,7 +41,8 @@ record RankEnvironment(
                 text(variables, "KINEMA_RUN_ID"),
                 text(variables, "KINEMA_RENDEZVOUS"),
                 text(variables, "KINEMA_AERON_DIR"),
-                number(variables, "KINEMA_LAUNCHER_PID"));
+                number(variables, "KINEMA_LAUNCHER_PID"),
+                text(variables, "KINEMA_RESUME_FROM"));
     }
 
     private static long number(Map<String, String> variables, String name) {

@@ -1,8 +1,8 @@
 package io.kinema.train;
 
 import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
+import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.dist.MediaDriverHost;
 import io.kinema.train.dist.RankCommand;
@@ -20,6 +20,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
@@ -55,15 +56,17 @@ public final class Train {
                 .normalize()
                 .toString();
         RunFolder folder = new RunFolder(flags.runFolder());
-        requireFresh(flags, folder);
         if (flags.data.isEmpty()) {
             flags.data = SyntheticData.ensure(config.model().patch()).toString();
         }
         if (!flags.data.contains("://")) {
             flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
         }
+        Optional<Checkpoint> from;
         try (Dataset dataset = Dataset.open(flags.data)) {
             ClipLoader.order(dataset, config);
+            from = new ResumeChoice(flags, config, dataset.sha256())
+                    .choose(warning -> System.out.println("warning: " + warning));
         }
         folder.create();
         String resolved = line.toArgs();
@@ -71,18 +74,12 @@ public final class Train {
         Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
         Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
         System.out.print(resolved);
-        return report(launch(flags, folder), folder);
+        String resumeFrom = from.map(checkpoint -> checkpoint.folder().toString()).orElse("");
+        return report(launch(flags, folder, resumeFrom), folder);
     }
 
-    private static void requireFresh(TrainFlags flags, RunFolder folder) throws IOException {
-        int checkpoints = new CheckpointFolder(folder.checkpoints()).list().size();
-        if (flags.resume.equals(TrainFlags.RESUME_NEVER) && checkpoints > 0) {
-            throw new ConfigException("--resume never, but " + folder.path() + " holds a run with " + checkpoints
-                    + " checkpoints; choose another --run, or --resume auto to continue it");
-        }
-    }
-
-    private static RunOutcome launch(TrainFlags flags, RunFolder folder) throws IOException, InterruptedException {
+    private static RunOutcome launch(TrainFlags flags, RunFolder folder, String resumeFrom)
+            throws IOException, InterruptedException {
         String runId = UUID.randomUUID().toString();
         Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
@@ -96,7 +93,8 @@ public final class Train {
                         runId,
                         rendezvous.address(),
                         driver.directory().toString(),
-                        ProcessHandle.current().pid());
+                        ProcessHandle.current().pid(),
+                        resumeFrom);
                 commands.add(new RankCommand(rankCommand(folder), environment.toVariables()));
             }
             try (RankProcesses ranks = RankProcesses.start(commands, folder.logs(), System.out)) {
@@ -127,14 +125,18 @@ public final class Train {
             }
             case RunOutcome.Stopped stopped -> {
                 System.out.println(
-                        "stopped by " + stopped.signal() + "; launch/train.sh @" + folder.args() + " goes on");
+                        "stopped by " + stopped.signal() + "; " + continuation(folder));
                 return stopped.exitCode();
             }
             case RunOutcome.Failed failed -> {
                 System.err.println("error: " + failed.message());
-                System.err.println("launch/train.sh @" + folder.args() + " goes on from the newest checkpoint");
+                System.err.println(continuation(folder));
                 return FAILED;
             }
         }
+    }
+
+    private static String continuation(RunFolder folder) {
+        return "launch/train.sh @" + folder.args() + " --resume auto goes on from the newest checkpoint";
     }
 }

@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.optim.LearningRate;
@@ -47,6 +48,11 @@ record TrainConfig(
 
     Diffusion diffusion() {
         return Diffusion.named(diffusionName, timeShift);
+    }
+
+    /** What a checkpoint says of the model and what it learns. */
+    CheckpointState.Config forCheckpoint() {
+        return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift);
     }
 
     static void requireRange(String flag, double value, double low, double high) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 
 /** A source that cannot be used, through no fault of this program: it goes to quarantine and the work goes on. */
 public final class UnusableSourceException extends IOException {
+    /** What was being done. */
     private final String stage;
 
     /**

@@ -2,7 +2,6 @@ package io.kinema.train.dist;
 
 /** A collective could not be completed: the run is broken on this rank, restart it from its last checkpoint. */
 public sealed class CollectiveException extends RuntimeException permits CollectiveTimeoutException, PeerLostException {
-    private static final long serialVersionUID = 1;
 
     CollectiveException(String message, Throwable cause) {
         super(message, cause);

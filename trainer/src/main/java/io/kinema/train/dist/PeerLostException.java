@@ -5,7 +5,6 @@ public final class PeerLostException extends CollectiveException {
     /** What a process should exit with when it stops for this reason, so that the launcher blames the other rank. */
     public static final int EXIT_CODE = 75;
 
-    private static final long serialVersionUID = 1;
     /** The rank that is gone, or −1 for the launcher. */
     private final int lostRank;
 

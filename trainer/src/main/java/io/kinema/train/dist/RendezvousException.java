@@ -4,7 +4,6 @@ import java.io.IOException;
 
 /** The ranks of a run did not all find each other. */
 public final class RendezvousException extends IOException {
-    private static final long serialVersionUID = 1;
 
     RendezvousException(String message) {
         super(message);

@@ -34,14 +34,19 @@ public sealed interface RunOutcome {
     }
 
     /**
-     * The launcher was told to stop, and every rank exited with 0.
+     * The launcher was told to stop, and every rank exited with 0. Its own exit code is 128 + n after signal n, as a
+     * shell's would be: what was asked for is not done.
      *
      * @param signal what the launcher was told with, as "SIGTERM"
      */
     record Stopped(String signal) implements RunOutcome {
         @Override
         public int exitCode() {
-            return 0;
+            return switch (signal) {
+                case "SIGHUP" -> 129;
+                case "SIGINT" -> 130;
+                default -> 143;
+            };
         }
 
         @Override
