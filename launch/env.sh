@@ -10,7 +10,7 @@ KINEMA_JAVA_RELEASE=25
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 
-# The same as jvm.flags in pom.xml. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
+# What jvm.flags in pom.xml has, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
 KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
   --enable-native-access=ALL-UNNAMED
@@ -54,34 +54,48 @@ JAVA_HOME=$(kinema_find_jdk)
   "install one (for instance Eclipse Temurin $KINEMA_JAVA_RELEASE) or point JAVA_HOME at it"
 export JAVA_HOME
 
-# Builds when there is no build, or when a source is newer than it. Several scripts may start at once: one builds, the others wait.
+KINEMA_BUILT=$KINEMA_HOME/target/built
+
+# Whether every module has its jar, and no source is newer than the last build.
+kinema_is_built() {
+  local module
+  [ -e "$KINEMA_BUILT" ] || return 1
+  for module in data-pipeline trainer benchmarks; do
+    [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
+  done
+  [ -z "$(cd "$KINEMA_HOME" && find pom.xml ./*/pom.xml ./*/src/main -newer "$KINEMA_BUILT" -print -quit)" ]
+}
+
+kinema_jar() {
+  find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" ! -name '*-sources.jar' ! -name '*-javadoc.jar' -print -quit
+}
+
+# Several scripts may start at once: one builds, the others wait.
 kinema_build() {
-  local stamp=$KINEMA_HOME/target/built
-  if [ -e "$stamp" ] && [ -z "$(cd "$KINEMA_HOME" && find pom.xml ./*/pom.xml ./*/src/main -newer "$stamp" -print -quit)" ]; then
+  if kinema_is_built; then
     return
   fi
-  command -v mvn >/dev/null || kinema_fail "Kinema must be built, and mvn is not on the PATH; install Apache Maven 3.8 or newer"
+  command -v mvn >/dev/null || kinema_fail "Kinema must be built, and mvn is not on the PATH; install Apache Maven 3.8.7 or newer"
   mkdir -p "$KINEMA_HOME/target"
   (
     if command -v flock >/dev/null; then flock 9; fi
-    if [ -e "$stamp" ] && [ -z "$(cd "$KINEMA_HOME" && find pom.xml ./*/pom.xml ./*/src/main -newer "$stamp" -print -quit)" ]; then
+    if kinema_is_built; then
       exit
     fi
     echo "building Kinema (once; downloads its libraries the first time) ..." >&2
-    touch "$stamp.new"
+    touch "$KINEMA_BUILT.new"
     (cd "$KINEMA_HOME" && mvn -B -q package -Dmaven.test.skip=true) >&2 \
-      || { rm -f "$stamp.new"; kinema_fail "the build failed; see above, or run: mvn -B package"; }
-    mv "$stamp.new" "$stamp"
+      || { rm -f "$KINEMA_BUILT.new"; kinema_fail "the build failed; see above, or run: mvn -B package"; }
+    mv "$KINEMA_BUILT.new" "$KINEMA_BUILT"
   ) 9>"$KINEMA_HOME/target/build.lock"
 }
 
 # kinema_java MODULE MAIN_CLASS ARGS...: becomes that Java program. More JVM flags can be given in KINEMA_JAVA_OPTS.
 kinema_java() {
-  local module=$1 main=$2 jar
+  local module=$1 main=$2
   shift 2
   kinema_build
-  jar=$(ls "$KINEMA_HOME/$module"/target/kinema-"$module"-*.jar | grep -vE -- '-(sources|javadoc|tests)\.jar$' | head -n 1)
   # shellcheck disable=SC2086
   exec "$JAVA_HOME/bin/java" "${KINEMA_JVM_FLAGS[@]}" ${KINEMA_JAVA_OPTS:-} \
-    -cp "$jar:$(cat "$KINEMA_HOME/$module/target/classpath.txt")" "$main" "$@"
+    -cp "$(kinema_jar "$module"):$(cat "$KINEMA_HOME/$module/target/classpath.txt")" "$main" "$@"
 }

@@ -47,7 +47,8 @@ public final class CheckpointLoss {
         Checkpoint from = Checkpoint.open(Path.of(checkpoint));
         from.verify();
         SpacetimeDit model = new SpacetimeDit(from.state().config().model().toConfig());
-        Diffusion diffusion = Diffusion.named(from.state().config().diffusion(), 0);
+        Diffusion diffusion = Diffusion.named(
+                from.state().config().diffusion(), from.state().config().timeShift());
         try (Device on = Devices.open(device);
                 Arena arena = Arena.ofConfined()) {
             ParameterSet weights = new ParameterSet(on, model.layout());

@@ -51,7 +51,7 @@ public class MicrobatchBenchmark {
         ParameterSet weights = Formulas.weights(on, model);
         gradients = new Gradients(weights, new ParameterSet(on, model.layout()));
         loss = new DiffusionLoss(model, on);
-        batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 0));
+        batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 1));
     }
 
     /**

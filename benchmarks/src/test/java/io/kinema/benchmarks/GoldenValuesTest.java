@@ -60,7 +60,7 @@ class GoldenValuesTest {
     private void checkFlow(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         ParameterSet gradients = new ParameterSet(device, model.layout());
-        Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 0));
+        Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 1));
         int values = batch.cleanLP().length;
         try (Device.Scope _ = device.openScope()) {
             Tensor xLP = device.of(
@@ -110,7 +110,7 @@ class GoldenValuesTest {
     private void checkNoisePrediction(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         for (String name : new String[] {"ddpm-linear", "ddpm-cosine"}) {
-            Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named(name, 0));
+            Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named(name, 1));
             try (Device.Scope _ = device.openScope()) {
                 double loss = Arrays.stream(new DiffusionLoss(model, device).forward(weights, batch))
                                 .sum()

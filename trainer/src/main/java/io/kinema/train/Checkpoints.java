@@ -39,6 +39,7 @@ final class Checkpoints {
 
     /** Does something on this rank, and fails on all ranks when it failed on any. */
     private void together(String what, Part part) throws IOException {
+        StepLabel label = new StepLabel(state.step, what);
         byte[] mine = DONE;
         try {
             part.run();
@@ -47,7 +48,7 @@ final class Checkpoints {
                     ? e.toString().getBytes(StandardCharsets.UTF_8)
                     : e.getMessage().getBytes(StandardCharsets.UTF_8);
         }
-        byte[][] all = collectives.allGather(new StepLabel(state.step, what), mine);
+        byte[][] all = collectives.allGather(label, mine);
         for (int rank = 0; rank < all.length; rank++) {
             if (all[rank].length > 0) {
                 throw new IOException("rank " + rank + ": " + new String(all[rank], StandardCharsets.UTF_8));

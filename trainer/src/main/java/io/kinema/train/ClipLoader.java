@@ -79,7 +79,8 @@ final class ClipLoader implements AutoCloseable {
      * @throws IOException when a shard is damaged
      */
     Microbatch next() throws IOException {
-        while (ahead.size() < READ_AHEAD) {
+        long end = config.steps() * microbatches.size();
+        while (ahead.size() < READ_AHEAD && submitted < end) {
             long step = submitted / microbatches.size();
             int microbatch = microbatches.get((int) (submitted % microbatches.size()));
             submitted++;
@@ -100,6 +101,7 @@ final class ClipLoader implements AutoCloseable {
 
     private Microbatch load(long step, int microbatch) throws IOException {
         int[] indices = order.clips(step, microbatch);
+        long number = step * config.microbatches() + microbatch;
         Patch patch = config.model().patch();
         List<String> ids = new ArrayList<>();
         List<Grid> grids = new ArrayList<>();
@@ -118,31 +120,32 @@ final class ClipLoader implements AutoCloseable {
             Clip clip = dataset.read(entry);
             Grid grid = grid(entry, patch);
             Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, cleanLP, offset);
-            philox.normals(Philox.Purpose.NOISE, step, index, noiseLP, offset, grid.tokens() * values);
+            philox.normals(Philox.Purpose.NOISE, number, index, noiseLP, offset, grid.tokens() * values);
             offset += grid.tokens() * values;
             ids.add(entry.id());
             grids.add(grid);
-            captions.add(caption(clip, step, index));
-            mixtures.add(mixture(step, index));
+            captions.add(caption(clip, number, index));
+            mixtures.add(mixture(number, index));
         }
         return new Microbatch(ids, Packing.of(grids, captions), cleanLP, noiseLP, mixtures);
     }
 
-    private int[] caption(Clip clip, long step, int index) {
-        boolean dropped = philox.uniform(Philox.Purpose.CAPTION_DROPOUT, step, index, 0) < config.captionDropout();
+    private int[] caption(Clip clip, long number, int index) {
+        boolean dropped = philox.uniform(Philox.Purpose.CAPTION_DROPOUT, number, index, 0) < config.captionDropout();
         return dropped || clip.captions().isEmpty()
                 ? CaptionTokens.none()
                 : CaptionTokens.of(clip.captions().getFirst().text());
     }
 
-    private Mixture mixture(long step, int index) {
+    private Mixture mixture(long number, int index) {
         float[] normal = new float[1];
-        philox.normals(Philox.Purpose.TIME, step, index, normal, 0, 1);
-        return diffusion.draw(philox.uniform(Philox.Purpose.TIME, step, index, 1), normal[0]);
+        philox.normals(Philox.Purpose.TIME, number, index, normal, 0, 1);
+        return diffusion.draw(philox.uniform(Philox.Purpose.TIME, number, index, 1), normal[0]);
     }
 
     @Override
     public void close() {
-        thread.shutdownNow();
+        ahead.forEach(read -> read.cancel(false));
+        thread.close();
     }
 }

@@ -1,7 +1,6 @@
 package io.kinema.train;
 
 import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
@@ -24,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The process of one rank: joins the others, restores, trains, saves. {@link Train} starts it. */
@@ -73,49 +73,46 @@ final class Rank {
         try (Arena arena = Arena.ofShared();
                 Dataset dataset = Dataset.open(flags.data);
                 Device device = Devices.open(flags.device)) {
-            TrainState state = new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
-            train(state, dataset, arena);
+            TrainState state;
+            try (Collectives collectives = join(dataset)) {
+                state = new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
+                train(state, collectives, dataset, arena);
+            }
             if (environment.rank() == 0 && flags.sampleSteps > 0 && state.step == config.steps()) {
-                Path file = new TrainingSample(flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed())
-                        .write(state.model(), config.diffusion(), device, state.hostFlat(), dataset, sampleFile(state));
-                System.out.println("sampled " + file);
+                Path stem = folder.samples().resolve(String.format(Locale.ROOT, "step-%08d", state.step));
+                TrainingSample sample = new TrainingSample(
+                        flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
+                System.out.println("sampled "
+                        + sample.write(state.model(), config.diffusion(), device, state.hostFlat(), dataset, stem));
             }
             return 0;
         }
     }
 
-    private Path sampleFile(TrainState state) {
-        return folder.samples().resolve(String.format("step-%08d.mp4", state.step));
-    }
-
-    private void train(TrainState state, Dataset dataset, Arena arena) throws IOException {
+    private void train(TrainState state, Collectives collectives, Dataset dataset, Arena arena) throws IOException {
         boolean isFirst = environment.rank() == 0;
-        try (Collectives collectives = join(dataset)) {
-            Checkpoints checkpoints = new Checkpoints(new CheckpointFolder(folder.checkpoints()), collectives, state);
-            if (!environment.resumeFrom().isEmpty()) {
-                checkpoints.restore(Checkpoint.open(Path.of(environment.resumeFrom())));
-            }
-            if (isFirst) {
-                System.out.println(begin(state));
-            }
-            try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
-                    Trainer trainer = new Trainer(config, state, collectives, dataset, arena)) {
-                ProgressLine progress = new ProgressLine(config.steps());
-                boolean stopping = false;
-                while (state.step < config.steps() && !stopping) {
-                    Trainer.Stepped stepped = trainer.step(stop::get);
-                    metrics.write(stepped.metrics());
-                    if (isFirst) {
-                        System.out.println(progress.of(stepped.metrics()));
-                    }
-                    stopping = stepped.stopRequested();
-                    if (stopping || isDue(state.step)) {
-                        checkpoints.save(describe(state, dataset, trainer.epoch()));
-                    }
+        Checkpoints checkpoints = new Checkpoints(new CheckpointFolder(folder.checkpoints()), collectives, state);
+        if (environment.resumeFrom().isEmpty()) {
+            state.initialise(config.seed());
+        } else {
+            checkpoints.restore(Checkpoint.open(Path.of(environment.resumeFrom())));
+        }
+        if (isFirst) {
+            System.out.println(begin(state));
+        }
+        try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
+                Trainer trainer = new Trainer(config, state, collectives, dataset, arena)) {
+            ProgressLine progress = new ProgressLine(config.steps());
+            boolean stopping = false;
+            while (state.step < config.steps() && !stopping) {
+                Trainer.Stepped stepped = trainer.step(stop::get);
+                metrics.write(stepped.metrics());
+                if (isFirst) {
+                    System.out.println(progress.of(stepped.metrics()));
                 }
-                if (isFirst && stopping) {
-                    System.out.println("stopped by a signal after step " + state.step
-                            + "; a checkpoint is written, the same command with --run " + folder.path() + " goes on");
+                stopping = stepped.stopRequested();
+                if (stopping || isDue(state.step)) {
+                    checkpoints.save(describe(state, dataset, trainer.epoch()));
                 }
             }
         }
@@ -144,7 +141,8 @@ final class Rank {
                 CheckpointState.FORMAT_VERSION,
                 state.step,
                 config.seed(),
-                new CheckpointState.Cursor(epoch, state.step * config.microbatches()),
+                new CheckpointState.Cursor(
+                        epoch, state.step * config.microbatches(), config.microbatches(), config.tokens()),
                 config.forCheckpoint(),
                 dataset.sha256(),
                 List.copyOf(Files.readAllLines(folder.args())));

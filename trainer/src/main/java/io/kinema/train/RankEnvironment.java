@@ -15,7 +15,13 @@ import java.util.Map;
  * @param resumeFrom the checkpoint to begin with; empty for none
  */
 record RankEnvironment(
-        int rank, int worldSize, String runId, String rendezvous, String driverDirectory, long launcherPid, String resumeFrom) {
+        int rank,
+        int worldSize,
+        String runId,
+        String rendezvous,
+        String driverDirectory,
+        long launcherPid,
+        String resumeFrom) {
 
     Map<String, String> toVariables() {
         return Map.of(
@@ -31,7 +37,8 @@ record RankEnvironment(
                 driverDirectory,
                 "KINEMA_LAUNCHER_PID",
                 Long.toString(launcherPid),
-                "KINEMA_RESUME_FROM", resumeFrom);
+                "KINEMA_RESUME_FROM",
+                resumeFrom);
     }
 
     static RankEnvironment of(Map<String, String> variables) {

@@ -33,11 +33,12 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
         Optional<Checkpoint> chosen = switch (flags.resume) {
             case TrainFlags.RESUME_NEVER -> never(folder);
             case TrainFlags.RESUME_AUTO -> auto(folder, warning);
-            default -> Optional.of(named(Path.of(flags.resume)));
+            default -> Optional.of(named(Path.of(flags.resume), folder));
         };
         if (chosen.isPresent() && chosen.get().state().step() >= config.steps()) {
-            throw new ConfigException(chosen.get().folder() + " has made " + chosen.get().state().step()
-                    + " steps, --steps is " + config.steps() + "; raise --steps to go on, or choose another --run");
+            throw new ConfigException(
+                    chosen.get().folder() + " has made " + chosen.get().state().step() + " steps, --steps is "
+                            + config.steps() + "; raise --steps to go on, or choose another --run");
         }
         return chosen;
     }
@@ -63,11 +64,19 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
             CheckpointState found = newest.get().state();
             requireSame(newest.get(), "seed", found.seed(), config.seed(), "--seed");
             requireSame(newest.get(), "data set", found.dataSha256(), dataSha256, "--data");
+            requireSame(
+                    newest.get(),
+                    "microbatches",
+                    found.cursor().microbatches(),
+                    config.microbatches(),
+                    "--microbatches");
+            requireSame(newest.get(), "tokens", found.cursor().tokens(), config.tokens(), "--tokens");
         }
         return newest;
     }
 
-    private Checkpoint named(Path path) throws IOException {
+    /** Data, seed and microbatches may differ: this begins a run of its own, from weights that are there. */
+    private Checkpoint named(Path path, CheckpointFolder folder) throws IOException {
         if (!Files.isDirectory(path)) {
             throw new ConfigException("--resume " + path
                     + " is not a folder; use auto, never, or a folder such as RUN/checkpoints/step-00000100");
@@ -75,6 +84,13 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
         Checkpoint checkpoint = Checkpoint.open(path);
         checkpoint.verify();
         requireSameModel(checkpoint);
+        for (Path own : folder.list()) {
+            if (CheckpointFolder.stepOf(own) > checkpoint.state().step()) {
+                throw new ConfigException(
+                        "--resume " + path + " is of step " + checkpoint.state().step() + ", but " + flags.run
+                                + " holds " + own.getFileName() + " already; choose another --run");
+            }
+        }
         return checkpoint;
     }
 

@@ -2,8 +2,10 @@ package io.kinema.train;
 
 import io.kinema.data.ConfigException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 
@@ -35,6 +37,30 @@ record RunFolder(Path path) {
             throw new ConfigException("--run " + path + " cannot be written (" + e
                     + "); choose another folder or change its permissions");
         }
+    }
+
+    /** Keeps a second launch out of the folder. */
+    record Lock(FileChannel channel) implements AutoCloseable {
+        @Override
+        public void close() throws IOException {
+            channel.close();
+        }
+    }
+
+    /**
+     * Takes the folder for this process.
+     *
+     * @throws ConfigException when another process has it
+     */
+    Lock lock() throws IOException {
+        FileChannel channel =
+                FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (channel.tryLock() == null) {
+            channel.close();
+            throw new ConfigException(
+                    "--run " + path + " is in use by another launch; wait for it, or choose another --run");
+        }
+        return new Lock(channel);
     }
 
     /** The resolved flags. */

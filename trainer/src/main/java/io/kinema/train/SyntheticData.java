@@ -38,7 +38,7 @@ final class SyntheticData {
         }
         System.out.println(
                 "no --data given: making synthetic videos in " + VIDEOS + " and preparing them in " + prepared);
-        Path complete = FOLDER.resolve(".synthetic-videos-complete");
+        Path complete = VIDEOS.resolve(".complete");
         if (!Files.exists(complete)) {
             prepare(
                     "synth",
@@ -78,12 +78,15 @@ final class SyntheticData {
                 new ArrayList<>(List.of(Path.of(home, "launch", "prepare.sh").toString()));
         command.addAll(List.of(args));
         Process process = new ProcessBuilder(command).inheritIO().start();
+        Thread stop = new Thread(process::destroy, "launch-stop-prepare");
+        Runtime.getRuntime().addShutdownHook(stop);
         try {
             int code = process.waitFor();
             if (code != 0) {
                 throw new ConfigException("making the synthetic data failed (exit code " + code + " of "
                         + String.join(" ", command) + "); see above");
             }
+            Runtime.getRuntime().removeShutdownHook(stop);
         } catch (InterruptedException e) {
             process.destroy();
             Thread.currentThread().interrupt();

@@ -2,6 +2,7 @@ package io.kinema.train;
 
 import io.kinema.data.CommandLine;
 import io.kinema.data.shard.Dataset;
+import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.dist.MediaDriverHost;
@@ -26,9 +27,13 @@ import java.util.UUID;
 /** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
 public final class Train {
     private static final int FAILED = 1;
+    private static final int MISTAKE = 2;
 
-    /** Ranks finish a step and write a checkpoint before they stop. */
-    private static final Duration STOP_LIMIT = Duration.ofMinutes(5);
+    /** Ranks finish a step and write a checkpoint before they stop; a second signal ends them at once. */
+    private static final Duration STOP_LIMIT = Duration.ofHours(1);
+
+    private static final int FFMPEG_TIMEOUT_SECONDS = 60;
+    private static final int STOPPED = 143;
 
     private Train() {}
 
@@ -42,7 +47,8 @@ public final class Train {
             TrainFlags flags = new TrainFlags();
             CommandLine line = new CommandLine(
                     "launch/train.sh",
-                    "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh",
+                    "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; without a file of"
+                            + " flags (@FILE) it takes configs/debug.args before the flags given",
                     flags);
             return line.parse(args) ? train(flags, line) : 0;
         }));
@@ -68,14 +74,27 @@ public final class Train {
             from = new ResumeChoice(flags, config, dataset.sha256())
                     .choose(warning -> System.out.println("warning: " + warning));
         }
+        if (flags.sampleSteps > 0) {
+            Ffmpeg.locate(flags.ffmpeg, FFMPEG_TIMEOUT_SECONDS);
+        }
         folder.create();
+        try (RunFolder.Lock _ = folder.lock()) {
+            return run(
+                    flags,
+                    line,
+                    from.map(checkpoint -> checkpoint.folder().toString()).orElse(""));
+        }
+    }
+
+    private static int run(TrainFlags flags, CommandLine line, String resumeFrom)
+            throws IOException, InterruptedException {
+        RunFolder folder = new RunFolder(flags.runFolder());
         String resolved = line.toArgs();
         Path args = folder.path().resolve(".run.args.tmp");
         Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
         Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
         System.out.print(resolved);
-        String resumeFrom = from.map(checkpoint -> checkpoint.folder().toString()).orElse("");
-        return report(launch(flags, folder, resumeFrom), folder);
+        return report(launch(flags, folder, resumeFrom), folder, flags.steps);
     }
 
     private static RunOutcome launch(TrainFlags flags, RunFolder folder, String resumeFrom)
@@ -113,20 +132,29 @@ public final class Train {
         return command;
     }
 
-    private static int report(RunOutcome outcome, RunFolder folder) throws IOException {
+    private static int report(RunOutcome outcome, RunFolder folder, long steps) throws IOException {
         switch (outcome) {
             case RunOutcome.Finished _ -> {
+                Path newest = new CheckpointFolder(folder.checkpoints()).list().getFirst();
+                if (CheckpointFolder.stepOf(newest) < steps) {
+                    System.out.println("a rank was told to stop; " + newest.getFileName() + " is written; "
+                            + continuation(folder));
+                    return STOPPED;
+                }
                 System.out.println("run      " + folder.path());
                 System.out.println("metrics  " + folder.metrics());
-                System.out.println("weights  "
-                        + new CheckpointFolder(folder.checkpoints()).list().getFirst());
+                System.out.println("weights  " + newest);
                 System.out.println("samples  " + folder.samples());
                 return 0;
             }
             case RunOutcome.Stopped stopped -> {
-                System.out.println(
-                        "stopped by " + stopped.signal() + "; " + continuation(folder));
+                System.out.println("stopped by " + stopped.signal() + "; " + continuation(folder));
                 return stopped.exitCode();
+            }
+            case RunOutcome.Failed failed
+            when failed.code() == MISTAKE -> {
+                System.err.println(failed.lastLines().getLast());
+                return MISTAKE;
             }
             case RunOutcome.Failed failed -> {
                 System.err.println("error: " + failed.message());

@@ -12,7 +12,7 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
  *
  * @param model the network
  * @param diffusionName the forward process, as in {@code --diffusion}
- * @param timeShift of a flow, 0 for the default
+ * @param timeShift of a flow
  * @param microbatches V, of every step
  * @param tokens the most a microbatch may hold
  * @param steps of the run
@@ -39,10 +39,10 @@ record TrainConfig(
         requireRange("--tokens", tokens, 1, 1 << 24);
         requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
         requireRange("--caption-dropout", captionDropout, 0, 1);
-        requireRange("--learning-rate", learningRate.peak(), Double.MIN_VALUE, 10);
-        requireRange("--warmup", learningRate.warmupSteps(), 0, Long.MAX_VALUE);
+        requireRange("--learning-rate", learningRate.peak(), 1e-12, 10);
+        requireRange("--warmup", learningRate.warmupSteps(), 0, 1e12);
         requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
-        requireRange("--clip-norm", adamw.clipNorm(), Double.MIN_VALUE, Double.MAX_VALUE);
+        requireRange("--clip-norm", adamw.clipNorm(), 1e-12, 1e12);
         requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
     }
 

@@ -3,6 +3,7 @@ package io.kinema.train;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.optim.LearningRate;
@@ -46,11 +47,8 @@ final class TrainFlags {
     @Parameter(names = "--diffusion", order = 5, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
     String diffusion = "flow";
 
-    @Parameter(
-            names = "--time-shift",
-            order = 6,
-            description = "Flow only: moves times towards noise, 1 is none; 0 stands for 3")
-    double timeShift;
+    @Parameter(names = "--time-shift", order = 6, description = "Flow only: moves times towards noise; 1 is none")
+    double timeShift = RectifiedFlow.DEFAULT_SHIFT;
 
     @Parameter(names = "--steps", order = 7, description = "Steps of the run")
     long steps = 1000;
@@ -139,11 +137,17 @@ final class TrainFlags {
     @Parameter(names = "--guidance", order = 25, description = "Guidance scale of the video sampled at the end")
     double guidance = 2;
 
+    @Parameter(
+            names = "--ffmpeg",
+            order = 26,
+            description = "Program that writes the video sampled at the end; the bundled one if absent")
+    String ffmpeg = "";
+
     /** Checks the flags and resolves what they decide. */
     TrainConfig toConfig() {
         TrainConfig.requireRange("--nodes", nodes, 1, 1 << 16);
         TrainConfig.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
-        TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, Long.MAX_VALUE);
+        TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
         TrainConfig.requireRange("--sample-steps", sampleSteps, 0, 1000);
         if (microbatches < nodes) {
             throw new ConfigException("--microbatches " + microbatches + " is less than --nodes " + nodes

@@ -24,7 +24,7 @@ final class TrainState {
     long step;
 
     /**
-     * Starts a model, the same on every rank.
+     * Allocates everything, all zero.
      *
      * @param arena that host memory belongs to
      */
@@ -34,14 +34,19 @@ final class TrainState {
         model = new SpacetimeDit(config.model());
         ParameterLayout layout = model.layout();
         weights = new ParameterSet(device, layout);
-        for (ParameterLayout.Entry entry : layout.entries()) {
-            try (Device.Scope _ = device.openScope()) {
-                device.add(weights.get(entry), device.of(layout.initial(config.seed(), entry), entry.shape()));
-            }
-        }
         shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
         optimizer = new ShardedAdamW(device, config.adamw(), weights.flat(), shards.offset(rank), shardSize());
         hostFlat = arena.allocate(layout.flatSize() * Float.BYTES, Long.BYTES);
+    }
+
+    /** Starts the model, the same on every rank. */
+    void initialise(long seed) {
+        for (ParameterLayout.Entry entry : model.layout().entries()) {
+            try (Device.Scope _ = device.openScope()) {
+                device.add(weights.get(entry), device.of(model.layout().initial(seed, entry), entry.shape()));
+            }
+        }
+        optimizer.startAverage();
     }
 
     Device device() {

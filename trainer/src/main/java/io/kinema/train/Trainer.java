@@ -92,6 +92,11 @@ final class Trainer implements AutoCloseable {
 
         Tensor shardGradient = gradients.reduceScatter(new StepLabel(step, "gradients"));
         double norm = globalNorm(shardGradient, step);
+        if (!Double.isFinite(norm)) {
+            throw new TrainingException(
+                    "step " + (step + 1) + ": the gradients of its microbatches are finite, their sum "
+                            + "is not (norm " + norm + "); no weight was changed; lower --learning-rate and resume");
+        }
         double learningRate = config.learningRate().at(step);
         state.optimizer().update(shardGradient, norm, learningRate, step + 1);
         gatherWeights(step);

@@ -29,11 +29,14 @@ class TrainMistakesTest {
 
     private static void expectMistake(String expected, String... args) throws Exception {
         Path run = root.resolve("run");
-        List<String> all = new ArrayList<>(List.of("--data", data.toString(), "--run", run.toString(), "--model", "debug"));
+        List<String> all =
+                new ArrayList<>(List.of("--data", data.toString(), "--run", run.toString(), "--model", "debug"));
         all.addAll(Arrays.asList(args));
-        try (LaunchedTraining training = LaunchedTraining.start(root.resolve("work"), all.toArray(String[]::new))) {
+        try (LaunchedProgram training =
+                LaunchedProgram.start(Train.class, root.resolve("work"), all.toArray(String[]::new))) {
             String output = training.expectExit(2);
-            List<String> errors = output.lines().filter(line -> line.startsWith("error: ")).toList();
+            List<String> errors =
+                    output.lines().filter(line -> line.startsWith("error: ")).toList();
             assertEquals(1, errors.size(), output);
             assertTrue(errors.getFirst().contains(expected), output);
             assertFalse(output.contains("\tat "), output);
@@ -77,8 +80,15 @@ class TrainMistakesTest {
     @Test
     void shouldRefuseARunFolderThatCannotBeWritten() throws Exception {
         Path file = Files.createFile(root.resolve("file"));
-        try (LaunchedTraining training = LaunchedTraining.start(
-                root.resolve("work"), "--data", data.toString(), "--run", file.resolve("run").toString(), "--model", "debug")) {
+        try (LaunchedProgram training = LaunchedProgram.start(
+                Train.class,
+                root.resolve("work"),
+                "--data",
+                data.toString(),
+                "--run",
+                file.resolve("run").toString(),
+                "--model",
+                "debug")) {
             String output = training.expectExit(2);
             assertTrue(output.contains("cannot be written"), output);
         }
@@ -92,9 +102,21 @@ class TrainMistakesTest {
             byte[] bytes = Files.readAllBytes(shard);
             bytes[bytes.length / 2] ^= 1;
             Files.write(shard, bytes);
-            try (LaunchedTraining training = LaunchedTraining.start(
-                    root.resolve("work"), "--data", damaged.toString(), "--run", root.resolve("shards").toString(),
-                    "--model", "debug", "--tokens", "64", "--steps", "9", "--microbatches", "2")) {
+            try (LaunchedProgram training = LaunchedProgram.start(
+                    Train.class,
+                    root.resolve("work"),
+                    "--data",
+                    damaged.toString(),
+                    "--run",
+                    root.resolve("shards").toString(),
+                    "--model",
+                    "debug",
+                    "--tokens",
+                    "64",
+                    "--steps",
+                    "9",
+                    "--microbatches",
+                    "2")) {
                 String output = training.expectExit(1);
                 assertTrue(output.contains(shard.getFileName().toString()) && output.contains("SHA-256"), output);
             }
@@ -103,7 +125,7 @@ class TrainMistakesTest {
 
     @Test
     void shouldExplainEveryFlag() throws Exception {
-        try (LaunchedTraining training = LaunchedTraining.start(root.resolve("work"), "--help")) {
+        try (LaunchedProgram training = LaunchedProgram.start(Train.class, root.resolve("work"), "--help")) {
             String output = training.expectExit(0);
             for (String flag : List.of("--nodes", "--data", "--run", "--resume", "--seed", "--checkpoint-every")) {
                 assertTrue(output.contains(flag), flag);

@@ -40,14 +40,14 @@ class TrainRunTest {
     @BeforeAll
     static void trainUndisturbed() throws Exception {
         data = TinyData.write(root.resolve("data"), 1);
-        try (LaunchedTraining training = start("undisturbed", "--nodes", "1")) {
+        try (LaunchedProgram training = start("undisturbed", "--nodes", "1")) {
             String output = training.expectExit(0);
             assertTrue(output.contains("step 40/40") && output.contains("ETA 0:00"), output);
         }
         expected = digestOf("undisturbed");
     }
 
-    private static LaunchedTraining start(String run, String... more) throws IOException {
+    private static LaunchedProgram start(String run, String... more) throws IOException {
         List<String> args = new ArrayList<>(List.of(
                 "--data", data.toString(),
                 "--run", root.resolve(run).toString(),
@@ -61,7 +61,7 @@ class TrainRunTest {
                 "--sample-steps", "0",
                 "--timeout-seconds", "30"));
         args.addAll(Arrays.asList(more));
-        return LaunchedTraining.start(root.resolve("work"), args.toArray(String[]::new));
+        return LaunchedProgram.start(Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 
     private static String digestOf(String run) throws IOException {
@@ -76,7 +76,8 @@ class TrainRunTest {
 
     private static void expectEveryStepOnce(String run) throws IOException {
         List<String> lines = Files.readAllLines(root.resolve(run).resolve("metrics.jsonl"));
-        List<String> undisturbed = Files.readAllLines(root.resolve("undisturbed").resolve("metrics.jsonl"));
+        List<String> undisturbed =
+                Files.readAllLines(root.resolve("undisturbed").resolve("metrics.jsonl"));
         assertEquals(STEPS, lines.size());
         ObjectMapper json = new ObjectMapper();
         for (int i = 0; i < STEPS; i++) {
@@ -91,7 +92,7 @@ class TrainRunTest {
 
     @Test
     void shouldEndWithTheSameBitsOnTwoNodes() throws Exception {
-        try (LaunchedTraining training = start("two", "--nodes", "2")) {
+        try (LaunchedProgram training = start("two", "--nodes", "2")) {
             training.expectExit(0);
         }
         assertEquals(expected, digestOf("two"));
@@ -101,7 +102,7 @@ class TrainRunTest {
 
     @Test
     void shouldEndWithTheSameBitsOnFourNodesOverUdp() throws Exception {
-        try (LaunchedTraining training = start("four", "--nodes", "4", "--transport", "udp")) {
+        try (LaunchedProgram training = start("four", "--nodes", "4", "--transport", "udp")) {
             training.expectExit(0);
         }
         assertEquals(expected, digestOf("four"));
@@ -110,14 +111,14 @@ class TrainRunTest {
 
     @Test
     void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
-        try (LaunchedTraining training = start("stopped", "--nodes", "2")) {
+        try (LaunchedProgram training = start("stopped", "--nodes", "2")) {
             training.awaitOutput("step 15/40");
             training.terminate();
             String output = training.expectExit(143);
             assertTrue(output.contains("goes on"), output);
         }
         assertFalse(Files.exists(checkpoint("stopped", STEPS)));
-        try (LaunchedTraining training = start("stopped", "--nodes", "3")) {
+        try (LaunchedProgram training = start("stopped", "--nodes", "3")) {
             assertTrue(training.expectExit(0).contains("resuming from"), training.output());
         }
         assertEquals(expected, digestOf("stopped"));
@@ -127,7 +128,7 @@ class TrainRunTest {
     @Test
     void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
         int killedAt = 12 + new Random(17).nextInt(20);
-        try (LaunchedTraining training = start("killed", "--nodes", "2")) {
+        try (LaunchedProgram training = start("killed", "--nodes", "2")) {
             training.awaitOutput("step " + killedAt + "/40");
             List<ProcessHandle> ranks = training.ranks();
             training.kill(1);
@@ -137,7 +138,7 @@ class TrainRunTest {
             assertTrue(output.contains("rank 1") && output.contains("SIGKILL"), output);
             assertTrue(ranks.stream().noneMatch(ProcessHandle::isAlive), "a rank was left behind");
         }
-        try (LaunchedTraining training = start("killed", "--nodes", "1")) {
+        try (LaunchedProgram training = start("killed", "--nodes", "1")) {
             training.expectExit(0);
         }
         assertEquals(expected, digestOf("killed"));
@@ -146,19 +147,20 @@ class TrainRunTest {
 
     @Test
     void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
-        try (LaunchedTraining training = start("damaged", "--nodes", "1")) {
+        try (LaunchedProgram training = start("damaged", "--nodes", "1")) {
             training.awaitOutput("step 23/40");
             training.terminate();
             training.expectExit(143);
         }
-        Path newest = new CheckpointFolder(root.resolve("damaged/checkpoints")).list().getFirst();
+        Path newest =
+                new CheckpointFolder(root.resolve("damaged/checkpoints")).list().getFirst();
         Path weights = newest.resolve("model.safetensors");
         byte[] bytes = Files.readAllBytes(weights);
         bytes[bytes.length / 3] ^= 4;
         Files.write(weights, bytes);
-        try (LaunchedTraining training = start("damaged", "--nodes", "2")) {
+        try (LaunchedProgram training = start("damaged", "--nodes", "2")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("skipping a damaged checkpoint: " + weights), output);
+            assertTrue(output.contains("skipping a checkpoint that cannot be used: " + weights), output);
             assertTrue(output.contains("resuming from"), output);
         }
         assertEquals(expected, digestOf("damaged"));
@@ -167,15 +169,19 @@ class TrainRunTest {
     @Test
     void shouldStopEveryRankBeforeTheOptimizerWhenTheLossIsNotFinite() throws Exception {
         Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 10)));
-        try (LaunchedTraining training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
+        try (LaunchedProgram training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
             String output = training.expectExit(1);
             assertTrue(output.contains("step 11, microbatch") && output.contains(".mp4#0"), output);
         }
         for (String log : List.of("rank-00000.log", "rank-00001.log")) {
             String text = Files.readString(root.resolve("poisoned/logs").resolve(log));
-            assertTrue(text.contains("step 11, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
+            assertTrue(
+                    text.contains("step 11, microbatch 0") && text.contains("no weight was changed"),
+                    log + ": " + text);
         }
-        assertTrue(new CheckpointFolder(root.resolve("poisoned/checkpoints")).list().isEmpty());
+        assertTrue(new CheckpointFolder(root.resolve("poisoned/checkpoints"))
+                .list()
+                .isEmpty());
     }
 
     /** A checkpoint that is whole, but for a weight that is not a number. */
@@ -202,8 +208,8 @@ class TrainRunTest {
     void shouldRepeatARunFromItsFlags() throws Exception {
         Path args = root.resolve("undisturbed/run.args");
         Path repeated = root.resolve("repeated");
-        try (LaunchedTraining training =
-                LaunchedTraining.start(root.resolve("work"), "@" + args, "--run", repeated.toString())) {
+        try (LaunchedProgram training =
+                LaunchedProgram.start(Train.class, root.resolve("work"), "@" + args, "--run", repeated.toString())) {
             training.expectExit(0);
         }
         assertEquals(expected, digestOf("repeated"));
@@ -214,13 +220,18 @@ class TrainRunTest {
         expectRefused("width=128", start("undisturbed", "--model", "S", "--patch", "2x4x4"));
         expectRefused("--diffusion", start("undisturbed", "--diffusion", "ddpm-linear"));
         expectRefused("--seed", start("undisturbed", "--seed", "2"));
-        expectRefused("--data", start("undisturbed", "--data", TinyData.write(root.resolve("other"), 2).toString()));
+        expectRefused(
+                "--data",
+                start(
+                        "undisturbed",
+                        "--data",
+                        TinyData.write(root.resolve("other"), 2).toString()));
         expectRefused("--steps is 40", start("undisturbed"));
         expectRefused("another --run", start("undisturbed", "--resume", "never"));
     }
 
-    private static void expectRefused(String hint, LaunchedTraining started) throws Exception {
-        try (LaunchedTraining training = started) {
+    private static void expectRefused(String hint, LaunchedProgram started) throws Exception {
+        try (LaunchedProgram training = started) {
             String output = training.expectExit(2);
             assertTrue(output.contains("error: ") && output.contains(hint), output);
         }

@@ -10,7 +10,7 @@ import java.util.List;
  * number, whatever the number of ranks and however often training was restarted.
  *
  * <p>An epoch is a random permutation of all clips, cut greedily into microbatches that stay within the token budget; epochs
- * follow one another without a gap. So every clip is used exactly once an epoch. Instances remember the last epochs they cut, which changes nothing
+ * follow one another without a gap. So every clip is used exactly once an epoch. Instances remember the epoch that they cut last, which changes nothing
  * but the time that a call takes. Not thread-safe.
  */
 public final class DataOrder {

@@ -16,7 +16,7 @@ public final class Philox {
     private final int key0;
     private final int key1;
 
-    /** What a number is for: two purposes never share one. */
+    /** What a number is for: two purposes never share one. Their order is part of the numbers: add at the end only. */
     public enum Purpose {
         /** The start of a model's parameters. */
         INIT,
@@ -31,9 +31,7 @@ public final class Philox {
         /** The noise that sampling begins with. */
         SAMPLE_START,
         /** The noise that ancestral sampling adds. */
-        SAMPLE_STEP,
-        /** What a synthetic video shows. */
-        SYNTHETIC
+        SAMPLE_STEP
     }
 
     /**
@@ -98,6 +96,23 @@ public final class Philox {
      */
     public double uniform(Purpose purpose, long step, long clip, int index) {
         return unit(block(purpose, step, clip, index)[0]);
+    }
+
+    /**
+     * Fills with numbers in (0, 1), four of them from each block.
+     *
+     * @param purpose what they are for
+     * @param step below 2³²
+     * @param clip below 2³²
+     * @param out is overwritten
+     */
+    public void uniforms(Purpose purpose, long step, long clip, double[] out) {
+        for (int i = 0; i < out.length; i += 4) {
+            int[] words = block(purpose, step, clip, i >>> 2);
+            for (int j = 0; j < 4 && i + j < out.length; j++) {
+                out[i + j] = unit(words[j]);
+            }
+        }
     }
 
     /**

@@ -128,7 +128,7 @@ record Scene(
                 (int) Math.round(seconds * rateHz),
                 rateHz,
                 EXTENSIONS[number % EXTENSIONS.length],
-                0.2 + 0.1 * random.nextDouble(),
+                0.26 + 0.08 * random.nextDouble(),
                 0.3 + 0.4 * random.nextDouble());
     }
 

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
@@ -57,9 +58,7 @@ public final class CheckpointFolder {
         }
         try (Stream<Path> names = Files.list(folder)) {
             return names.filter(path -> path.getFileName().toString().matches(PREFIX + "\\d+"))
-                    .sorted(Comparator.comparing(
-                                    (Path path) -> path.getFileName().toString())
-                            .reversed())
+                    .sorted(Comparator.comparingLong(CheckpointFolder::stepOf).reversed())
                     .toList();
         }
     }
@@ -78,10 +77,20 @@ public final class CheckpointFolder {
                 checkpoint.verify();
                 return Optional.of(checkpoint);
             } catch (IOException | ConfigException e) {
-                damaged.accept("skipping a damaged checkpoint: " + e.getMessage());
+                damaged.accept("skipping a checkpoint that cannot be used: " + e.getMessage());
             }
         }
         return Optional.empty();
+    }
+
+    /**
+     * Returns the step of a checkpoint by its name.
+     *
+     * @param path one of {@link #list()}
+     * @return steps made
+     */
+    public static long stepOf(Path path) {
+        return Long.parseLong(path.getFileName().toString().substring(PREFIX.length()));
     }
 
     private Path temporary(long step) {
@@ -89,17 +98,24 @@ public final class CheckpointFolder {
     }
 
     private static String name(long step) {
-        return String.format("%s%08d", PREFIX, step);
+        return String.format(Locale.ROOT, "%s%08d", PREFIX, step);
     }
 
     /**
-     * Makes the temporary folder of a checkpoint, empty. One process does this before any writes into it.
+     * Makes the temporary folder of a checkpoint, empty, and removes what interrupted ones have left. One process does this before
+     * any writes into it.
      *
      * @param step of the checkpoint
      * @throws IOException when it cannot be made
      */
     public void begin(long step) throws IOException {
-        deleteRecursively(temporary(step));
+        Files.createDirectories(folder);
+        try (Stream<Path> names = Files.list(folder)) {
+            for (Path left : names.filter(path -> path.getFileName().toString().matches("\\.step-\\d+\\.tmp"))
+                    .toList()) {
+                deleteRecursively(left);
+            }
+        }
         Files.createDirectories(temporary(step));
     }
 
@@ -142,7 +158,7 @@ public final class CheckpointFolder {
      * @return a file name
      */
     public static String optimizerFile(int rank, int worldSize) {
-        return String.format("optimizer-%05d-of-%05d.safetensors", rank, worldSize);
+        return String.format(Locale.ROOT, "optimizer-%05d-of-%05d.safetensors", rank, worldSize);
     }
 
     /**

@@ -22,12 +22,14 @@ public record CheckpointState(
     public static final int FORMAT_VERSION = 1;
 
     /**
-     * Where the data order stands: both follow from the step, and are written for readers.
+     * Where the data order stands: it follows from the step, the number of microbatches and their size.
      *
      * @param epoch that the next step begins in
      * @param microbatch the number of the next microbatch, counted over all steps
+     * @param microbatches V, of every step
+     * @param tokens the most a microbatch may hold
      */
-    public record Cursor(long epoch, long microbatch) {}
+    public record Cursor(long epoch, long microbatch, int microbatches, int tokens) {}
 
     /**
      * What was trained.

@@ -21,17 +21,13 @@ public sealed interface Diffusion permits RectifiedFlow, NoisePrediction {
      * Returns a forward process.
      *
      * @param name as in {@code --diffusion}: flow, ddpm-linear or ddpm-cosine
-     * @param timeShift of a flow, see {@link RectifiedFlow}; 0 stands for the default
+     * @param timeShift of a flow, see {@link RectifiedFlow}; the others have none
      * @return the process
-     * @throws ConfigException when there is none of that name, or it has no such shift
+     * @throws ConfigException when there is none of that name, or the shift is out of range
      */
     static Diffusion named(String name, double timeShift) {
-        if (timeShift != 0 && !name.equals("flow")) {
-            throw new ConfigException(
-                    "--time-shift " + timeShift + " is for --diffusion flow, not " + name + "; leave it out");
-        }
         return switch (name) {
-            case "flow" -> new RectifiedFlow(timeShift == 0 ? RectifiedFlow.DEFAULT_SHIFT : timeShift);
+            case "flow" -> new RectifiedFlow(timeShift);
             case "ddpm-linear" -> NoisePrediction.linear();
             case "ddpm-cosine" -> NoisePrediction.cosine();
             default ->

@@ -16,8 +16,8 @@ public record RectifiedFlow(double shift) implements Diffusion {
 
     /** Checks the shift. */
     public RectifiedFlow {
-        if (!(shift > 0 && shift < TAU_OF_ONE)) {
-            throw new ConfigException("--time-shift " + shift + " is out of range; use 1 (none) to 10");
+        if (!(shift >= 1 && shift < TAU_OF_ONE)) {
+            throw new ConfigException("--time-shift " + shift + " is out of range; use 1 (none) or more, below 1000");
         }
     }
 

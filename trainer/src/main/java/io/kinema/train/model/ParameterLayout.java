@@ -109,8 +109,10 @@ public final class ParameterLayout {
             }
             case XAVIER -> {
                 double bound = Math.sqrt(6.0 / (entry.shape()[0] + entry.shape()[1]));
+                double[] uniforms = new double[values.length];
+                philox.uniforms(Philox.Purpose.INIT, entry.index(), 0, uniforms);
                 for (int i = 0; i < values.length; i++) {
-                    values[i] = (float) (bound * (2 * philox.uniform(Philox.Purpose.INIT, entry.index(), 0, i) - 1));
+                    values[i] = (float) (bound * (2 * uniforms[i] - 1));
                 }
             }
         }

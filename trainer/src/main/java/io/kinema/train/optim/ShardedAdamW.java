@@ -31,7 +31,7 @@ public final class ShardedAdamW {
             double beta1, double beta2, double epsilon, double weightDecay, double clipNorm, double emaDecay) {}
 
     /**
-     * Allocates state for a shard; the average starts as the weights are.
+     * Allocates state for a shard, all zero; see {@link #startAverage()}.
      *
      * @param device of the weights
      * @param config constants
@@ -48,6 +48,11 @@ public final class ShardedAdamW {
         this.firstMoment = device.zeros(allocated);
         this.secondMoment = device.zeros(allocated);
         this.average = device.zeros(allocated);
+    }
+
+    /** Lets the average begin at the weights as they are now. */
+    public void startAverage() {
+        device.zero(average);
         device.add(average, param);
     }
 

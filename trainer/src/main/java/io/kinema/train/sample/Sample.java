@@ -3,6 +3,7 @@ package io.kinema.train.sample;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.ParameterSet;
@@ -20,6 +21,9 @@ import me.tongfei.progressbar.ProgressBar;
 
 /** {@code launch/sample.sh}: videos from a checkpoint. */
 public final class Sample {
+    private static final double MAX_FRAME_RATE_HZ = 1000;
+    private static final int LOCATE_TIMEOUT_SECONDS = 60;
+
     private final SampleFlags flags;
     private final Checkpoint checkpoint;
     private final SpacetimeDit model;
@@ -28,6 +32,7 @@ public final class Sample {
     private Sample(SampleFlags flags) throws IOException {
         this.flags = flags;
         checkpoint = Checkpoint.open(Path.of(flags.checkpoint));
+        checkpoint.verify();
         model = new SpacetimeDit(checkpoint.state().config().model().toConfig());
         diffusion = Diffusion.named(
                 checkpoint.state().config().diffusion(),
@@ -59,11 +64,17 @@ public final class Sample {
         int width = rounded("--width", flags.width, patch.width());
         requireAtLeast("--steps", flags.steps, 1);
         requireAtLeast("--enlarge", flags.enlarge, 1);
-        if (!(flags.fps > 0)) {
-            throw new ConfigException("--fps " + flags.fps + " is not above 0");
+        if (!(flags.fps > 0 && flags.fps <= MAX_FRAME_RATE_HZ) || !Double.isFinite(flags.guidance)) {
+            throw new ConfigException("--fps " + flags.fps + " or --guidance " + flags.guidance
+                    + " is out of range; use 0 to 1000 frames a second, and a number");
+        }
+        if (3L * frames * height * width * prompts.size() > Integer.MAX_VALUE) {
+            throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + " and "
+                    + prompts.size() + " prompts make a video of over 2 GiB; lower one of them");
         }
         Path output = Path.of(flags.output);
         VideoFile.requireWritable(output, frames);
+        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS);
         Sampler.Method method = method();
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(flags.device);
@@ -75,7 +86,7 @@ public final class Sample {
                 videos.add(new VideoFile(sampler.sample(request, _ -> bar.step()), frames, height, width));
             }
         }
-        VideoFile.grid(videos).enlarged(flags.enlarge).write(output, flags.fps);
+        VideoFile.grid(videos).enlarged(flags.enlarge).write(flags.ffmpeg, output, flags.fps);
         System.out.println(output.toAbsolutePath().normalize());
     }
 

@@ -56,9 +56,12 @@ final class SampleFlags {
     @Parameter(names = "--device", order = 13, description = "Where tensors live: nd4j")
     String device = "nd4j";
 
+    @Parameter(names = "--ffmpeg", order = 14, description = "Program that writes the file; the bundled one if absent")
+    String ffmpeg = "";
+
     @Parameter(
             names = "--output",
-            order = 14,
+            order = 15,
             required = true,
             description = "File to write: .mp4, .webm, .gif, or .png for one frame")
     String output = "";

@@ -1,6 +1,5 @@
 package io.kinema.train.sample;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
@@ -14,26 +13,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The video that a training ends with, of the size of the data set's first captioned video.
+ * The video that a training ends with, like the data set's first captioned video; an image, or without a caption, where there is none.
  *
+ * @param ffmpeg program that writes it, empty for the bundled one
  * @param prompt what it shows; that video's caption if empty
  * @param steps of the sampler
  * @param guidance scale
  * @param seed of the noise
  */
-public record TrainingSample(String prompt, int steps, double guidance, long seed) {
+public record TrainingSample(String ffmpeg, String prompt, int steps, double guidance, long seed) {
     private static final int MIN_SIDE = 256;
     private static final double IMAGE_RATE_HZ = 1;
 
     /**
-     * Samples, writes the video, and the prompt beside it ({@code .txt}).
+     * Samples, writes the video ({@code .mp4}, or {@code .png} for an image), and the prompt beside it ({@code .txt}).
      *
      * @param model the network
      * @param diffusion what it learned
      * @param device where it runs
      * @param averagedFlat the averaged weights, fp32, flat, in host memory
      * @param dataset that it was trained on
-     * @param file an .mp4
+     * @param stem where to write, without an extension
      * @return the file
      * @throws IOException when the data cannot be read or the file not be written
      */
@@ -43,10 +43,12 @@ public record TrainingSample(String prompt, int steps, double guidance, long see
             Device device,
             MemorySegment averagedFlat,
             Dataset dataset,
-            Path file)
+            Path stem)
             throws IOException {
-        Clip like = firstCaptioned(dataset);
-        String shown = prompt.isEmpty() ? like.captions().getFirst().text() : prompt;
+        Clip like = exampleOf(dataset);
+        String caption =
+                like.captions().isEmpty() ? "" : like.captions().getFirst().text();
+        String shown = prompt.isEmpty() ? caption : prompt;
         ParameterSet weights = new ParameterSet(device, model.layout());
         device.write(weights.flat(), 0, averagedFlat);
         Sampler sampler = new Sampler(model, diffusion, device, weights);
@@ -61,22 +63,26 @@ public record TrainingSample(String prompt, int steps, double guidance, long see
                         seed,
                         Sampler.defaultMethod(diffusion)),
                 _ -> {});
+        Path file = stem.resolveSibling(stem.getFileName() + (like.numFrames() == 1 ? ".png" : ".mp4"));
         new VideoFile(frames, like.numFrames(), like.height(), like.width())
                 .enlarged(MIN_SIDE)
-                .write(file, Math.max(like.frameRateHz(), IMAGE_RATE_HZ));
-        String name = file.getFileName().toString();
-        Files.writeString(file.resolveSibling(name.substring(0, name.lastIndexOf('.')) + ".txt"), shown + "\n");
+                .write(ffmpeg, file, Math.max(like.frameRateHz(), IMAGE_RATE_HZ));
+        Files.writeString(stem.resolveSibling(stem.getFileName() + ".txt"), shown + "\n");
         return file;
     }
 
-    private Clip firstCaptioned(Dataset dataset) throws IOException {
+    /** The first captioned video, else the first captioned image, else the first clip. */
+    private static Clip exampleOf(Dataset dataset) throws IOException {
+        Clip image = null;
         for (ClipEntry entry : dataset.clips()) {
             Clip clip = dataset.read(entry);
-            if (clip.numFrames() > 1 && (!prompt.isEmpty() || !clip.captions().isEmpty())) {
+            if (!clip.captions().isEmpty() && clip.numFrames() > 1) {
                 return clip;
             }
+            if (!clip.captions().isEmpty() && image == null) {
+                image = clip;
+            }
         }
-        throw new ConfigException(
-                "no video of the data set has a caption to sample; give --sample-prompt, or --sample-steps 0");
+        return image == null ? dataset.read(dataset.clips().getFirst()) : image;
     }
 }

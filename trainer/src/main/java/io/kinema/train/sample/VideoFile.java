@@ -36,8 +36,8 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
         }
     }
 
-    void write(Path file, double frameRateHz) throws IOException {
-        Ffmpeg.locate("", ENCODE_TIMEOUT_SECONDS).encode(file, framesTHWC, height, width, frameRateHz);
+    void write(String ffmpeg, Path file, double frameRateHz) throws IOException {
+        Ffmpeg.locate(ffmpeg, ENCODE_TIMEOUT_SECONDS).encode(file, framesTHWC, height, width, frameRateHz);
     }
 
     /** Repeats pixels until a side has at least so many, for small models' videos to be seen. */

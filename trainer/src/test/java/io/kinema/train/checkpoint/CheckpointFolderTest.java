@@ -58,7 +58,7 @@ class CheckpointFolderTest {
                 CheckpointState.FORMAT_VERSION,
                 step,
                 7,
-                new Cursor(1, 4 * step),
+                new Cursor(1, 4 * step, 4, 512),
                 new Config(Model.of(TINY), "flow", 3),
                 "abc",
                 List.of("--steps 10"));
@@ -76,7 +76,9 @@ class CheckpointFolderTest {
                         CheckpointFolder.optimizerFile(rank, worldSize),
                         layout,
                         shards.offset(rank),
-                        List.of(vector(arena, 2).asSlice(offset, bytes), vector(arena, 3).asSlice(offset, bytes)));
+                        List.of(
+                                vector(arena, 2).asSlice(offset, bytes),
+                                vector(arena, 3).asSlice(offset, bytes)));
             }
             return folder.commit(state(step), layout, vector(arena, 0.5), vector(arena, 0.25));
         }
@@ -114,10 +116,8 @@ class CheckpointFolderTest {
             MemorySegment first = arena.allocate(length * Float.BYTES, 8);
             MemorySegment second = arena.allocate(length * Float.BYTES, 8);
             checkpoint.readOptimizer(layout, from, first, second);
-            assertEquals(
-                    -1, first.mismatch(vector(arena, 2).asSlice(from * Float.BYTES, length * Float.BYTES)));
-            assertEquals(
-                    -1, second.mismatch(vector(arena, 3).asSlice(from * Float.BYTES, length * Float.BYTES)));
+            assertEquals(-1, first.mismatch(vector(arena, 2).asSlice(from * Float.BYTES, length * Float.BYTES)));
+            assertEquals(-1, second.mismatch(vector(arena, 3).asSlice(from * Float.BYTES, length * Float.BYTES)));
         }
     }
 
@@ -173,8 +173,7 @@ class CheckpointFolderTest {
     @Test
     void shouldRefuseWeightsOfAnotherShape() throws IOException {
         Checkpoint checkpoint = Checkpoint.open(write(3, 1));
-        ParameterLayout other =
-                new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TINY.patch())).layout();
+        ParameterLayout other = new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TINY.patch())).layout();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(other.flatSize() * Float.BYTES, 8);
             IOException e = assertThrows(IOException.class, () -> checkpoint.readModel(other, flat));

@@ -45,7 +45,9 @@ class SafetensorsTest {
     void shouldReadWhatItWrote() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             List<Safetensors.Entry> entries = Safetensors.read(write(), arena);
-            assertEquals(List.of("a.weight", "b"), entries.stream().map(Safetensors.Entry::name).toList());
+            assertEquals(
+                    List.of("a.weight", "b"),
+                    entries.stream().map(Safetensors.Entry::name).toList());
             assertArrayEquals(new int[] {2, 3}, entries.getFirst().shape());
             assertArrayEquals(MATRIX, entries.getFirst().data().toArray(ValueLayout.JAVA_FLOAT));
             assertArrayEquals(VECTOR, entries.getLast().data().toArray(ValueLayout.JAVA_FLOAT));

@@ -29,8 +29,8 @@ class DiffusionTest {
         assertEquals(0, flow.shifted(0));
         assertEquals(0.75, flow.shifted(0.5), 1e-15);
         assertEquals(1, flow.shifted(1));
-        assertEquals(1000 / (1 + Math.exp(-(0.4 + Math.log(3)))), flow.draw(0.5, 0.4).tau(), 1e-9);
-        assertThrows(ConfigException.class, () -> Diffusion.named("ddpm-linear", 3));
+        assertEquals(
+                1000 / (1 + Math.exp(-(0.4 + Math.log(3)))), flow.draw(0.5, 0.4).tau(), 1e-9);
         assertThrows(ConfigException.class, () -> Diffusion.named("flow", -1));
     }
 

@@ -29,8 +29,17 @@ class MetricsLogTest {
         }
         JsonNode line = new ObjectMapper().readTree(Files.readAllLines(file).getFirst());
         for (String field : List.of(
-                "step", "loss", "gradNorm", "learningRate", "tokens", "stepMs", "dataMs", "commMs", "tokensPerSecond",
-                "tflops", "utilisation")) {
+                "step",
+                "loss",
+                "gradNorm",
+                "learningRate",
+                "tokens",
+                "stepMs",
+                "dataMs",
+                "commMs",
+                "tokensPerSecond",
+                "tflops",
+                "utilisation")) {
             assertTrue(line.path(field).isNumber(), field);
         }
     }

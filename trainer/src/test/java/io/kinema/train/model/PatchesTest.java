@@ -68,8 +68,7 @@ class PatchesTest {
     @Test
     void shouldRefuseClipsThatDoNotDivide() {
         for (int[] thw : new int[][] {{3, 4, 8}, {2, 5, 8}, {2, 4, 12}}) {
-            ConfigException e =
-                    assertThrows(ConfigException.class, () -> Grid.of(PATCH, thw[0], thw[1], thw[2]));
+            ConfigException e = assertThrows(ConfigException.class, () -> Grid.of(PATCH, thw[0], thw[1], thw[2]));
             assertTrue(e.getMessage().contains("--patch 2x4x8"), e.getMessage());
         }
     }

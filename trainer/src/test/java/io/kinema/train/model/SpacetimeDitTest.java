@@ -54,7 +54,10 @@ class SpacetimeDitTest {
             ParameterSet weights = randomWeights(device);
             ParameterSet gradients = new ParameterSet(device, model.layout());
             Random random = new Random(5);
-            Tensor x = device.of(normals(random, PACKING.tokens().total() * values, 1), PACKING.tokens().total(), values);
+            Tensor x = device.of(
+                    normals(random, PACKING.tokens().total() * values, 1),
+                    PACKING.tokens().total(),
+                    values);
             Tensor target = device.of(normals(random, (int) x.size(), 1), x.shape());
             try (Device.Scope _ = device.openScope()) {
                 SpacetimeDit.Forward forward = model.forward(device, weights, x, PACKING, TIMES);
@@ -102,7 +105,8 @@ class SpacetimeDitTest {
         try (Device.Scope _ = device.openScope()) {
             Tensor output = model.forward(device, weights, x, PACKING, TIMES).outputLP();
             double sum = 0;
-            for (double error : device.squaredError(output, target, PACKING.tokens(), 1).sumS()) {
+            for (double error :
+                    device.squaredError(output, target, PACKING.tokens(), 1).sumS()) {
                 sum += error;
             }
             return 0.5 * sum;

@@ -31,6 +31,7 @@ class ShardedAdamWTest {
         try (Device device = Nd4jDevice.open(DType.FP64)) {
             Tensor weights = device.of(normals(0), SIZE);
             ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, 0, SIZE);
+            optimizer.startAverage();
             double[] p = read(device, weights);
             double[] m = new double[SIZE];
             double[] v = new double[SIZE];
@@ -47,7 +48,8 @@ class ShardedAdamWTest {
                     m[i] = 0.9 * m[i] + 0.1 * clipped;
                     v[i] = 0.95 * v[i] + 0.05 * clipped * clipped;
                     p[i] -= rate * 0.1 * p[i];
-                    p[i] -= rate * (m[i] / (1 - Math.pow(0.9, count)))
+                    p[i] -= rate
+                            * (m[i] / (1 - Math.pow(0.9, count)))
                             / (Math.sqrt(v[i] / (1 - Math.pow(0.95, count))) + 1e-8);
                     average[i] = decay * average[i] + (1 - decay) * p[i];
                 }

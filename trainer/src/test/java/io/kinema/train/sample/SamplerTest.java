@@ -48,7 +48,7 @@ class SamplerTest {
         float[] values = new float[bias.size()];
         Arrays.fill(values, OUTPUT);
         device.add(weights.get(bias), device.of(values, values.length));
-        return new Sampler(model, Diffusion.named(diffusion, 0), device, weights);
+        return new Sampler(model, Diffusion.named(diffusion, 1), device, weights);
     }
 
     private static Sampler.Request request(Method method, int steps, long seed) {
@@ -90,7 +90,8 @@ class SamplerTest {
     @Test
     void shouldGiveTheSameBytesForASeedAndOthersForAnother() {
         for (String diffusion : new String[] {"flow", "ddpm-linear", "ddpm-cosine"}) {
-            for (Method method : diffusion.equals("flow") ? new Method[] {Method.EULER} : new Method[] {Method.DDIM, Method.DDPM}) {
+            for (Method method :
+                    diffusion.equals("flow") ? new Method[] {Method.EULER} : new Method[] {Method.DDIM, Method.DDPM}) {
                 byte[] first = constant(diffusion).sample(request(method, 5, 1), _ -> {});
                 assertArrayEquals(first, constant(diffusion).sample(request(method, 5, 1), _ -> {}));
                 assertFalse(Arrays.equals(first, constant(diffusion).sample(request(method, 5, 2), _ -> {})));
@@ -107,10 +108,10 @@ class SamplerTest {
 
     @Test
     void shouldRefuseAMethodThatDoesNotFitTheModel() {
-        ConfigException flow = assertThrows(
-                ConfigException.class, () -> constant("flow").sample(request(Method.DDIM, 2, 1), _ -> {}));
-        assertTrue(flow.getMessage().contains("--sampler ddim") && flow.getMessage().contains("euler"));
-        assertThrows(
-                ConfigException.class, () -> constant("ddpm-linear").sample(request(Method.EULER, 2, 1), _ -> {}));
+        ConfigException flow =
+                assertThrows(ConfigException.class, () -> constant("flow").sample(request(Method.DDIM, 2, 1), _ -> {}));
+        assertTrue(flow.getMessage().contains("--sampler ddim")
+                && flow.getMessage().contains("euler"));
+        assertThrows(ConfigException.class, () -> constant("ddpm-linear").sample(request(Method.EULER, 2, 1), _ -> {}));
     }
 }

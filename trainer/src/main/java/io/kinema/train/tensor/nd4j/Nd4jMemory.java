@@ -95,8 +95,8 @@ final class Nd4jMemory implements AutoCloseable {
         }
 
         /** A stack of matrices of undefined content. */
-        INDArray stack(long numMatrices, long numRows, long numColumns) {
-            return Nd4j.createUninitialized(dataType, new long[] {numMatrices, numRows, numColumns}, 'c');
+        INDArray stack(long... extents) {
+            return Nd4j.createUninitialized(dataType, extents, 'c');
         }
 
         /** A matrix of undefined content, of the shape of another. */
@@ -167,13 +167,13 @@ final class Nd4jMemory implements AutoCloseable {
     /** Allocates a tensor of undefined content in the innermost open scope. */
     Nd4jTensor allocate(int... shape) {
         requireOpen();
-        long size = Nd4jTensor.sizeOf(shape);
+        long[] extents = Nd4jTensor.rowExtents(shape);
         if (scopes.isEmpty()) {
-            INDArray array = detached(1, size);
+            INDArray array = detached(extents);
             unscoped.add(array);
             return Nd4jTensor.whole(deviceLifetime, array, shape.clone());
         }
-        INDArray array = Nd4j.createUninitialized(dataType, new long[] {1, size}, 'c');
+        INDArray array = Nd4j.createUninitialized(dataType, extents, 'c');
         return Nd4jTensor.whole(scopes.peek().lifetime, array, shape.clone());
     }
 

@@ -26,7 +26,9 @@ final class Nd4jTensor implements Tensor {
     private final long offset;
     private final int[] shape;
     private final long size;
-    private final INDArray rows;
+
+    /** Made when first asked for: many a tensor is only ever looked at in another form, and a view costs as much as a sum. */
+    private INDArray rows;
 
     /**
      * @param offset the first element, counted from the start of the root buffer
@@ -37,13 +39,20 @@ final class Nd4jTensor implements Tensor {
         this.offset = offset;
         this.shape = shape;
         this.size = sizeOf(shape);
-        int last = shape[shape.length - 1];
-        this.rows = strided(0, new long[] {size / last, last}, new long[] {last, 1});
     }
 
-    /** Wraps all of a fresh array. */
+    /** Wraps all of a fresh array of the extents {@link #rowExtents}. */
     static Nd4jTensor whole(Lifetime lifetime, INDArray array, int[] shape) {
-        return new Nd4jTensor(lifetime, array.data(), 0, shape);
+        Nd4jTensor tensor = new Nd4jTensor(lifetime, array.data(), 0, shape);
+        tensor.rows = array;
+        return tensor;
+    }
+
+    /** The extents of {@link #rows}. */
+    static long[] rowExtents(int[] shape) {
+        long size = sizeOf(shape);
+        int last = shape[shape.length - 1];
+        return new long[] {size / last, last};
     }
 
     Nd4jTensor part(long first, int[] partShape) {
@@ -95,6 +104,10 @@ final class Nd4jTensor implements Tensor {
 
     /** The whole as a matrix of rows of the last extent; a vector is one row. */
     INDArray rows() {
+        if (rows == null) {
+            long[] extents = rowExtents(shape);
+            rows = strided(0, extents, new long[] {extents[1], 1});
+        }
         return rows;
     }
 

@@ -13,33 +13,33 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** {@link Train} in a process of its own, as {@code launch/train.sh} starts it. */
-final class LaunchedTraining implements AutoCloseable {
+/** A program in a process of its own, as the launch scripts start it. */
+final class LaunchedProgram implements AutoCloseable {
     private static final long LIMIT_SECONDS = 180;
     private static final long POLL_MS = 20;
 
     private final Process process;
     private final Path output;
 
-    private LaunchedTraining(Process process, Path output) {
+    private LaunchedProgram(Process process, Path output) {
         this.process = process;
         this.output = output;
     }
 
-    static LaunchedTraining start(Path workingFolder, String... args) throws IOException {
+    static LaunchedProgram start(Class<?> program, Path workingFolder, String... args) throws IOException {
         Files.createDirectories(workingFolder);
         Path output = Files.createTempFile(workingFolder, "output", ".txt");
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Train.class.getName()));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
         command.addAll(List.of(args));
         Process process = new ProcessBuilder(command)
                 .directory(workingFolder.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile())
                 .start();
-        return new LaunchedTraining(process, output);
+        return new LaunchedProgram(process, output);
     }
 
     String output() throws IOException {

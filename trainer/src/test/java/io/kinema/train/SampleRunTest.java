@@ -1,0 +1,119 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.clip.Patch;
+import io.kinema.data.video.Ffmpeg;
+import io.kinema.data.video.SourceProbe;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.sample.Sample;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code launch/sample.sh} as a process. */
+class SampleRunTest {
+    private static final DitConfig TINY = new DitConfig(1, 16, 2, 1, 8, 2, new Patch(2, 4, 4));
+
+    @TempDir
+    private static Path root;
+
+    private static Path checkpoint;
+
+    @BeforeAll
+    static void writeCheckpoint() throws IOException {
+        ParameterLayout layout = new SpacetimeDit(TINY).layout();
+        CheckpointFolder folder = new CheckpointFolder(root.resolve("checkpoints"));
+        CheckpointState state = new CheckpointState(
+                CheckpointState.FORMAT_VERSION,
+                1,
+                1,
+                new CheckpointState.Cursor(0, 1, 1, 64),
+                new CheckpointState.Config(CheckpointState.Model.of(TINY), "flow", 3),
+                "",
+                List.of());
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment zeros = arena.allocate(layout.flatSize() * Float.BYTES, 8);
+            folder.begin(1);
+            folder.writeOptimizer(1, CheckpointFolder.optimizerFile(0, 1), layout, 0, List.of(zeros, zeros));
+            checkpoint = folder.commit(state, layout, zeros, zeros);
+        }
+    }
+
+    private static String run(int exitCode, String output, String... more) throws Exception {
+        List<String> args = new ArrayList<>(List.of(
+                "--checkpoint", checkpoint.toString(), "--output", root.resolve(output).toString(), "--steps", "2"));
+        args.addAll(Arrays.asList(more));
+        try (LaunchedProgram program =
+                LaunchedProgram.start(Sample.class, root.resolve("work"), args.toArray(String[]::new))) {
+            return program.expectExit(exitCode);
+        }
+    }
+
+    private static SourceProbe probe(String file) throws IOException {
+        return Ffmpeg.locate("", 60).probe(root.resolve(file));
+    }
+
+    @Test
+    void shouldRoundSizesToThePatchAndSaySo() throws Exception {
+        String output = run(0, "a.mp4", "--prompt", "a star", "--width", "18", "--height", "8", "--frames", "5");
+        assertTrue(output.contains("--width 18 is not a multiple of the patch's 4; using 20"), output);
+        assertTrue(output.contains("--frames 5 is not a multiple of the patch's 2; using 6"), output);
+        assertFalse(output.contains("--height 8 is"), output);
+        assertEquals(20, probe("a.mp4").displayWidth());
+        assertEquals(8, probe("a.mp4").displayHeight());
+    }
+
+    @Test
+    void shouldGiveTheSameBytesForTheSameSeed() throws Exception {
+        run(0, "one.gif", "--prompt", "a star", "--seed", "4");
+        run(0, "two.gif", "--prompt", "a star", "--seed", "4");
+        run(0, "three.gif", "--prompt", "a star", "--seed", "5");
+        byte[] one = Files.readAllBytes(root.resolve("one.gif"));
+        assertArrayEquals(one, Files.readAllBytes(root.resolve("two.gif")));
+        assertFalse(Arrays.equals(one, Files.readAllBytes(root.resolve("three.gif"))));
+    }
+
+    @Test
+    void shouldPutSeveralPromptsIntoAGrid() throws Exception {
+        Path prompts = Files.writeString(root.resolve("prompts.txt"), "a star\n\na circle\na square\n");
+        run(0, "grid.png", "--prompts", prompts.toString(), "--width", "8", "--height", "4", "--frames", "1");
+        assertEquals(16, probe("grid.png").displayWidth());
+        assertEquals(8, probe("grid.png").displayHeight());
+    }
+
+    @Test
+    void shouldSayWhatIsWrongInOneLine() throws Exception {
+        expectMistake("give one of them, not empty", "x.mp4", "--prompt", "");
+        expectMistake("use --frames 1", "x.png", "--prompt", "a star", "--frames", "4");
+        expectMistake("[.mp4, .webm, .gif, .png]", "x.avi", "--prompt", "a star");
+        expectMistake("not a folder that can be written", "nowhere/x.mp4", "--prompt", "a star");
+        expectMistake("use euler", "x.mp4", "--prompt", "a star", "--sampler", "ddim");
+        expectMistake("no manifest.json", "x.mp4", "--prompt", "a star", "--checkpoint", root.toString());
+        expectMistake("did you mean --guidance", "x.mp4", "--prompt", "a star", "--guidence", "2");
+    }
+
+    private static void expectMistake(String expected, String output, String... args) throws Exception {
+        String said = run(2, output, args);
+        List<String> errors =
+                said.lines().filter(line -> line.startsWith("error: ")).toList();
+        assertEquals(1, errors.size(), said);
+        assertTrue(errors.getFirst().contains(expected), said);
+        assertFalse(Files.exists(root.resolve(output)), "a file was written");
+    }
+}
