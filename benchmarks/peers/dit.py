@@ -40,7 +40,7 @@ class Shape:
 
 
 PRESETS = {
-    "debug": Shape(4, 128, 4, 1, 64, 2, (2, 4, 4)),
+    "debug": Shape(2, 128, 4, 1, 64, 2, (2, 4, 4)),
     "S": Shape(12, 384, 6, 4, 256, 4, (2, 8, 8)),
     "B": Shape(12, 768, 12, 4, 384, 6, (2, 8, 8)),
     "L": Shape(24, 1024, 16, 6, 512, 8, (2, 8, 8)),
@@ -278,7 +278,8 @@ class SpacetimeDit(nn.Module):
         rowL = torch.arange(len(clips)).repeat_interleave(torch.tensor(lengths)).to(xLP.device)
         yBE, pooledSD, caption_lengths = self.caption([clip.caption for clip in clips])
         silu_cSD = F.silu(self.time(time_embedding([clip.tau for clip in clips]).to(xLP)) + pooledSD)
-        hLD = self.patch(xLP)
+        place_cos, place_sin = angles_to(xLP, [video_angles(clip.grid, self.patch.out_features // 2) for clip in clips])
+        hLD = self.patch(xLP) + torch.cat([place_cos, place_sin], dim=2).squeeze(1)
         for block in self.blocks:
             hLD = block(hLD, silu_cSD, yBE, cos, sin, (lengths, caption_lengths, rowL))
         return self.final(hLD, silu_cSD, rowL)

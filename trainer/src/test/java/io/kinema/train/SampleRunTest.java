@@ -57,7 +57,12 @@ class SampleRunTest {
 
     private static String run(int exitCode, String output, String... more) throws Exception {
         List<String> args = new ArrayList<>(List.of(
-                "--checkpoint", checkpoint.toString(), "--output", root.resolve(output).toString(), "--steps", "2"));
+                "--checkpoint",
+                checkpoint.toString(),
+                "--output",
+                root.resolve(output).toString(),
+                "--steps",
+                "2"));
         args.addAll(Arrays.asList(more));
         try (LaunchedProgram program =
                 LaunchedProgram.start(Sample.class, root.resolve("work"), args.toArray(String[]::new))) {
@@ -71,12 +76,12 @@ class SampleRunTest {
 
     @Test
     void shouldRoundSizesToThePatchAndSaySo() throws Exception {
-        String output = run(0, "a.mp4", "--prompt", "a star", "--width", "18", "--height", "8", "--frames", "5");
+        String output = run(0, "a.mp4", "--prompt", "a star", "--width", "18", "--height", "16", "--frames", "5");
         assertTrue(output.contains("--width 18 is not a multiple of the patch's 4; using 20"), output);
         assertTrue(output.contains("--frames 5 is not a multiple of the patch's 2; using 6"), output);
-        assertFalse(output.contains("--height 8 is"), output);
+        assertFalse(output.contains("--height 16 is"), output);
         assertEquals(20, probe("a.mp4").displayWidth());
-        assertEquals(8, probe("a.mp4").displayHeight());
+        assertEquals(16, probe("a.mp4").displayHeight());
     }
 
     @Test
@@ -103,6 +108,7 @@ class SampleRunTest {
         expectMistake("use --frames 1", "x.png", "--prompt", "a star", "--frames", "4");
         expectMistake("[.mp4, .webm, .gif, .png]", "x.avi", "--prompt", "a star");
         expectMistake("not a folder that can be written", "nowhere/x.mp4", "--prompt", "a star");
+        expectMistake("--enlarge 256", "x.mp4", "--prompt", "a star", "--height", "8");
         expectMistake("use euler", "x.mp4", "--prompt", "a star", "--sampler", "ddim");
         expectMistake("no manifest.json", "x.mp4", "--prompt", "a star", "--checkpoint", root.toString());
         expectMistake("did you mean --guidance", "x.mp4", "--prompt", "a star", "--guidence", "2");

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whole runs, with real processes. All of them train the same, so all must end with the same weights. */
 class TrainRunTest {
-    private static final int STEPS = 40;
+    private static final int STEPS = 24;
 
     @TempDir
     private static Path root;
@@ -42,7 +42,7 @@ class TrainRunTest {
         data = TinyData.write(root.resolve("data"), 1);
         try (LaunchedProgram training = start("undisturbed", "--nodes", "1")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("step 40/40") && output.contains("ETA 0:00"), output);
+            assertTrue(output.contains("step 24/24") && output.contains("ETA 0:00"), output);
         }
         expected = digestOf("undisturbed");
     }
@@ -57,7 +57,7 @@ class TrainRunTest {
                 "--steps", Integer.toString(STEPS),
                 "--learning-rate", "1e-3",
                 "--warmup", "4",
-                "--checkpoint-every", "10",
+                "--checkpoint-every", "6",
                 "--sample-steps", "0",
                 "--timeout-seconds", "30"));
         args.addAll(Arrays.asList(more));
@@ -112,7 +112,7 @@ class TrainRunTest {
     @Test
     void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
         try (LaunchedProgram training = start("stopped", "--nodes", "2")) {
-            training.awaitOutput("step 15/40");
+            training.awaitOutput("step 15/24");
             training.terminate();
             String output = training.expectExit(143);
             assertTrue(output.contains("goes on"), output);
@@ -127,9 +127,9 @@ class TrainRunTest {
 
     @Test
     void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
-        int killedAt = 12 + new Random(17).nextInt(20);
+        int killedAt = 8 + new Random(17).nextInt(10);
         try (LaunchedProgram training = start("killed", "--nodes", "2")) {
-            training.awaitOutput("step " + killedAt + "/40");
+            training.awaitOutput("step " + killedAt + "/24");
             List<ProcessHandle> ranks = training.ranks();
             training.kill(1);
             long start = System.nanoTime();
@@ -148,7 +148,7 @@ class TrainRunTest {
     @Test
     void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
         try (LaunchedProgram training = start("damaged", "--nodes", "1")) {
-            training.awaitOutput("step 23/40");
+            training.awaitOutput("step 23/24");
             training.terminate();
             training.expectExit(143);
         }
@@ -168,16 +168,15 @@ class TrainRunTest {
 
     @Test
     void shouldStopEveryRankBeforeTheOptimizerWhenTheLossIsNotFinite() throws Exception {
-        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 10)));
+        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 6)));
         try (LaunchedProgram training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
             String output = training.expectExit(1);
-            assertTrue(output.contains("step 11, microbatch") && output.contains(".mp4#0"), output);
+            assertTrue(output.contains("step 7, microbatch") && output.contains(".mp4#0"), output);
         }
         for (String log : List.of("rank-00000.log", "rank-00001.log")) {
             String text = Files.readString(root.resolve("poisoned/logs").resolve(log));
             assertTrue(
-                    text.contains("step 11, microbatch 0") && text.contains("no weight was changed"),
-                    log + ": " + text);
+                    text.contains("step 7, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
         }
         assertTrue(new CheckpointFolder(root.resolve("poisoned/checkpoints"))
                 .list()
@@ -226,7 +225,7 @@ class TrainRunTest {
                         "undisturbed",
                         "--data",
                         TinyData.write(root.resolve("other"), 2).toString()));
-        expectRefused("--steps is 40", start("undisturbed"));
+        expectRefused("--steps is 24", start("undisturbed"));
         expectRefused("another --run", start("undisturbed", "--resume", "never"));
     }
 

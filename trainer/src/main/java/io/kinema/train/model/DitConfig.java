@@ -28,7 +28,7 @@ public record DitConfig(
     private static final Map<String, DitConfig> PRESETS = new LinkedHashMap<>();
 
     static {
-        PRESETS.put("debug", new DitConfig(4, 128, 4, 1, 64, 2, new Patch(2, 4, 4)));
+        PRESETS.put("debug", new DitConfig(2, 128, 4, 1, 64, 2, new Patch(2, 4, 4)));
         PRESETS.put("S", new DitConfig(12, 384, 6, 4, 256, 4, PIXELS));
         PRESETS.put("B", new DitConfig(12, 768, 12, 4, 384, 6, PIXELS));
         PRESETS.put("L", new DitConfig(24, 1024, 16, 6, 512, 8, PIXELS));

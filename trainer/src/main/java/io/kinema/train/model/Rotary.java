@@ -23,6 +23,11 @@ record Rotary(Tensor cosLP, Tensor sinLP) {
         return device.ropeBackward(dyLNK, cosLP, sinLP);
     }
 
+    /** The tables as absolute positions (Vaswani et al., 1706.03762, section 3.5): cosines, then sines [L, K]. */
+    Tensor sideBySide(Device device) {
+        return device.concat(cosLP, sinLP);
+    }
+
     /** Angles of video tokens from their places in the grid. */
     static Rotary ofGrids(Device device, List<Grid> grids, int headWidth) {
         int pairs = headWidth / 2;

@@ -116,6 +116,7 @@ public final class SpacetimeDit {
         Saved saved = new Saved(packing, xLP, timeSaved, caption, conditionSD, given);
 
         Tensor hLD = patch.forward(device, weights, xLP);
+        device.add(hLD, Rotary.ofGrids(device, packing.grids(), config.width()).sideBySide(device));
         for (DitBlock block : blocks) {
             DitBlock.Saved of = block.forward(device, weights, hLD, given);
             saved.blocks.add(of);

@@ -23,6 +23,7 @@ import me.tongfei.progressbar.ProgressBar;
 public final class Sample {
     private static final double MAX_FRAME_RATE_HZ = 1000;
     private static final int LOCATE_TIMEOUT_SECONDS = 60;
+    private static final int MIN_H264_SIDE = 16;
 
     private final SampleFlags flags;
     private final Checkpoint checkpoint;
@@ -74,6 +75,10 @@ public final class Sample {
         }
         Path output = Path.of(flags.output);
         VideoFile.requireWritable(output, frames);
+        if (flags.output.endsWith(".mp4") && Math.min(height, width) < MIN_H264_SIDE && flags.enlarge == 1) {
+            throw new ConfigException("--output " + flags.output + ": H.264 has no videos of " + width + "x" + height
+                    + "; its sides have at least " + MIN_H264_SIDE + " pixels; use --enlarge 256, or .gif");
+        }
         Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS);
         Sampler.Method method = method();
         List<VideoFile> videos = new ArrayList<>();

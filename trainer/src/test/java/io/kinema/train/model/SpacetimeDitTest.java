@@ -150,7 +150,7 @@ class SpacetimeDitTest {
 
     @Test
     void shouldHaveTheSizesOfItsPresets() {
-        assertEquals(1_568_992, sizeOf("debug"));
+        assertEquals(875_488, sizeOf("debug"));
         long small = sizeOf("S");
         assertTrue(small > 33_000_000 && small < 60_000_000, () -> "S has " + small);
         for (String name : List.of("debug", "S", "B")) {
