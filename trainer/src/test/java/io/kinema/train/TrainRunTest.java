@@ -112,7 +112,7 @@ class TrainRunTest {
     @Test
     void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
         try (LaunchedProgram training = start("stopped", "--nodes", "2")) {
-            training.awaitOutput("step 15/24");
+            training.awaitOutput("step 8/24");
             training.terminate();
             String output = training.expectExit(143);
             assertTrue(output.contains("goes on"), output);
@@ -148,7 +148,7 @@ class TrainRunTest {
     @Test
     void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
         try (LaunchedProgram training = start("damaged", "--nodes", "1")) {
-            training.awaitOutput("step 23/24");
+            training.awaitOutput("step 13/24");
             training.terminate();
             training.expectExit(143);
         }
