@@ -7,7 +7,7 @@ import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Device.SquaredError;
+import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import java.util.function.ToDoubleFunction;
 

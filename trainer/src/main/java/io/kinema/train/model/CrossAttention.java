@@ -4,10 +4,10 @@ import static io.kinema.train.model.SelfAttention.rows;
 
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
+import io.kinema.train.tensor.Attention;
+import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Device.Attention;
-import io.kinema.train.tensor.Device.AttentionGrad;
-import io.kinema.train.tensor.Device.Qkv;
+import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 

@@ -1,9 +1,9 @@
 package io.kinema.train.model;
 
+import io.kinema.train.tensor.Attention;
+import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Device.Attention;
-import io.kinema.train.tensor.Device.AttentionGrad;
-import io.kinema.train.tensor.Device.Qkv;
+import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 

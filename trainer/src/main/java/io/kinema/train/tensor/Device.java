@@ -29,46 +29,11 @@ public interface Device extends AutoCloseable {
         void close();
     }
 
-    /**
-     * The result of attention and what its backward needs.
-     *
-     * @param outLNK the attended values [Lq, N, K]
-     * @param logSumExpLN the logarithm of each softmax's denominator [Lq, N]
-     */
-    record Attention(Tensor outLNK, Tensor logSumExpLN) {}
-
-    /**
-     * The gradients of attention's inputs.
-     *
-     * @param dqLNK of the queries [Lq, N, K]
-     * @param dkLNK of the keys [Lk, N, K]
-     * @param dvLNK of the values [Lk, N, K]
-     */
-    record AttentionGrad(Tensor dqLNK, Tensor dkLNK, Tensor dvLNK) {}
-
-    /**
-     * A squared error and its gradient.
-     *
-     * @param sumS the sum of squared differences of each segment [S]
-     * @param dPrediction the gradient of {@code scale · Σ sumS} [L, P]
-     */
-    record SquaredError(double[] sumS, Tensor dPrediction) {}
-
-    /**
-     * Returns the name as in {@code --device}.
-     *
-     * @return the name
-     */
+    /** {@return the name, as in {@code --device}} */
     String name();
 
-    /**
-     * Returns the type of this device's tensors.
-     *
-     * @return the type
-     */
+    /** {@return the type of this device's tensors} */
     DType dtype();
-
-    // ---- memory ----
 
     /**
      * Opens a scope: the workspace of a step or of a microbatch.
@@ -122,8 +87,6 @@ public interface Device extends AutoCloseable {
      */
     void write(Tensor to, long offset, MemorySegment from);
 
-    // ---- vectors ----
-
     /**
      * Sets every element to 0.
      *
@@ -167,8 +130,6 @@ public interface Device extends AutoCloseable {
      * @param decay in [0, 1)
      */
     void ema(Tensor average, Tensor param, double decay);
-
-    // ---- layers ----
 
     /**
      * Multiplies by a matrix: {@code y = x·weightᵀ + bias}.
@@ -351,15 +312,6 @@ public interface Device extends AutoCloseable {
             Tensor dOutLNK, Qkv qkv, Attention forward, Segments querySegments, Segments keySegments);
 
     /**
-     * Attention's inputs.
-     *
-     * @param qLNK queries [Lq, N, K]
-     * @param kLNK keys [Lk, N, K]
-     * @param vLNK values [Lk, N, K]
-     */
-    record Qkv(Tensor qLNK, Tensor kLNK, Tensor vLNK) {}
-
-    /**
      * Looks rows up.
      *
      * @param tableVD the table [V, D]
@@ -411,8 +363,6 @@ public interface Device extends AutoCloseable {
      * @return [R, Σ D_i]
      */
     Tensor concat(Tensor... parts);
-
-    // ---- diffusion ----
 
     /**
      * Mixes two tensors with each segment's own weights: {@code weightA[s]·a + weightB[s]·b}.

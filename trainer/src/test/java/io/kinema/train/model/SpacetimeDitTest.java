@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Device.SquaredError;
+import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.lang.foreign.MemorySegment;

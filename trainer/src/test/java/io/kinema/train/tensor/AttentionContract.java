@@ -59,7 +59,7 @@ interface AttentionContract extends DeviceContract {
                     double[] k = Host.normal(random, keys.total() * heads * width);
                     double[] v = Host.normal(random, keys.total() * heads * width);
                     double[][] expected = definition(q, k, v, heads, width, MIXED, keys);
-                    Device.Attention actual = device.attention(
+                    Attention actual = device.attention(
                             Host.tensor(device, q, MIXED.total(), heads, width),
                             Host.tensor(device, k, keys.total(), heads, width),
                             Host.tensor(device, v, keys.total(), heads, width),
@@ -81,7 +81,7 @@ interface AttentionContract extends DeviceContract {
             Tensor q = device.of(new float[] {1, -1}, 2, 1, 1);
             Tensor k = device.of(new float[] {0, 3000}, 2, 1, 1);
             Tensor v = device.of(new float[] {5, 7}, 2, 1, 1);
-            Device.Attention attention = device.attention(q, k, v, one, one);
+            Attention attention = device.attention(q, k, v, one, one);
             assertClose(new double[] {7, 5}, device, attention.outLNK());
             assertClose(new double[] {3000, 0}, device, attention.logSumExpLN());
         }
@@ -105,9 +105,9 @@ interface AttentionContract extends DeviceContract {
                             in -> device.attention(in.get(0), in.get(1), in.get(2), MIXED, keys)
                                     .outLNK(),
                             (dy, in) -> {
-                                Device.AttentionGrad grad = device.attentionBackward(
+                                AttentionGrad grad = device.attentionBackward(
                                         dy,
-                                        new Device.Qkv(in.get(0), in.get(1), in.get(2)),
+                                        new Qkv(in.get(0), in.get(1), in.get(2)),
                                         device.attention(in.get(0), in.get(1), in.get(2), MIXED, keys),
                                         MIXED,
                                         keys);

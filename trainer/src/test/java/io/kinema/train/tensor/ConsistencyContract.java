@@ -52,7 +52,7 @@ interface ConsistencyContract extends DeviceContract {
         Tensor q = device.view(parts[0], 0, rows, HEADS, HEAD_WIDTH);
         Tensor k = device.rope(device.rmsNorm(device.view(parts[1], 0, rows, HEADS, HEAD_WIDTH), gain), cos, sin);
         Tensor v = device.view(parts[2], 0, rows, HEADS, HEAD_WIDTH);
-        Device.Attention attention = device.attention(q, k, v, MIXED, MIXED);
+        Attention attention = device.attention(q, k, v, MIXED, MIXED);
         Tensor branch = device.gelu(device.view(attention.outLNK(), 0, rows, BLOCK_WIDTH));
         Tensor out = device.gatedResidual(x, branch, scale, MIXED);
         Collections.addAll(results, normed, k, attention.outLNK(), attention.logSumExpLN(), out);
@@ -60,8 +60,8 @@ interface ConsistencyContract extends DeviceContract {
         Tensor dGate = device.zeros(MIXED.count(), BLOCK_WIDTH);
         Tensor dBranch = device.gatedResidualBackward(out, branch, scale, MIXED, dGate);
         Tensor dAttended = device.geluBackward(dBranch, device.view(attention.outLNK(), 0, rows, BLOCK_WIDTH));
-        Device.AttentionGrad grad = device.attentionBackward(
-                device.view(dAttended, 0, rows, HEADS, HEAD_WIDTH), new Device.Qkv(q, k, v), attention, MIXED, MIXED);
+        AttentionGrad grad = device.attentionBackward(
+                device.view(dAttended, 0, rows, HEADS, HEAD_WIDTH), new Qkv(q, k, v), attention, MIXED, MIXED);
         Tensor dGain = device.zeros(HEAD_WIDTH);
         Tensor dk = device.rmsNormBackward(device.ropeBackward(grad.dkLNK(), cos, sin), k, gain, dGain);
         Tensor dParts = device.concat(
@@ -121,7 +121,7 @@ interface ConsistencyContract extends DeviceContract {
         Tensor c = device.zeros(4, 5);
         Tensor heads = device.zeros(15, 2, 2);
         Tensor vector = device.zeros(3);
-        Device.Attention attention = device.attention(heads, heads, heads, MIXED, MIXED);
+        Attention attention = device.attention(heads, heads, heads, MIXED, MIXED);
         return Stream.of(
                         refusal("add", () -> device.add(a, b), "[15, 4]", "[14, 4]"),
                         refusal("ema", () -> device.ema(a, b, 0.5), "[15, 4]", "[14, 4]"),
@@ -147,7 +147,7 @@ interface ConsistencyContract extends DeviceContract {
                         refusal(
                                 "attention backward",
                                 () -> device.attentionBackward(
-                                        a, new Device.Qkv(heads, heads, heads), attention, MIXED, MIXED),
+                                        a, new Qkv(heads, heads, heads), attention, MIXED, MIXED),
                                 "[15, 4]",
                                 "[15, 2, 2]"),
                         refusal("mean", () -> device.segmentMean(b, MIXED), "[14, 4]", "15"),

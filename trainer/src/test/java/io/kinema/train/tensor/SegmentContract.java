@@ -125,7 +125,7 @@ interface SegmentContract extends DeviceContract {
                     gradient[i] = 2 * 0.25 * (prediction[i] - target[i]);
                 }
             }
-            Device.SquaredError error = device.squaredError(
+            SquaredError error = device.squaredError(
                     Host.tensor(device, prediction, MIXED.total(), WIDTH),
                     Host.tensor(device, target, MIXED.total(), WIDTH),
                     MIXED,

@@ -3,9 +3,9 @@ package io.kinema.train.tensor.nd4j;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.transposed;
 
-import io.kinema.train.tensor.Device.Attention;
-import io.kinema.train.tensor.Device.AttentionGrad;
-import io.kinema.train.tensor.Device.Qkv;
+import io.kinema.train.tensor.Attention;
+import io.kinema.train.tensor.AttentionGrad;
+import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 import java.util.Arrays;

@@ -1,9 +1,13 @@
 package io.kinema.train.tensor.nd4j;
 
 import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.Attention;
+import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 

@@ -2,8 +2,8 @@ package io.kinema.train.tensor.nd4j;
 
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 
-import io.kinema.train.tensor.Device.SquaredError;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import org.nd4j.linalg.api.ndarray.INDArray;
 

@@ -1,0 +1,9 @@
+package io.kinema.train.tensor;
+
+/**
+ * A squared error and its gradient.
+ *
+ * @param sumS the sum of squared differences of each segment [S]
+ * @param dPrediction the gradient of {@code scale · Σ sumS} [L, P]
+ */
+public record SquaredError(double[] sumS, Tensor dPrediction) {}
