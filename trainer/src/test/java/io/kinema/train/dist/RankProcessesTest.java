@@ -158,7 +158,7 @@ class RankProcessesTest {
         assertTrue(launcher.waitFor(15, TimeUnit.SECONDS));
         String said = Files.readString(run.resolve("launcher.log"));
         assertTrue(said.contains("stopped by SIGTERM"), said);
-        assertEquals(0, launcher.exitValue());
+        assertEquals(143, launcher.exitValue());
         for (int r = 0; r < WORLD_SIZE; r++) {
             assertTrue(Files.readString(run.resolve("stopped-" + r)).startsWith("at step "));
         }
