@@ -58,10 +58,10 @@ export JAVA_HOME
 
 KINEMA_BUILT=$KINEMA_HOME/target/built
 
-# Whether every module has its jar, and no source is newer than the last build.
+# Whether every module has its jar, no source is newer than the last build, and that was for the same profiles.
 kinema_is_built() {
   local module
-  [ -e "$KINEMA_BUILT" ] || return 1
+  [ -e "$KINEMA_BUILT" ] && [ "$(cat "$KINEMA_BUILT")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
   for module in data-pipeline trainer benchmarks; do
     [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
   done
@@ -85,8 +85,9 @@ kinema_build() {
       exit
     fi
     echo "building Kinema (once; downloads its libraries the first time) ..." >&2
-    touch "$KINEMA_BUILT.new"
-    (cd "$KINEMA_HOME" && mvn -B -q package -Dmaven.test.skip=true) >&2 \
+    printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$KINEMA_BUILT.new"
+    # shellcheck disable=SC2086
+    (cd "$KINEMA_HOME" && mvn -B -q package -Dmaven.test.skip=true ${KINEMA_MAVEN_ARGS:-}) >&2 \
       || { rm -f "$KINEMA_BUILT.new"; kinema_fail "the build failed; see above, or run: mvn -B package"; }
     mv "$KINEMA_BUILT.new" "$KINEMA_BUILT"
   ) 9>"$KINEMA_HOME/target/build.lock"
