@@ -51,10 +51,10 @@ public final class CheckpointLoss {
                 from.state().config().diffusion(), from.state().config().timeShift());
         try (Device on = Devices.open(device);
                 Arena arena = Arena.ofConfined()) {
-            ParameterSet weights = new ParameterSet(on, model.layout());
+            ParameterSet weights = ParameterSet.weights(on, model.layout());
             MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
             from.readModel(model.layout(), flat);
-            on.write(weights.flat(), 0, flat);
+            weights.write(on, 0, flat);
             Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
             try (Device.Scope _ = on.openScope()) {
                 return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch))

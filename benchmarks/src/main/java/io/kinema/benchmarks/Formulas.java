@@ -47,7 +47,7 @@ final class Formulas {
 
     /** A model's parameters, all of them by formula. */
     static ParameterSet weights(Device device, SpacetimeDit model) {
-        ParameterSet weights = new ParameterSet(device, model.layout());
+        ParameterSet weights = ParameterSet.weights(device, model.layout());
         for (ParameterLayout.Entry entry : model.layout().entries()) {
             try (Device.Scope _ = device.openScope()) {
                 device.add(weights.get(entry), device.of(parameter(entry), entry.shape()));

@@ -49,7 +49,7 @@ public class MicrobatchBenchmark {
         on = Devices.open(device);
         SpacetimeDit model = new SpacetimeDit(DitConfig.preset("debug"));
         ParameterSet weights = Formulas.weights(on, model);
-        gradients = new Gradients(weights, new ParameterSet(on, model.layout()));
+        gradients = new Gradients(weights, ParameterSet.gradients(on, model.layout()));
         loss = new DiffusionLoss(model, on);
         batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 1));
     }

@@ -59,7 +59,7 @@ class GoldenValuesTest {
 
     private void checkFlow(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
-        ParameterSet gradients = new ParameterSet(device, model.layout());
+        ParameterSet gradients = ParameterSet.gradients(device, model.layout());
         Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 1));
         int values = batch.cleanLP().length;
         try (Device.Scope _ = device.openScope()) {

@@ -52,7 +52,7 @@ final class GradientSum {
     /** Returns gradients of zero for the next microbatch; outside any scope, as they outlive it. */
     ParameterSet zeroed() {
         if (free.isEmpty()) {
-            return new ParameterSet(state.device(), state.model().layout());
+            return ParameterSet.gradients(state.device(), state.model().layout());
         }
         ParameterSet gradients = free.pop();
         state.device().zero(gradients.flat());

@@ -33,7 +33,7 @@ final class TrainState {
         this.rank = rank;
         model = new SpacetimeDit(config.model());
         ParameterLayout layout = model.layout();
-        weights = new ParameterSet(device, layout);
+        weights = ParameterSet.weights(device, layout);
         shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
         optimizer = new ShardedAdamW(device, config.adamw(), weights.flat(), shards.offset(rank), shardSize());
         hostFlat = arena.allocate(layout.flatSize() * Float.BYTES, Long.BYTES);

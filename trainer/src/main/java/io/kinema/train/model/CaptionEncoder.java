@@ -49,12 +49,13 @@ final class CaptionEncoder {
         for (Block block : blocks) {
             SelfAttention.Saved attention = block.attention.forward(
                     device, weights, device.rmsNorm(xBE, weights.get(block.norm1)), rotary, captions);
-            Tensor middleBE = attention.yLD();
-            device.add(middleBE, xBE);
+            Tensor middleBE = block.attention
+                    .out()
+                    .forward(
+                            device, weights, device.rowsOf(attention.attention().outLNK()), xBE);
             Mlp.Saved mlp = block.mlp.forward(device, weights, device.rmsNorm(middleBE, weights.get(block.norm2)));
             saved.add(new SavedBlock(xBE, attention, middleBE, mlp));
-            xBE = mlp.y();
-            device.add(xBE, middleBE);
+            xBE = block.mlp.out().forward(device, weights, mlp.inner().outRO(), middleBE);
         }
         Tensor statesBE = device.rmsNorm(xBE, weights.get(norm));
         Tensor meanSE = device.segmentMean(statesBE, captions);

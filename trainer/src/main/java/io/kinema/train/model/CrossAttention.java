@@ -1,21 +1,18 @@
 package io.kinema.train.model;
 
-import static io.kinema.train.model.SelfAttention.rows;
-
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Qkv;
-import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
 /** Multi-head attention of each clip's tokens over its caption's; its output starts at zero. */
 record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryNorm, HeadNorm keyNorm, Linear out) {
 
     /** What backward needs: inputs before and after the norm, queries and keys before theirs, and the attended values. */
-    record Saved(Tensor xLD, Tensor normedLD, Tensor qLNK, Tensor kBNK, Qkv qkv, Attention attention, Tensor yLD) {}
+    record Saved(Tensor xLD, Tensor normedLD, Tensor qLNK, Tensor kBNK, Qkv qkv, Attention attention) {}
 
     /** The gradients of both inputs. */
     record InputGrad(Tensor dxLD, Tensor dCaptionBE) {}
@@ -31,30 +28,35 @@ record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryN
                 Linear.add(layout, name + ".out", width, width, Init.ZEROS));
     }
 
+    /** Goes as far as the attended values; {@link #out} takes them from there. */
     Saved forward(Device device, ParameterSet weights, Tensor xLD, Tensor captionBE, Packing packing) {
+        int headWidth = weights.get(queryNorm.weight()).dim(0);
         Tensor normedLD = device.rmsNorm(xLD, weights.get(norm));
-        Tensor qLNK = queryNorm.heads(device, query.forward(device, weights, normedLD));
+        Tensor qLNK = device.headsOf(query.forward(device, weights, normedLD), headWidth);
         Tensor[] parts = device.split(keyValue.forward(device, weights, captionBE), 2);
-        Tensor kBNK = keyNorm.heads(device, parts[0]);
+        Tensor kBNK = device.headsOf(parts[0], headWidth);
         Qkv qkv = new Qkv(
                 queryNorm.forward(device, weights, qLNK),
                 keyNorm.forward(device, weights, kBNK),
-                keyNorm.heads(device, parts[1]));
+                device.headsOf(parts[1], headWidth));
         Attention attention =
                 device.attention(qkv.qLNK(), qkv.kLNK(), qkv.vLNK(), packing.tokens(), packing.captions());
-        Tensor yLD = out.forward(device, weights, rows(device, attention.outLNK()));
-        return new Saved(xLD, normedLD, qLNK, kBNK, qkv, attention, yLD);
+        return new Saved(xLD, normedLD, qLNK, kBNK, qkv, attention);
     }
 
     InputGrad backward(Device device, Gradients to, Tensor dyLD, Saved saved, Tensor captionBE, Packing packing) {
-        Segments tokens = packing.tokens();
-        Tensor dAttended = out.backward(device, to, dyLD, rows(device, saved.attention.outLNK()));
+        Tensor attendedLNK = saved.attention.outLNK();
+        Tensor dAttended = out.backward(device, to, dyLD, device.rowsOf(attendedLNK));
         AttentionGrad grad = device.attentionBackward(
-                queryNorm.heads(device, dAttended), saved.qkv, saved.attention, tokens, packing.captions());
+                device.headsOf(dAttended, attendedLNK.dim(2)),
+                saved.qkv,
+                saved.attention,
+                packing.tokens(),
+                packing.captions());
         Tensor dq = queryNorm.backward(device, to, grad.dqLNK(), saved.qLNK);
-        Tensor dNormed = query.backward(device, to, rows(device, dq), saved.normedLD);
+        Tensor dNormed = query.backward(device, to, device.rowsOf(dq), saved.normedLD);
         Tensor dk = keyNorm.backward(device, to, grad.dkLNK(), saved.kBNK);
-        Tensor dKeyValue = device.concat(rows(device, dk), rows(device, grad.dvLNK()));
+        Tensor dKeyValue = device.concat(device.rowsOf(dk), device.rowsOf(grad.dvLNK()));
         Tensor dCaption = keyValue.backward(device, to, dKeyValue, captionBE);
         return new InputGrad(
                 device.rmsNormBackward(

@@ -2,6 +2,7 @@ package io.kinema.train.model;
 
 import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Gated;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
@@ -22,10 +23,11 @@ final class DitBlock {
             Tensor[] modulation,
             Tensor hLD,
             SelfAttention.Saved attention,
+            Tensor attendedLD,
             CrossAttention.Saved cross,
             Tensor beforeMlpLD,
             Mlp.Saved mlp,
-            Tensor outLD) {}
+            Gated out) {}
 
     /** Gradients of the conditioning, summed over the blocks by adding in place. */
     record ConditioningGrad(Tensor dSiluSD, Tensor dCaptionBE) {}
@@ -43,14 +45,21 @@ final class DitBlock {
         Tensor[] m = device.split(modulation.forward(device, weights, given.siluSD), MODULATIONS);
         Tensor a = device.modulatedLayerNorm(hLD, m[0], m[1], tokens);
         SelfAttention.Saved attended = attention.forward(device, weights, a, given.rotary, tokens);
-        Tensor beforeCross = device.gatedResidual(hLD, attended.yLD(), m[2], tokens);
-        CrossAttention.Saved crossed = cross.forward(device, weights, beforeCross, given.captionBE, given.packing);
-        Tensor beforeMlp = crossed.yLD();
-        device.add(beforeMlp, beforeCross);
+        Gated beforeCross = attention
+                .out()
+                .forward(
+                        device,
+                        weights,
+                        device.rowsOf(attended.attention().outLNK()),
+                        new Linear.Onto(hLD, m[2], tokens));
+        CrossAttention.Saved crossed =
+                cross.forward(device, weights, beforeCross.outLD(), given.captionBE, given.packing);
+        Tensor beforeMlp = cross.out()
+                .forward(device, weights, device.rowsOf(crossed.attention().outLNK()), beforeCross.outLD());
         Tensor b = device.modulatedLayerNorm(beforeMlp, m[3], m[4], tokens);
         Mlp.Saved inner = mlp.forward(device, weights, b);
-        Tensor out = device.gatedResidual(beforeMlp, inner.y(), m[5], tokens);
-        return new Saved(m, hLD, attended, crossed, beforeMlp, inner, out);
+        Gated out = mlp.out().forward(device, weights, inner.inner().outRO(), new Linear.Onto(beforeMlp, m[5], tokens));
+        return new Saved(m, hLD, attended, beforeCross.branchLD(), crossed, beforeMlp, inner, out);
     }
 
     /** Returns the gradient of the block's input; {@code dOutLD} is used up. */
@@ -63,7 +72,7 @@ final class DitBlock {
             dm[i] = device.zeros(m[i].shape());
         }
         Tensor dh = dOutLD;
-        Tensor dInner = device.gatedResidualBackward(dh, saved.mlp.y(), m[5], tokens, dm[5]);
+        Tensor dInner = device.gatedResidualBackward(dh, saved.out.branchLD(), m[5], tokens, dm[5]);
         Tensor db = mlp.backward(device, to, dInner, saved.mlp);
         device.add(dh, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], tokens, dm[3], dm[4]));
 
@@ -71,7 +80,7 @@ final class DitBlock {
         device.add(dh, crossed.dxLD());
         device.add(sums.dCaptionBE, crossed.dCaptionBE());
 
-        Tensor dAttended = device.gatedResidualBackward(dh, saved.attention.yLD(), m[2], tokens, dm[2]);
+        Tensor dAttended = device.gatedResidualBackward(dh, saved.attendedLD, m[2], tokens, dm[2]);
         Tensor da = attention.backward(device, to, dAttended, saved.attention, given.rotary, tokens);
         device.add(dh, device.modulatedLayerNormBackward(da, saved.hLD, m[1], tokens, dm[0], dm[1]));
 

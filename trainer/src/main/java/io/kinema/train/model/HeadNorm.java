@@ -6,15 +6,10 @@ import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 
 /** RMS norm of each head of queries or keys (Henry et al., 2010.04245); one weight a column, shared by the heads. */
-record HeadNorm(Entry weight, int heads) {
+record HeadNorm(Entry weight) {
 
     static HeadNorm add(ParameterLayout layout, String name, int width, int heads) {
-        return new HeadNorm(layout.add(name, Init.ONES, width / heads), heads);
-    }
-
-    /** Cuts rows into heads: [L, D] seen as [L, N, K]. */
-    Tensor heads(Device device, Tensor xLD) {
-        return device.view(xLD, 0, xLD.dim(0), heads, xLD.dim(1) / heads);
+        return new HeadNorm(layout.add(name, Init.ONES, width / heads));
     }
 
     Tensor forward(Device device, ParameterSet weights, Tensor xLNK) {

@@ -3,6 +3,8 @@ package io.kinema.train.model;
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Gated;
+import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
 /** A matrix and a bias: {@code y = x·weightᵀ + bias}. */
@@ -18,6 +20,20 @@ record Linear(Entry weight, Entry bias) {
 
     Tensor forward(Device device, ParameterSet weights, Tensor x) {
         return device.linear(x, weights.get(weight), weights.get(bias));
+    }
+
+    /** A residual stream, and the gate through which each segment's rows reach it. */
+    record Onto(Tensor residualLD, Tensor gateSD, Segments segments) {}
+
+    /** Adds to a residual stream through a gate. */
+    Gated forward(Device device, ParameterSet weights, Tensor x, Onto onto) {
+        return device.linearGatedResidual(
+                x, weights.get(weight), weights.get(bias), onto.residualLD, onto.gateSD, onto.segments);
+    }
+
+    /** Adds to a residual stream. */
+    Tensor forward(Device device, ParameterSet weights, Tensor x, Tensor residual) {
+        return device.linearResidual(x, weights.get(weight), weights.get(bias), residual);
     }
 
     /** Adds the parameters' gradients and returns the input's. */

@@ -1,5 +1,6 @@
 package io.kinema.train.model;
 
+import io.kinema.train.tensor.Activated;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 
@@ -7,21 +8,21 @@ import io.kinema.train.tensor.Tensor;
 record Mlp(Linear in, Linear out) {
 
     /** What backward needs: the input, and the inner layer before and after the GELU. */
-    record Saved(Tensor x, Tensor inner, Tensor activated, Tensor y) {}
+    record Saved(Tensor x, Activated inner) {}
 
     static Mlp add(ParameterLayout layout, String name, int width) {
         int inner = DitConfig.MLP_RATIO * width;
         return new Mlp(Linear.add(layout, name + ".in", width, inner), Linear.add(layout, name + ".out", inner, width));
     }
 
+    /** Goes as far as the GELU; {@link #out} takes it from there. */
     Saved forward(Device device, ParameterSet weights, Tensor x) {
-        Tensor inner = in.forward(device, weights, x);
-        Tensor activated = device.gelu(inner);
-        return new Saved(x, inner, activated, out.forward(device, weights, activated));
+        return new Saved(x, device.linearGelu(x, weights.get(in.weight()), weights.get(in.bias())));
     }
 
     Tensor backward(Device device, Gradients to, Tensor dy, Saved saved) {
-        Tensor dActivated = out.backward(device, to, dy, saved.activated);
-        return in.backward(device, to, device.geluBackward(dActivated, saved.inner), saved.x);
+        out.backwardParameters(device, to, dy, saved.inner.outRO());
+        Tensor dInner = device.linearBackwardInputGelu(dy, to.weights().get(out.weight()), saved.inner.innerRO());
+        return in.backward(device, to, dInner, saved.x);
     }
 }

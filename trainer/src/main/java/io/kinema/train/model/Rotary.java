@@ -15,14 +15,6 @@ import java.util.List;
 record Rotary(Tensor cosLP, Tensor sinLP) {
     private static final double BASE = 10_000;
 
-    Tensor turn(Device device, Tensor xLNK) {
-        return device.rope(xLNK, cosLP, sinLP);
-    }
-
-    Tensor turnBack(Device device, Tensor dyLNK) {
-        return device.ropeBackward(dyLNK, cosLP, sinLP);
-    }
-
     /** The tables as absolute positions (Vaswani et al., 1706.03762, section 3.5): cosines, then sines [L, K]. */
     Tensor sideBySide(Device device) {
         return device.concat(cosLP, sinLP);

@@ -3,6 +3,7 @@ package io.kinema.train.model;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.HeadRotation;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
@@ -10,8 +11,8 @@ import io.kinema.train.tensor.Tensor;
 /** Multi-head attention of a sequence over itself, with normed queries and keys and rotary positions. */
 record SelfAttention(Linear qkv, HeadNorm queryNorm, HeadNorm keyNorm, Linear out) {
 
-    /** What backward needs: the input, queries and keys before norm and after rotation, and the attended values. */
-    record Saved(Tensor xLD, Tensor qLNK, Tensor kLNK, Qkv turned, Attention attention, Tensor yLD) {}
+    /** What backward needs: the input, the projection, the heads and the attended values. */
+    record Saved(Tensor xLD, Tensor qkvL3D, Qkv heads, Attention attention) {}
 
     static SelfAttention add(ParameterLayout layout, String name, int width, int heads) {
         return new SelfAttention(
@@ -21,31 +22,30 @@ record SelfAttention(Linear qkv, HeadNorm queryNorm, HeadNorm keyNorm, Linear ou
                 Linear.add(layout, name + ".out", width, width));
     }
 
+    /** Goes as far as the attended values; {@link #out} takes them from there. */
     Saved forward(Device device, ParameterSet weights, Tensor xLD, Rotary rotary, Segments segments) {
-        Tensor[] parts = device.split(qkv.forward(device, weights, xLD), 3);
-        Tensor qLNK = queryNorm.heads(device, parts[0]);
-        Tensor kLNK = keyNorm.heads(device, parts[1]);
-        Qkv turned = new Qkv(
-                rotary.turn(device, queryNorm.forward(device, weights, qLNK)),
-                rotary.turn(device, keyNorm.forward(device, weights, kLNK)),
-                queryNorm.heads(device, parts[2]));
-        Attention attention = device.attention(turned.qLNK(), turned.kLNK(), turned.vLNK(), segments, segments);
-        Tensor yLD = out.forward(device, weights, rows(device, attention.outLNK()));
-        return new Saved(xLD, qLNK, kLNK, turned, attention, yLD);
+        Tensor qkvL3D = qkv.forward(device, weights, xLD);
+        Qkv heads = device.heads(qkvL3D, rotation(weights, rotary));
+        Attention attention = device.attention(heads.qLNK(), heads.kLNK(), heads.vLNK(), segments, segments);
+        return new Saved(xLD, qkvL3D, heads, attention);
     }
 
     Tensor backward(Device device, Gradients to, Tensor dyLD, Saved saved, Rotary rotary, Segments segments) {
-        Tensor dAttended = out.backward(device, to, dyLD, rows(device, saved.attention.outLNK()));
+        Tensor attendedLNK = saved.attention.outLNK();
+        Tensor dAttended = out.backward(device, to, dyLD, device.rowsOf(attendedLNK));
         AttentionGrad grad = device.attentionBackward(
-                queryNorm.heads(device, dAttended), saved.turned, saved.attention, segments, segments);
-        Tensor dq = queryNorm.backward(device, to, rotary.turnBack(device, grad.dqLNK()), saved.qLNK);
-        Tensor dk = keyNorm.backward(device, to, rotary.turnBack(device, grad.dkLNK()), saved.kLNK);
-        Tensor dQkv = device.concat(rows(device, dq), rows(device, dk), rows(device, grad.dvLNK()));
+                device.headsOf(dAttended, attendedLNK.dim(2)), saved.heads, saved.attention, segments, segments);
+        Tensor dQkv = device.headsBackward(
+                grad,
+                saved.qkvL3D,
+                rotation(to.weights(), rotary),
+                to.sums().get(queryNorm.weight()),
+                to.sums().get(keyNorm.weight()));
         return qkv.backward(device, to, dQkv, saved.xLD);
     }
 
-    /** Lays heads side by side: [L, N, K] seen as [L, D]. */
-    static Tensor rows(Device device, Tensor xLNK) {
-        return device.view(xLNK, 0, xLNK.dim(0), xLNK.dim(1) * xLNK.dim(2));
+    private HeadRotation rotation(ParameterSet weights, Rotary rotary) {
+        return new HeadRotation(
+                weights.get(queryNorm.weight()), weights.get(keyNorm.weight()), rotary.cosLP(), rotary.sinLP());
     }
 }

@@ -115,12 +115,13 @@ public final class SpacetimeDit {
                 new DitBlock.Conditioning(device.silu(conditionSD), caption.statesBE(), rotary, packing);
         Saved saved = new Saved(packing, xLP, timeSaved, caption, conditionSD, given);
 
-        Tensor hLD = patch.forward(device, weights, xLP);
-        device.add(hLD, Rotary.ofGrids(device, packing.grids(), config.width()).sideBySide(device));
+        Tensor positionsLD =
+                Rotary.ofGrids(device, packing.grids(), config.width()).sideBySide(device);
+        Tensor hLD = patch.forward(device, weights, xLP, positionsLD);
         for (DitBlock block : blocks) {
             DitBlock.Saved of = block.forward(device, weights, hLD, given);
             saved.blocks.add(of);
-            hLD = of.outLD();
+            hLD = of.out().outLD();
         }
         saved.lastLD = hLD;
         saved.modulation = device.split(finalModulation.forward(device, weights, given.siluSD()), FINAL_MODULATIONS);

@@ -80,7 +80,7 @@ public final class ShardedAdamW {
         double gradScale = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
         AdamWStep step = new AdamWStep(
                 learningRate, config.beta1, config.beta2, config.epsilon, config.weightDecay, count, gradScale);
-        device.adamw(param, gradient, firstMoment, secondMoment, step);
+        device.adamw(param, gradient, firstMoment, secondMoment, param, step);
         device.ema(average, param, Math.min(config.emaDecay, (1.0 + count) / (10.0 + count)));
     }
 }

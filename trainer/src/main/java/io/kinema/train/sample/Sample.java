@@ -144,7 +144,7 @@ public final class Sample {
     }
 
     private ParameterSet weights(Device device) throws IOException {
-        ParameterSet weights = new ParameterSet(device, model.layout());
+        ParameterSet weights = ParameterSet.weights(device, model.layout());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
             switch (flags.weights) {
@@ -152,7 +152,7 @@ public final class Sample {
                 case "model" -> checkpoint.readModel(model.layout(), flat);
                 default -> throw new ConfigException("--weights " + flags.weights + " is not known; use ema or model");
             }
-            device.write(weights.flat(), 0, flat);
+            weights.write(device, 0, flat);
         }
         return weights;
     }

@@ -49,8 +49,8 @@ public record TrainingSample(String ffmpeg, String prompt, int steps, double gui
         String caption =
                 like.captions().isEmpty() ? "" : like.captions().getFirst().text();
         String shown = prompt.isEmpty() ? caption : prompt;
-        ParameterSet weights = new ParameterSet(device, model.layout());
-        device.write(weights.flat(), 0, averagedFlat);
+        ParameterSet weights = ParameterSet.weights(device, model.layout());
+        weights.write(device, 0, averagedFlat);
         Sampler sampler = new Sampler(model, diffusion, device, weights);
         byte[] frames = sampler.sample(
                 new Sampler.Request(

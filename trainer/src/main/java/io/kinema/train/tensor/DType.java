@@ -2,6 +2,8 @@ package io.kinema.train.tensor;
 
 /** The type of a tensor's elements. */
 public enum DType {
+    /** The upper half of IEEE 754 binary32: what mixed precision stores activations and working weights in. */
+    BF16(2),
     /** IEEE 754 binary32: what models train in. */
     FP32(4),
     /** IEEE 754 binary64: what gradients are checked in. */

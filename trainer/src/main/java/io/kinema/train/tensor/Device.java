@@ -9,7 +9,11 @@ import java.lang.foreign.MemorySegment;
  * rows, {@code I} and {@code O} features in and out. Operations return new tensors unless they say otherwise. A parameter's
  * gradient (an argument named {@code dWeight}, {@code dBias}, {@code dTable}, {@code dShift}, {@code dScale}, {@code dGate})
  * is <em>added to</em>; the caller clears it. Nothing changes its inputs but {@link #zero}, {@link #add}, {@link #adamw},
- * {@link #ema} and {@link #write}. Shapes that do not fit are a bug in the caller: {@link IllegalArgumentException} with both.
+ * {@link #ema} {@link #write} and {@link #copy}. Shapes that do not fit are a bug in the caller: {@link IllegalArgumentException} with both.
+ *
+ * <p>Types: tensors are of {@link #dtype()} or {@link #workingType()}. Every operation takes either; results are of the working type, but
+ * {@link #zeros}, {@link #of}, {@link #embedding} and {@link #mix} give {@link #dtype()}, a sum onto a residual stream has the stream's type, and the gradient of an input that
+ * the operation is given has that input's type. Parameters' gradients are of {@link #dtype()}.
  *
  * <p>Every operation gives bitwise the same result for the same inputs on the same machine. {@link #add}, {@link #adamw} and
  * {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any multiple of {@link
@@ -32,8 +36,16 @@ public interface Device extends AutoCloseable {
     /** {@return the name, as in {@code --device}} */
     String name();
 
-    /** {@return the type of this device's tensors} */
+    /** {@return the type of master weights, gradients, sums over many values and the residual stream} */
     DType dtype();
+
+    /**
+     * Returns the type of the weights that layers multiply by and of what they give, {@link #dtype()} unless precision is mixed. Arithmetic
+     * between reading and storing elements is in {@link #dtype()} always.
+     *
+     * @return the type
+     */
+    DType workingType();
 
     /**
      * Opens a scope: the workspace of a step or of a microbatch.
@@ -45,15 +57,26 @@ public interface Device extends AutoCloseable {
     /**
      * Allocates a tensor of zeros.
      *
+     * @param type {@link #dtype()} or {@link #workingType()}
      * @param shape extents, each at least 1
      * @return the tensor, owned by the innermost open scope, or by the device where none is open
      */
-    Tensor zeros(int... shape);
+    Tensor zeros(DType type, int... shape);
+
+    /**
+     * Allocates a tensor of zeros of {@link #dtype()}.
+     *
+     * @param shape extents, each at least 1
+     * @return the tensor, owned by the innermost open scope, or by the device where none is open
+     */
+    default Tensor zeros(int... shape) {
+        return zeros(dtype(), shape);
+    }
 
     /**
      * Allocates a tensor and fills it.
      *
-     * @param values row-major, as many as the shape holds; rounded or widened to the device's type
+     * @param values row-major, as many as the shape holds; rounded or widened to {@link #dtype()}
      * @param shape extents
      * @return the tensor, owned as that of {@link #zeros}
      */
@@ -74,7 +97,7 @@ public interface Device extends AutoCloseable {
      *
      * @param from the tensor
      * @param offset the first element to copy
-     * @param to as many elements of {@link #dtype()}, native byte order, as it has room for
+     * @param to as many elements of the tensor's type, native byte order, as it has room for
      */
     void read(Tensor from, long offset, MemorySegment to);
 
@@ -83,7 +106,7 @@ public interface Device extends AutoCloseable {
      *
      * @param to the tensor
      * @param offset the first element to replace
-     * @param from elements of {@link #dtype()}, native byte order
+     * @param from elements of the tensor's type, native byte order
      */
     void write(Tensor to, long offset, MemorySegment from);
 
@@ -93,6 +116,14 @@ public interface Device extends AutoCloseable {
      * @param tensor is overwritten
      */
     void zero(Tensor tensor);
+
+    /**
+     * Copies all elements, rounding where the target's type is narrower.
+     *
+     * @param into is overwritten
+     * @param from the same number of elements
+     */
+    void copy(Tensor into, Tensor from);
 
     /**
      * Adds in place: {@code into += term}.
@@ -118,9 +149,10 @@ public interface Device extends AutoCloseable {
      * @param grad the gradient, before {@link AdamWStep#gradScale()}
      * @param firstMoment is changed
      * @param secondMoment is changed
+     * @param working receives the updated parameters in its own type; {@code param} itself where there is no such copy
      * @param step the scalars
      */
-    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, AdamWStep step);
+    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step);
 
     /**
      * Moves an exponential moving average: {@code average = decay·average + (1 − decay)·param}.
@@ -159,6 +191,64 @@ public interface Device extends AutoCloseable {
      * @param dBias added to [O]
      */
     void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias);
+
+    /**
+     * A linear layer and its activation: {@link #linear}, then {@link #gelu}.
+     *
+     * @param xRI input [R, I]
+     * @param weightOI weights [O, I]
+     * @param biasO bias [O]
+     * @return both results
+     */
+    default Activated linearGelu(Tensor xRI, Tensor weightOI, Tensor biasO) {
+        Tensor inner = linear(xRI, weightOI, biasO);
+        return new Activated(inner, gelu(inner));
+    }
+
+    /**
+     * Returns the gradient of what a GELU took, from that of what the linear layer after it gave: {@link #linearBackwardInput}, then
+     * {@link #geluBackward}.
+     *
+     * @param dyRO gradient of the output [R, O]
+     * @param weightOI weights [O, I]
+     * @param innerRI the input of the GELU [R, I]
+     * @return [R, I]
+     */
+    default Tensor linearBackwardInputGelu(Tensor dyRO, Tensor weightOI, Tensor innerRI) {
+        return geluBackward(linearBackwardInput(dyRO, weightOI), innerRI);
+    }
+
+    /**
+     * A linear layer onto a residual stream: {@code residual + x·weightᵀ + bias}.
+     *
+     * @param xRI input [R, I]
+     * @param weightOI weights [O, I]
+     * @param biasO bias [O]
+     * @param residualRO the stream [R, O]
+     * @return [R, O], of the stream's type
+     */
+    default Tensor linearResidual(Tensor xRI, Tensor weightOI, Tensor biasO, Tensor residualRO) {
+        Tensor y = linear(xRI, weightOI, biasO);
+        add(y, residualRO);
+        return y;
+    }
+
+    /**
+     * A linear layer onto a residual stream through each segment's own gate: {@link #linear}, then {@link #gatedResidual}.
+     *
+     * @param xLI input [L, I]
+     * @param weightDI weights [D, I]
+     * @param biasD bias [D]
+     * @param residualLD the stream [L, D]
+     * @param gateSD gate of each segment [S, D]
+     * @param segments the table of L
+     * @return the branch before the gate, and the sum, of the stream's type
+     */
+    default Gated linearGatedResidual(
+            Tensor xLI, Tensor weightDI, Tensor biasD, Tensor residualLD, Tensor gateSD, Segments segments) {
+        Tensor y = linear(xLI, weightDI, biasD);
+        return new Gated(y, gatedResidual(residualLD, y, gateSD, segments));
+    }
 
     /**
      * Gaussian error linear unit, tanh form (Hendrycks and Gimpel, 1606.08415, section 2).
@@ -285,6 +375,66 @@ public interface Device extends AutoCloseable {
      * @return [L, N, K]
      */
     Tensor ropeBackward(Tensor dyLNK, Tensor cosLP, Tensor sinLP);
+
+    /**
+     * Cuts a projection into queries, keys and values, and norms and turns queries and keys: {@link #split}, {@link #rmsNorm} over each head,
+     * {@link #rope}.
+     *
+     * @param qkvL3D queries, keys and values side by side [L, 3D]
+     * @param by norms and angles
+     * @return heads [L, N, K]
+     */
+    default Qkv heads(Tensor qkvL3D, HeadRotation by) {
+        Tensor[] parts = split(qkvL3D, 3);
+        int headWidth = by.queryNormK().dim(0);
+        return new Qkv(
+                rope(rmsNorm(headsOf(parts[0], headWidth), by.queryNormK()), by.cosLP(), by.sinLP()),
+                rope(rmsNorm(headsOf(parts[1], headWidth), by.keyNormK()), by.cosLP(), by.sinLP()),
+                headsOf(parts[2], headWidth));
+    }
+
+    /**
+     * Returns the gradient of {@link #heads}' input and adds those of both norms.
+     *
+     * @param grad gradients of queries, keys and values, each [L, N, K]
+     * @param qkvL3D the input [L, 3D]
+     * @param by norms and angles
+     * @param dQueryNorm added to [K]
+     * @param dKeyNorm added to [K]
+     * @return [L, 3D]
+     */
+    default Tensor headsBackward(
+            AttentionGrad grad, Tensor qkvL3D, HeadRotation by, Tensor dQueryNorm, Tensor dKeyNorm) {
+        Tensor[] parts = split(qkvL3D, 3);
+        int headWidth = by.queryNormK().dim(0);
+        Tensor dq = ropeBackward(grad.dqLNK(), by.cosLP(), by.sinLP());
+        Tensor dk = ropeBackward(grad.dkLNK(), by.cosLP(), by.sinLP());
+        return concat(
+                rowsOf(rmsNormBackward(dq, headsOf(parts[0], headWidth), by.queryNormK(), dQueryNorm)),
+                rowsOf(rmsNormBackward(dk, headsOf(parts[1], headWidth), by.keyNormK(), dKeyNorm)),
+                rowsOf(grad.dvLNK()));
+    }
+
+    /**
+     * Cuts rows into heads.
+     *
+     * @param xLD rows [L, D]
+     * @param headWidth K
+     * @return a view [L, N, K]
+     */
+    default Tensor headsOf(Tensor xLD, int headWidth) {
+        return view(xLD, 0, xLD.dim(0), xLD.dim(1) / headWidth, headWidth);
+    }
+
+    /**
+     * Lays heads side by side.
+     *
+     * @param xLNK heads [L, N, K]
+     * @return a view [L, D]
+     */
+    default Tensor rowsOf(Tensor xLNK) {
+        return view(xLNK, 0, xLNK.dim(0), xLNK.dim(1) * xLNK.dim(2));
+    }
 
     /**
      * Scaled dot-product attention within segments: the queries of segment s see the keys of segment s, all of them.

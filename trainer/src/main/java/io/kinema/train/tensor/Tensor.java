@@ -16,6 +16,13 @@ public interface Tensor {
     int[] shape();
 
     /**
+     * Returns the type of the elements.
+     *
+     * @return the type
+     */
+    DType dtype();
+
+    /**
      * Returns the number of elements.
      *
      * @return the product of the extents

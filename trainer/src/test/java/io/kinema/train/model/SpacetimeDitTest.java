@@ -34,7 +34,7 @@ class SpacetimeDitTest {
 
     /** All parameters random: those that start at zero would hide the gradients behind them. */
     private ParameterSet randomWeights(Device device) {
-        ParameterSet weights = new ParameterSet(device, model.layout());
+        ParameterSet weights = ParameterSet.weights(device, model.layout());
         Random random = new Random(4);
         for (ParameterLayout.Entry entry : model.layout().entries()) {
             device.add(weights.get(entry), device.of(normals(random, entry.size(), 0.3), entry.shape()));
@@ -52,7 +52,7 @@ class SpacetimeDitTest {
     void shouldHaveTheGradientOfCentralDifferences() {
         try (Device device = Nd4jDevice.open(DType.FP64)) {
             ParameterSet weights = randomWeights(device);
-            ParameterSet gradients = new ParameterSet(device, model.layout());
+            ParameterSet gradients = ParameterSet.gradients(device, model.layout());
             Random random = new Random(5);
             Tensor x = device.of(
                     normals(random, PACKING.tokens().total() * values, 1),
@@ -116,7 +116,7 @@ class SpacetimeDitTest {
     @Test
     void shouldPredictNothingAtTheStart() {
         try (Device device = Nd4jDevice.open(DType.FP64)) {
-            ParameterSet weights = new ParameterSet(device, model.layout());
+            ParameterSet weights = ParameterSet.weights(device, model.layout());
             for (ParameterLayout.Entry entry : model.layout().entries()) {
                 device.add(weights.get(entry), device.of(model.layout().initial(1, entry), entry.shape()));
             }

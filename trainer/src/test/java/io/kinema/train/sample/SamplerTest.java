@@ -42,7 +42,7 @@ class SamplerTest {
 
     /** A network that says {@link #OUTPUT} to everything: all weights are zero but the last bias. */
     private Sampler constant(String diffusion) {
-        ParameterSet weights = new ParameterSet(device, model.layout());
+        ParameterSet weights = ParameterSet.weights(device, model.layout());
         ParameterLayout.Entry bias = model.layout().entries().getLast();
         assertEquals("final.linear.bias", bias.name());
         float[] values = new float[bias.size()];

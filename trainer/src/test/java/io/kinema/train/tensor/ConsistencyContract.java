@@ -81,7 +81,7 @@ interface ConsistencyContract extends DeviceContract {
 
     @Test
     default void shouldGiveTheSameBitsAgainAndAtAnyAlignment() {
-        for (DType dtype : DType.values()) {
+        for (DType dtype : List.of(DType.FP32, DType.FP64)) {
             try (Device device = open(dtype)) {
                 List<double[]> first = block(new Shifted(device, 0));
                 for (int elements : new int[] {0, 1, 2, 3, 5, 8, 13}) {

@@ -65,12 +65,20 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
+    public DType workingType() {
+        return memory.dtype();
+    }
+
+    @Override
     public Scope openScope() {
         return memory.openScope();
     }
 
     @Override
-    public Tensor zeros(int... shape) {
+    public Tensor zeros(DType type, int... shape) {
+        if (type != dtype()) {
+            throw new IllegalArgumentException("this device's tensors are " + dtype() + ", not " + type);
+        }
         Tensor tensor = memory.allocate(shape);
         vectors.zero(tensor);
         return tensor;
@@ -102,6 +110,11 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
+    public void copy(Tensor into, Tensor from) {
+        vectors.copy(into, from);
+    }
+
+    @Override
     public void add(Tensor into, Tensor term) {
         vectors.add(into, term);
     }
@@ -112,8 +125,12 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, AdamWStep step) {
+    public void adamw(
+            Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step) {
         vectors.adamw(param, grad, firstMoment, secondMoment, step);
+        if (working != param) {
+            vectors.copy(working, param);
+        }
     }
 
     @Override

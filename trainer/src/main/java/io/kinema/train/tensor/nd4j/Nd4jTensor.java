@@ -1,5 +1,6 @@
 package io.kinema.train.tensor.nd4j;
 
+import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Tensor;
 import org.nd4j.linalg.api.buffer.DataBuffer;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -85,6 +86,11 @@ final class Nd4jTensor implements Tensor {
 
     boolean isOver() {
         return lifetime.over;
+    }
+
+    @Override
+    public DType dtype() {
+        return lifetime.memory.dtype();
     }
 
     @Override

@@ -49,6 +49,16 @@ final class Nd4jVectors {
         return sums;
     }
 
+    void copy(Tensor into, Tensor from) {
+        Shapes.requireSameSize("into", into, "from", from);
+        memory.inside(into)
+                .rows()
+                .assign(memory.inside(from)
+                        .matrix(
+                                memory.inside(into).rows().rows(),
+                                memory.inside(into).rows().columns()));
+    }
+
     void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, AdamWStep step) {
         Shapes.requireSameSize("param", param, "grad", grad);
         Shapes.requireSameSize("param", param, "firstMoment", firstMoment);
