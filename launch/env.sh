@@ -15,6 +15,7 @@ KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
   # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
+  --add-modules=jdk.incubator.vector
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow
   --add-opens=java.base/java.lang=ALL-UNNAMED

@@ -47,6 +47,14 @@ def formula_model(shape: Shape) -> SpacetimeDit:
     return model
 
 
+def formula_values(tokens: int, values: int):
+    """(x_0, noise), both [L, P], float64."""
+    i = torch.arange(tokens * values, dtype=torch.float64)
+    x0 = torch.sin(0.013 * i + 0.5 * torch.cos(0.11 * i))
+    noise = 1.2 * torch.sin(1.7 * i + 0.3) + 0.4 * torch.cos(0.05 * i)
+    return tuple(x.float().double().reshape(tokens, values) for x in (x0, noise))
+
+
 def formula_inputs(shape: Shape, objective: str):
     """(x_t [L, P], target [L, P], clips), float64."""
     times = [flow if objective == "flow" else ddpm for _, _, flow, ddpm in CLIPS]
@@ -54,10 +62,7 @@ def formula_inputs(shape: Shape, objective: str):
         Clip(grid, caption_ids(caption), tau(objective, t)) for (grid, caption, _, _), t in zip(CLIPS, times, strict=True)
     ]
     tokens = sum(clip.tokens for clip in clips)
-    i = torch.arange(tokens * shape.patch_values, dtype=torch.float64)
-    x0 = torch.sin(0.013 * i + 0.5 * torch.cos(0.11 * i))
-    noise = 1.2 * torch.sin(1.7 * i + 0.3) + 0.4 * torch.cos(0.05 * i)
-    x0LP, noiseLP = (x.float().double().reshape(tokens, -1) for x in (x0, noise))
+    x0LP, noiseLP = formula_values(tokens, shape.patch_values)
     return *noised(objective, x0LP, noiseLP, clips, times), clips
 
 

@@ -22,8 +22,8 @@ public final class CheckpointLoss {
     @Parameter(names = "--checkpoint", required = true, description = "Folder such as RUN/checkpoints/step-00000100")
     private String checkpoint = "";
 
-    @Parameter(names = "--device", description = "Where tensors live: nd4j")
-    private String device = "nd4j";
+    @Parameter(names = "--device", description = "Where tensors live: cpu or nd4j; the best here if absent")
+    private String device = "";
 
     private CheckpointLoss() {}
 

@@ -58,14 +58,18 @@ final class Formulas {
 
     /** Three clips, one of them an image without a caption. */
     static Microbatch microbatch(Patch patch, Diffusion diffusion) {
-        Packing packing = Packing.of(GRIDS, CAPTIONS);
+        return microbatch(List.of("video", "image", "clip"), Packing.of(GRIDS, CAPTIONS), patch, mixtures(diffusion));
+    }
+
+    /** Clips and noise by formula. */
+    static Microbatch microbatch(List<String> ids, Packing packing, Patch patch, List<Mixture> mixtures) {
         float[] cleanLP = new float[packing.tokens().total() * Patches.values(patch)];
         float[] noiseLP = new float[cleanLP.length];
         for (int i = 0; i < cleanLP.length; i++) {
             cleanLP[i] = (float) Math.sin(0.013 * i + 0.5 * Math.cos(0.11 * i));
             noiseLP[i] = (float) (1.2 * Math.sin(1.7 * i + 0.3) + 0.4 * Math.cos(0.05 * i));
         }
-        return new Microbatch(List.of("video", "image", "clip"), packing, cleanLP, noiseLP, mixtures(diffusion));
+        return new Microbatch(ids, packing, cleanLP, noiseLP, mixtures);
     }
 
     private static List<Mixture> mixtures(Diffusion diffusion) {

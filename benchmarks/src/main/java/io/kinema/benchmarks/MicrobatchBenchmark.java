@@ -32,7 +32,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 2)
 public class MicrobatchBenchmark {
     /** As in {@code --device}. */
-    @Param("nd4j")
+    @Param({"cpu", "nd4j"})
     public String device;
 
     private Device on;

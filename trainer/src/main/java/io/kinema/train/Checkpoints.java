@@ -65,7 +65,6 @@ final class Checkpoints {
     void save(CheckpointState description) throws IOException {
         long step = state.step;
         boolean isFirst = state.rank() == 0;
-        Device device = state.device();
         ParameterLayout layout = state.model().layout();
         together("checkpoint folder", () -> {
             if (isFirst) {
@@ -80,16 +79,18 @@ final class Checkpoints {
                 folder.writeOptimizer(step, file, layout, state.shards().offset(state.rank()), moments);
             }
         });
-        gatherAverage();
-        together("checkpoint", () -> {
-            if (isFirst) {
-                try (Arena arena = Arena.ofConfined()) {
-                    MemorySegment weights = arena.allocate(state.hostFlat().byteSize(), Long.BYTES);
-                    device.read(state.weights().flat(), 0, weights);
+        try (Arena arena = Arena.ofConfined()) {
+            gather("master weights", state.optimizer().master());
+            MemorySegment weights = isFirst
+                    ? arena.allocate(state.hostFlat().byteSize(), Long.BYTES).copyFrom(state.hostFlat())
+                    : MemorySegment.NULL;
+            gather("averaged weights", state.optimizer().state()[AVERAGE]);
+            together("checkpoint", () -> {
+                if (isFirst) {
                     folder.commit(description, layout, weights, state.hostFlat());
                 }
-            }
-        });
+            });
+        }
     }
 
     private MemorySegment hostCopy(int which, Arena arena) {
@@ -100,10 +101,10 @@ final class Checkpoints {
         return copy;
     }
 
-    /** Puts the averaged weights of all shards into {@link TrainState#hostFlat()}. */
-    private void gatherAverage() {
-        state.readShard(state.optimizer().state()[AVERAGE], 0);
-        collectives.allGather(new StepLabel(state.step, "averaged weights"), state.shards(), state.hostFlat());
+    /** Puts a vector, of which each rank holds its shard, into {@link TrainState#hostFlat()}. */
+    private void gather(String what, Tensor shard) {
+        state.readShard(shard);
+        collectives.allGather(new StepLabel(state.step, what), state.shards(), Float.BYTES, state.hostFlat());
     }
 
     /**
@@ -120,7 +121,7 @@ final class Checkpoints {
         Device device = state.device();
         ParameterLayout layout = state.model().layout();
         checkpoint.readModel(layout, state.hostFlat());
-        device.write(state.weights().flat(), 0, state.hostFlat());
+        state.setWeights();
         checkpoint.readEma(layout, state.hostFlat());
         Tensor[] tensors = state.optimizer().state();
         if (state.shardSize() > 0) {

@@ -34,8 +34,9 @@ final class GradientSum {
         this.tree = tree;
         this.leaves = tree.leavesOf(state.rank(), state.shards().worldSize());
         this.arena = arena;
-        this.hostShard = arena.allocate((long) state.shardSize() * Float.BYTES, Long.BYTES);
-        this.shard = state.device().zeros(Math.max(1, state.shardSize()));
+        int received = state.shards().worldSize() == 1 ? 0 : state.shardSize();
+        this.hostShard = arena.allocate((long) received * Float.BYTES, Long.BYTES);
+        this.shard = state.device().zeros(Math.max(1, received));
         begin();
     }
 
@@ -64,9 +65,15 @@ final class GradientSum {
         sum.add(microbatch, gradients);
     }
 
-    /** Sums over all ranks; returns this rank's shard, valid until the next call. */
+    /** Sums over all ranks; returns this rank's shard, valid until the next call of {@link #zeroed()}. */
     Tensor reduceScatter(StepLabel label) {
         List<ParameterSet> partials = sum.partials();
+        if (state.shards().worldSize() == 1) {
+            ParameterSet root = partials.getFirst();
+            free.push(root);
+            begin();
+            return root.flat();
+        }
         while (hostPartials.size() < partials.size()) {
             hostPartials.add(arena.allocate(state.hostFlat().byteSize(), Long.BYTES));
         }

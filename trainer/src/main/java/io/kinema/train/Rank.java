@@ -72,7 +72,7 @@ final class Rank {
     private int run() throws IOException {
         try (Arena arena = Arena.ofShared();
                 Dataset dataset = Dataset.open(flags.data);
-                Device device = Devices.open(flags.device)) {
+                Device device = Devices.open(flags.device())) {
             TrainState state;
             try (Collectives collectives = join(dataset)) {
                 state = new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
@@ -159,6 +159,6 @@ final class Rank {
                 config.microbatches(),
                 state.step + 1,
                 config.steps(),
-                state.device().name());
+                flags.device().describe());
     }
 }

@@ -23,7 +23,7 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
     /**
      * Decides.
      *
-     * @param warning is told, in a line each, of checkpoints that are skipped
+     * @param warning is told, in a line each, of checkpoints that are skipped and of a change of precision
      * @return the checkpoint, verified; empty to start at step 0
      * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete, …
      * @throws IOException when the checkpoint that the user names is damaged
@@ -40,6 +40,13 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
                     chosen.get().folder() + " has made " + chosen.get().state().step() + " steps, --steps is "
                             + config.steps() + "; raise --steps to go on, or choose another --run");
         }
+        chosen.ifPresent(checkpoint -> {
+            String before = checkpoint.state().config().precision();
+            if (!before.equals(config.precision().flag())) {
+                warning.accept(checkpoint.folder() + " was trained in " + before + ", going on in "
+                        + config.precision().flag() + "; --precision " + before + " would go on as before");
+            }
+        });
         return chosen;
     }
 

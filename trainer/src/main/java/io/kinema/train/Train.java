@@ -10,7 +10,6 @@ import io.kinema.train.dist.RankCommand;
 import io.kinema.train.dist.RankProcesses;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.RunOutcome;
-import io.kinema.train.tensor.Devices;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -55,8 +54,8 @@ public final class Train {
     }
 
     private static int train(TrainFlags flags, CommandLine line) throws IOException, InterruptedException {
+        flags.resolveDevice();
         TrainConfig config = flags.toConfig();
-        Devices.requireKnown(flags.device);
         flags.run = (flags.run.isEmpty() ? RunFolder.fresh() : flags.runFolder())
                 .toAbsolutePath()
                 .normalize()

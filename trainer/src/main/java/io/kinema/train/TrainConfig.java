@@ -6,6 +6,7 @@ import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
+import io.kinema.train.tensor.Precision;
 
 /**
  * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it.
@@ -20,6 +21,7 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
  * @param captionDropout the share of clips that lose their caption, for guidance
  * @param learningRate of each step
  * @param adamw the optimizer
+ * @param precision of the device
  */
 record TrainConfig(
         DitConfig model,
@@ -31,7 +33,8 @@ record TrainConfig(
         long seed,
         double captionDropout,
         LearningRate learningRate,
-        AdamWConfig adamw) {
+        AdamWConfig adamw,
+        Precision precision) {
 
     TrainConfig {
         Diffusion.named(diffusionName, timeShift);
@@ -52,7 +55,7 @@ record TrainConfig(
 
     /** What a checkpoint says of the model and what it learns. */
     CheckpointState.Config forCheckpoint() {
-        return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift);
+        return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift, precision.flag());
     }
 
     static void requireRange(String flag, double value, double low, double high) {

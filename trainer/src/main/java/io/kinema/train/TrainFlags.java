@@ -8,6 +8,7 @@ import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
+import io.kinema.train.tensor.DeviceConfig;
 import java.nio.file.Path;
 
 /** The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others. */
@@ -95,53 +96,86 @@ final class TrainFlags {
             description = "Share of clips that lose their caption, for guidance")
     double captionDropout = 0.1;
 
-    @Parameter(names = "--device", order = 18, description = "Where tensors live: nd4j")
-    String device = "nd4j";
+    @Parameter(
+            names = "--device",
+            order = 18,
+            description =
+                    "What computes: cpu (oneDNN and vector instructions; Linux) or nd4j (everywhere, and NVIDIA cards"
+                            + " with -Pcuda); cpu where it runs if absent")
+    String device = "";
+
+    @Parameter(
+            names = "--precision",
+            order = 19,
+            description = "bf16 (weights to multiply by and activations in bf16, all else in fp32; device cpu) or fp32;"
+                    + " bf16 where the processor has instructions for it if absent")
+    String precision = "";
+
+    @Parameter(
+            names = "--threads",
+            order = 20,
+            description =
+                    "Threads of each node, which do not change the result; 0 shares the processors out to the nodes")
+    int threads;
 
     @Parameter(
             names = "--transport",
-            order = 19,
+            order = 21,
             description = "Between ranks: auto (shared memory within a host), ipc or udp")
     String transport = "auto";
 
     @Parameter(
             names = "--timeout-seconds",
-            order = 20,
+            order = 22,
             description = "How long a rank waits for the others in one collective before all stop")
     int timeoutSeconds = 60;
 
     @Parameter(
             names = "--checkpoint-every",
-            order = 21,
+            order = 23,
             description = "Steps between checkpoints; 0 writes one at the end only")
     long checkpointEvery = 500;
 
     @Parameter(
             names = "--resume",
-            order = 22,
+            order = 24,
             description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
     String resume = RESUME_AUTO;
 
     @Parameter(
             names = "--sample-prompt",
-            order = 23,
+            order = 25,
             description = "What the video sampled at the end shows; a caption of the data set if absent")
     String samplePrompt = "";
 
     @Parameter(
             names = "--sample-steps",
-            order = 24,
+            order = 26,
             description = "Sampler steps of the video sampled at the end; 0 samples none")
     int sampleSteps = 25;
 
-    @Parameter(names = "--guidance", order = 25, description = "Guidance scale of the video sampled at the end")
+    @Parameter(names = "--guidance", order = 27, description = "Guidance scale of the video sampled at the end")
     double guidance = 2;
 
     @Parameter(
             names = "--ffmpeg",
-            order = 26,
+            order = 28,
             description = "Program that writes the video sampled at the end; the bundled one if absent")
     String ffmpeg = "";
+
+    /** Where each node computes; what the flags leave open is decided for this machine. */
+    DeviceConfig device() {
+        TrainConfig.requireRange("--nodes", nodes, 1, 1 << 16);
+        return DeviceConfig.resolve(device, precision, threads, nodes);
+    }
+
+    /** Puts what this machine decides into the flags, so that all ranks, and whoever repeats the run, have the same. */
+    void resolveDevice() {
+        DeviceConfig resolved = device();
+        device = resolved.name();
+        precision = resolved.precision().flag();
+        threads = resolved.threads();
+    }
 
     /** Checks the flags and resolves what they decide. */
     TrainConfig toConfig() {
@@ -165,7 +199,8 @@ final class TrainFlags {
                 seed,
                 captionDropout,
                 new LearningRate(learningRate, warmup, steps, schedule()),
-                new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay));
+                new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay),
+                device().precision());
     }
 
     Path runFolder() {

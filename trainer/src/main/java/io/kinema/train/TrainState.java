@@ -1,6 +1,8 @@
 package io.kinema.train;
 
+import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.ShardLayout;
+import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
@@ -9,8 +11,9 @@ import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
-/** What training changes, on one rank: all weights, and this rank's shard of the optimizer's state. */
+/** What training changes, on one rank: all working weights, and this rank's shard of the master weights and of the optimizer's state. */
 final class TrainState {
     private final Device device;
     private final SpacetimeDit model;
@@ -42,11 +45,22 @@ final class TrainState {
     /** Starts the model, the same on every rank. */
     void initialise(long seed) {
         for (ParameterLayout.Entry entry : model.layout().entries()) {
-            try (Device.Scope _ = device.openScope()) {
-                device.add(weights.get(entry), device.of(model.layout().initial(seed, entry), entry.shape()));
-            }
+            MemorySegment.copy(
+                    model.layout().initial(seed, entry),
+                    0,
+                    hostFlat,
+                    ValueLayout.JAVA_FLOAT,
+                    entry.offset() * Float.BYTES,
+                    entry.size());
         }
+        setWeights();
         optimizer.startAverage();
+    }
+
+    /** Takes the weights from {@link #hostFlat()}, which holds all of them in fp32: this rank's shard is kept so, working weights are rounded. */
+    void setWeights() {
+        weights.write(device, 0, hostFlat);
+        optimizer.writeMaster(hostShard());
     }
 
     Device device() {
@@ -78,7 +92,7 @@ final class TrainState {
         return Math.toIntExact(shards.length(rank));
     }
 
-    /** Host memory for one flat vector, for whoever exchanges one next. */
+    /** Host memory for one flat vector of fp32, for whoever exchanges one next. */
     MemorySegment hostFlat() {
         return hostFlat;
     }
@@ -88,10 +102,26 @@ final class TrainState {
         return hostFlat.asSlice(shards.offset(rank) * Float.BYTES, shards.length(rank) * Float.BYTES);
     }
 
-    /** Copies a tensor of the shard's size to {@link #hostShard()}. */
-    void readShard(Tensor tensor, long offset) {
+    /** Copies an fp32 tensor of the shard's size to {@link #hostShard()}. */
+    void readShard(Tensor tensor) {
         if (shardSize() > 0) {
-            device.read(tensor, offset, hostShard());
+            device.read(tensor, 0, hostShard());
         }
+    }
+
+    /** Completes the working weights, of which each rank has updated its shard. */
+    void gatherWeights(Collectives collectives) {
+        if (shards.worldSize() == 1) {
+            return;
+        }
+        Tensor flat = weights.flat();
+        int bytes = flat.dtype().bytes();
+        MemorySegment host = hostFlat.asSlice(0, flat.size() * bytes);
+        if (shardSize() > 0) {
+            device.read(
+                    flat, shards.offset(rank), host.asSlice(shards.offset(rank) * bytes, shards.length(rank) * bytes));
+        }
+        collectives.allGather(new StepLabel(step, "weights"), shards, bytes, host);
+        device.write(flat, 0, host);
     }
 }

@@ -99,7 +99,7 @@ final class Trainer implements AutoCloseable {
         }
         double learningRate = config.learningRate().at(step);
         state.optimizer().update(shardGradient, norm, learningRate, step + 1);
-        gatherWeights(step);
+        state.gatherWeights(collectives);
         state.step = step + 1;
 
         double seconds = (System.nanoTime() - startNanos) / 1e9;
@@ -162,13 +162,6 @@ final class Trainer implements AutoCloseable {
             }
         }
         return Math.sqrt(sum);
-    }
-
-    private void gatherWeights(long step) {
-        Tensor flat = state.weights().flat();
-        state.readShard(flat, state.shards().offset(state.rank()));
-        collectives.allGather(new StepLabel(step, "weights"), state.shards(), state.hostFlat());
-        device.write(flat, 0, state.hostFlat());
     }
 
     /** The epoch that the next step begins in. */

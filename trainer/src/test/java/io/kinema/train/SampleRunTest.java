@@ -44,7 +44,7 @@ class SampleRunTest {
                 1,
                 1,
                 new CheckpointState.Cursor(0, 1, 1, 64),
-                new CheckpointState.Config(CheckpointState.Model.of(TINY), "flow", 3),
+                new CheckpointState.Config(CheckpointState.Model.of(TINY), "flow", 3, "fp32"),
                 "",
                 List.of());
         try (Arena arena = Arena.ofConfined()) {

@@ -57,7 +57,12 @@ class TrainMistakesTest {
     @Test
     void shouldRefuseValuesThatAreNotKnown() throws Exception {
         expectMistake("[debug, S, B, L, XL]", "--model", "tiny");
-        expectMistake("use nd4j", "--device", "cuda");
+        expectMistake("use cpu or nd4j", "--device", "cuda");
+        expectMistake("use bf16 or fp32", "--precision", "fp8");
+        expectMistake("nd4j on CUDA", "--precision", "fp16");
+        expectMistake("--threads -1 is out of range", "--device", "cpu", "--threads", "-1");
+        expectMistake("--precision fp32 or --device cpu", "--device", "nd4j", "--precision", "bf16");
+        expectMistake("computes on one thread", "--device", "nd4j", "--threads", "2");
         expectMistake("ddpm-cosine", "--diffusion", "ddpm");
     }
 

@@ -37,8 +37,14 @@ public record CheckpointState(
      * @param model the shape
      * @param diffusion the forward process, as in {@code --diffusion}
      * @param timeShift as in {@code --time-shift}
+     * @param precision as in {@code --precision}; the weights of a checkpoint are fp32 whatever it is
      */
-    public record Config(Model model, String diffusion, double timeShift) {}
+    public record Config(Model model, String diffusion, double timeShift, String precision) {
+        /** Checkpoints that do not say were trained in fp32, when there was nothing else. */
+        public Config {
+            precision = precision == null ? "fp32" : precision;
+        }
+    }
 
     /**
      * The shape of the model; the patch as frames, rows, columns.

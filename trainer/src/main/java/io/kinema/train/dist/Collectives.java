@@ -13,7 +13,7 @@ import org.agrona.concurrent.IdleStrategy;
  *
  * <p>Called by one thread; every rank calls the same operations in the same order. Operations block until this rank
  * has all that it needs and the others have been sent all that they need, so that arguments may be reused. Vectors are
- * fp32 in native byte order in host memory. An operation that fails leaves the collectives unusable.
+ * in host memory, in native byte order; those that are summed are fp32. An operation that fails leaves the collectives unusable.
  */
 public final class Collectives implements AutoCloseable {
     /** After a rank has gone: how long nothing must have come before a collective is given up. */
@@ -99,8 +99,8 @@ public final class Collectives implements AutoCloseable {
                     + plan.numNodes(world.rank()) + " cover nodes");
         }
         checkWorld(layout);
-        partials.forEach(partial -> checkBytes("partial sum", partial, layout.numElements()));
-        checkBytes("shard", shardOut, layout.length(world.rank()));
+        partials.forEach(partial -> checkBytes("partial sum", partial, layout.numElements() * Float.BYTES));
+        checkBytes("shard", shardOut, layout.length(world.rank()) * Float.BYTES);
         run(new ReduceScatter(world, plan, partials, layout, shardOut), label);
     }
 
@@ -109,14 +109,15 @@ public final class Collectives implements AutoCloseable {
      *
      * @param label what it is for
      * @param layout who owns which range
+     * @param elementBytes the size of an element
      * @param flat the whole vector; this rank's range is read, all others are written
      * @throws CollectiveException when another rank is lost, or late beyond the deadline
      * @throws IllegalStateException when ranks call different collectives, or with different layouts
      */
-    public void allGather(StepLabel label, ShardLayout layout, MemorySegment flat) {
+    public void allGather(StepLabel label, ShardLayout layout, int elementBytes, MemorySegment flat) {
         checkWorld(layout);
-        checkBytes("vector", flat, layout.numElements());
-        run(new AllGather(world, layout, flat), label);
+        checkBytes("vector", flat, layout.numElements() * elementBytes);
+        run(new AllGather(world, layout, elementBytes, flat), label);
     }
 
     /**
@@ -162,10 +163,10 @@ public final class Collectives implements AutoCloseable {
         }
     }
 
-    private static void checkBytes(String what, MemorySegment segment, long numElements) {
-        if (segment.byteSize() != numElements * Float.BYTES) {
+    private static void checkBytes(String what, MemorySegment segment, long bytes) {
+        if (segment.byteSize() != bytes) {
             throw new IllegalStateException(
-                    "the " + what + " has " + segment.byteSize() + " bytes instead of " + numElements * Float.BYTES);
+                    "the " + what + " has " + segment.byteSize() + " bytes instead of " + bytes);
         }
     }
 

@@ -22,7 +22,7 @@ import org.agrona.MutableDirectBuffer;
  * 56 long  total bytes           that this sender sends to this receiver in this collective
  * </pre>
  *
- * <p>Payloads of vectors are fp32 in native byte order; every platform that Kinema runs on is little-endian.
+ * <p>Payloads of vectors are in native byte order; every platform that Kinema runs on is little-endian.
  */
 final class Frame {
     static final int HEADER_BYTES = 64;

@@ -3,16 +3,18 @@ package io.kinema.train.optim;
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 
 /**
  * AdamW and the average of the weights over one rank's shard of the flat parameter vector (ZeRO stage 1; Rajbhandari et al., 1910.02054,
- * section 5.1): moments and average exist for that shard only.
+ * section 5.1): moments and average exist for that shard only, and so do master weights where the weights that layers multiply by are narrower.
  */
 public final class ShardedAdamW {
     private final Device device;
     private final AdamWConfig config;
     private final int size;
-    private final Tensor param;
+    private final Tensor working;
+    private final Tensor master;
     private final Tensor firstMoment;
     private final Tensor secondMoment;
     private final Tensor average;
@@ -31,11 +33,11 @@ public final class ShardedAdamW {
             double beta1, double beta2, double epsilon, double weightDecay, double clipNorm, double emaDecay) {}
 
     /**
-     * Allocates state for a shard, all zero; see {@link #startAverage()}.
+     * Allocates state for a shard, all zero; see {@link #startAverage()}. Where the weights are of {@link Device#dtype()}, they are the master weights themselves.
      *
      * @param device of the weights
      * @param config constants
-     * @param flatWeights the whole parameter vector; its shard is what updates change
+     * @param flatWeights the whole vector of working weights; its shard is what updates change
      * @param from first element of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}
      * @param size elements of the shard, likewise; 0 where there are more ranks than blocks
      */
@@ -44,16 +46,36 @@ public final class ShardedAdamW {
         this.config = config;
         this.size = size;
         int allocated = Math.max(size, 1);
-        this.param = size == 0 ? device.zeros(1) : device.view(flatWeights, from, size);
+        this.working = size == 0 ? device.zeros(1) : device.view(flatWeights, from, size);
+        this.master = working.dtype() == device.dtype() ? working : device.zeros(allocated);
         this.firstMoment = device.zeros(allocated);
         this.secondMoment = device.zeros(allocated);
         this.average = device.zeros(allocated);
     }
 
-    /** Lets the average begin at the weights as they are now. */
+    /** Lets the average begin at the master weights as they are now. */
     public void startAverage() {
-        device.zero(average);
-        device.add(average, param);
+        device.copy(average, master);
+    }
+
+    /**
+     * Replaces the master weights; the working weights are the caller's.
+     *
+     * @param weights of the shard, of {@link Device#dtype()}, native byte order; as many as the shard has elements
+     */
+    public void writeMaster(MemorySegment weights) {
+        if (size > 0) {
+            device.write(master, 0, weights);
+        }
+    }
+
+    /**
+     * Returns the master weights.
+     *
+     * @return [size], or [1] where the shard is empty
+     */
+    public Tensor master() {
+        return master;
     }
 
     /**
@@ -80,7 +102,7 @@ public final class ShardedAdamW {
         double gradScale = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
         AdamWStep step = new AdamWStep(
                 learningRate, config.beta1, config.beta2, config.epsilon, config.weightDecay, count, gradScale);
-        device.adamw(param, gradient, firstMoment, secondMoment, param, step);
-        device.ema(average, param, Math.min(config.emaDecay, (1.0 + count) / (10.0 + count)));
+        device.adamw(master, gradient, firstMoment, secondMoment, working, step);
+        device.ema(average, master, Math.min(config.emaDecay, (1.0 + count) / (10.0 + count)));
     }
 }

@@ -9,6 +9,7 @@ import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Devices;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -59,6 +60,7 @@ public final class Sample {
 
     private void run() throws IOException {
         List<String> prompts = prompts();
+        DeviceConfig deviceConfig = DeviceConfig.resolve(flags.device, flags.precision, flags.threads, 1);
         Patch patch = model.config().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
         int height = rounded("--height", flags.height, patch.height());
@@ -82,7 +84,7 @@ public final class Sample {
         Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS);
         Sampler.Method method = method();
         List<VideoFile> videos = new ArrayList<>();
-        try (Device device = Devices.open(flags.device);
+        try (Device device = Devices.open(deviceConfig);
                 ProgressBar bar = new ProgressBar("sampling", (long) prompts.size() * flags.steps)) {
             Sampler sampler = new Sampler(model, diffusion, device, weights(device));
             for (String prompt : prompts) {

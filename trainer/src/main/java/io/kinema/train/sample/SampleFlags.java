@@ -53,15 +53,33 @@ final class SampleFlags {
             description = "Repeat pixels until the longer side has at least so many; 1 keeps the size")
     int enlarge = 1;
 
-    @Parameter(names = "--device", order = 13, description = "Where tensors live: nd4j")
-    String device = "nd4j";
+    @Parameter(
+            names = "--device",
+            order = 13,
+            description =
+                    "What computes: cpu (oneDNN and vector instructions; Linux) or nd4j (everywhere, and NVIDIA cards"
+                            + " with -Pcuda); cpu where it runs if absent")
+    String device = "";
 
-    @Parameter(names = "--ffmpeg", order = 14, description = "Program that writes the file; the bundled one if absent")
+    @Parameter(
+            names = "--precision",
+            order = 14,
+            description = "bf16 (device cpu) or fp32, whatever the model was trained in; bf16 where the processor has"
+                    + " instructions for it if absent")
+    String precision = "";
+
+    @Parameter(
+            names = "--threads",
+            order = 15,
+            description = "Threads that compute, which do not change the result; 0 takes all processors")
+    int threads;
+
+    @Parameter(names = "--ffmpeg", order = 16, description = "Program that writes the file; the bundled one if absent")
     String ffmpeg = "";
 
     @Parameter(
             names = "--output",
-            order = 15,
+            order = 17,
             required = true,
             description = "File to write: .mp4, .webm, .gif, or .png for one frame")
     String output = "";

@@ -193,7 +193,9 @@ public final class Sampler {
             try (Device.Scope _ = device.openScope()) {
                 Tensor x = device.of(packed, copies * tokens, xLP.length / tokens);
                 SpacetimeDit.Forward forward = model.forward(device, weights, x, packing, timeS);
-                device.read(forward.outputLP(), 0, MemorySegment.ofArray(output));
+                Tensor outputLP = device.zeros(x.shape());
+                device.copy(outputLP, forward.outputLP());
+                device.read(outputLP, 0, MemorySegment.ofArray(output));
             }
             if (!guided) {
                 return output;

@@ -1,33 +1,34 @@
 package io.kinema.train.tensor;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 
-/** What {@code --device} names. */
+/** Opens what {@code --device} names. */
 public final class Devices {
     private Devices() {}
 
     /**
      * Opens a device.
      *
-     * @param name as in {@code --device}
-     * @return an fp32 device; the caller closes it
-     * @throws ConfigException when there is none of that name, or it cannot run here
+     * @param config which
+     * @return a device of fp32 with the precision's working type; the caller closes it
+     * @throws ConfigException when it cannot run here
      */
-    public static Device open(String name) {
-        requireKnown(name);
-        return Nd4jDevice.open(DType.FP32);
+    public static Device open(DeviceConfig config) {
+        return config.name().equals(DeviceConfig.CPU)
+                ? CpuDevice.open(config.precision().workingType(), config.threads())
+                : Nd4jDevice.open(config.precision().workingType());
     }
 
     /**
-     * Checks a name without starting anything.
+     * Opens a device of fp32, with all processors.
      *
      * @param name as in {@code --device}
-     * @throws ConfigException when there is none of that name
+     * @return the device; the caller closes it
+     * @throws ConfigException when there is none of that name, or it cannot run here
      */
-    public static void requireKnown(String name) {
-        if (!name.equals("nd4j")) {
-            throw new ConfigException("--device " + name + " is not known; use nd4j");
-        }
+    public static Device open(String name) {
+        return open(DeviceConfig.resolve(name, Precision.FP32.flag(), 0, 1));
     }
 }

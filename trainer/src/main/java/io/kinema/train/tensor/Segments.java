@@ -64,6 +64,17 @@ public final class Segments {
     }
 
     /**
+     * Returns the segment that a row belongs to.
+     *
+     * @param row 0 to total() − 1
+     * @return the segment
+     */
+    public int indexOf(int row) {
+        int found = Arrays.binarySearch(offsets, row);
+        return found >= 0 ? found : -found - 2;
+    }
+
+    /**
      * Returns the number of rows of all segments, L.
      *
      * @return the total

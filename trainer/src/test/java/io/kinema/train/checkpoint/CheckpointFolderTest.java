@@ -59,7 +59,7 @@ class CheckpointFolderTest {
                 step,
                 7,
                 new Cursor(1, 4 * step, 4, 512),
-                new Config(Model.of(TINY), "flow", 3),
+                new Config(Model.of(TINY), "flow", 3, "fp32"),
                 "abc",
                 List.of("--steps 10"));
     }

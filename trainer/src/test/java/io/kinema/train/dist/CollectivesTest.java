@@ -38,7 +38,7 @@ class CollectivesTest {
                 MemorySegment flat = arena.allocate((long) length * Float.BYTES, Float.BYTES);
                 flat.asSlice(layout.offset(world.rank()) * Float.BYTES, shard.byteSize())
                         .copyFrom(shard);
-                collectives.allGather(LABEL, layout, flat);
+                collectives.allGather(LABEL, layout, Float.BYTES, flat);
                 results[i] = flat.toArray(ValueLayout.JAVA_FLOAT);
             }
         }

@@ -56,7 +56,7 @@ final class RankMain {
             MemorySegment shard =
                     flat.asSlice(layout.offset(world.rank()) * Float.BYTES, layout.length(world.rank()) * Float.BYTES);
             collectives.reduceScatter(label, tree, partials, layout, shard);
-            collectives.allGather(label, layout, flat);
+            collectives.allGather(label, layout, Float.BYTES, flat);
             return flat.toArray(ValueLayout.JAVA_BYTE);
         }
     }

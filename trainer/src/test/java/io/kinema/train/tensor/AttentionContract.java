@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Attention and rotary positions. */
 interface AttentionContract extends DeviceContract {
@@ -46,7 +46,7 @@ interface AttentionContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldAttendWithinSegments(DType dtype) {
         // Lengths that differ much, and lengths that are near enough to be worked on together.
         for (Segments keys : List.of(MIXED_KEYS, MIXED)) {
@@ -73,7 +73,7 @@ interface AttentionContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldAttendWhenScoresAreTooLargeToExponentiate(DType dtype) {
         try (Device device = open(dtype)) {
             Segments one = Segments.ofLengths(2);
@@ -92,7 +92,7 @@ interface AttentionContract extends DeviceContract {
         // Lengths that differ much, and lengths that are near enough to be worked on together.
         for (Segments keys : List.of(MIXED_KEYS, MIXED)) {
             for (int[] headsAndWidth : new int[][] {{3, 4}, {1, 8}, {2, 1}}) {
-                try (Device device = open(DType.FP64)) {
+                try (Device device = open(finest())) {
                     int heads = headsAndWidth[0];
                     int width = headsAndWidth[1];
                     Random random = new Random(2);
@@ -122,7 +122,7 @@ interface AttentionContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldTurnPairsByTheirAngles(DType dtype) {
         for (int[] shape : new int[][] {{3, 2, 6}, {1, 1, 2}, {4, 3, 2}}) {
             try (Device device = open(dtype)) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -81,7 +82,7 @@ interface ConsistencyContract extends DeviceContract {
 
     @Test
     default void shouldGiveTheSameBitsAgainAndAtAnyAlignment() {
-        for (DType dtype : List.of(DType.FP32, DType.FP64)) {
+        for (DType dtype : types()) {
             try (Device device = open(dtype)) {
                 List<double[]> first = block(new Shifted(device, 0));
                 for (int elements : new int[] {0, 1, 2, 3, 5, 8, 13}) {
@@ -97,7 +98,7 @@ interface ConsistencyContract extends DeviceContract {
     @Test
     default void shouldStayNearFloat64InFloat32() {
         try (Device narrow = open(DType.FP32);
-                Device wide = open(DType.FP64)) {
+                Device wide = Nd4jDevice.open(DType.FP64)) {
             List<double[]> actual = block(new Shifted(narrow, 0));
             List<double[]> expected = block(new Shifted(wide, 0));
             for (int i = 0; i < expected.size(); i++) {

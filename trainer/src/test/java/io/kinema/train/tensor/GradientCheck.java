@@ -12,16 +12,20 @@ import java.util.function.Function;
 /**
  * Compares a backward with central finite differences of the scalar {@code Σ c∘forward(inputs)}, c random, in float64.
  *
- * <p>With steps of 1e-6 the truncation error is about 1e-12 and the rounding error about 1e-10 of the scalar, so a relative
- * error above {@link #TOLERANCE} is a mistake in the mathematics.
+ * <p>In float64, with steps of 1e-6 the truncation error is about 1e-12 and the rounding error about 1e-10 of the scalar, so a relative
+ * error above {@link #FP64_TOLERANCE} is a mistake in the mathematics.
  */
 final class GradientCheck {
-    static final double TOLERANCE = 1e-7;
+    /** In float32 the results that differences are taken of are rounded to 6e-8. */
+    private static final double FP32_STEP = 5e-3;
+
+    private static final double FP32_TOLERANCE = 4e-3;
+    private static final double FP64_TOLERANCE = 1e-7;
 
     /** What gradients that are added to hold beforehand, to see that they are added to and not replaced. */
     static final double BEFORE = 0.5;
 
-    private static final double STEP = 1e-6;
+    private static final double FP64_STEP = 1e-6;
     private static final int ELEMENTS_AN_INPUT = 48;
 
     private GradientCheck() {}
@@ -100,23 +104,30 @@ final class GradientCheck {
 
     private static void checkInput(
             Device device, List<Tensor> inputs, int input, double[] analytic, Loss loss, Random random) {
+        boolean isWide = device.dtype() == DType.FP64;
         Tensor tensor = inputs.get(input);
         double[] values = Host.read(device, tensor);
         assertEquals(values.length, analytic.length, "size of the gradient of input " + input);
         double scale = Math.max(1, Arrays.stream(analytic).map(Math::abs).max().orElseThrow());
         int[] elements = random.ints(0, values.length).limit(ELEMENTS_AN_INPUT).toArray();
         for (int element : elements) {
-            double step = STEP * Math.max(1, Math.abs(values[element]));
-            Host.write(device, tensor, element, values[element] + step);
+            double step = (isWide ? FP64_STEP : FP32_STEP) * Math.max(1, Math.abs(values[element]));
+            double up = rounded(values[element] + step, isWide);
+            double down = rounded(values[element] - step, isWide);
+            Host.write(device, tensor, element, up);
             double above = loss.value();
-            Host.write(device, tensor, element, values[element] - step);
+            Host.write(device, tensor, element, down);
             double below = loss.value();
             Host.write(device, tensor, element, values[element]);
             assertEquals(
-                    (above - below) / (2 * step),
+                    (above - below) / (up - down),
                     analytic[element],
-                    TOLERANCE * scale,
+                    (isWide ? FP64_TOLERANCE : FP32_TOLERANCE) * scale,
                     "gradient of element " + element + " of input " + input);
         }
+    }
+
+    private static double rounded(double value, boolean isWide) {
+        return isWide ? value : (float) value;
     }
 }

@@ -12,12 +12,12 @@ import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Matrix products, activations, embeddings, cutting and joining. */
 interface LayerContract extends DeviceContract {
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldMultiplyByTransposedWeightAndAddBias(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(1);
@@ -44,7 +44,7 @@ interface LayerContract extends DeviceContract {
     @Test
     default void shouldDifferentiateLinear() {
         for (int[] rio : new int[][] {{6, 5, 4}, {1, 3, 2}, {4, 1, 1}, {33, 17, 40}}) {
-            try (Device device = open(DType.FP64)) {
+            try (Device device = open(finest())) {
                 Random random = new Random(2);
                 Tensor x = Host.normal(device, random, rio[0], rio[1]);
                 Tensor weight = Host.normal(device, random, rio[2], rio[1]);
@@ -67,7 +67,7 @@ interface LayerContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldApplyActivations(DType dtype) {
         try (Device device = open(dtype)) {
             double[] x = {-60, -8, -3, -1, -0.25, 0, 1e-3, 0.5, 1, 2, 5, 60};
@@ -83,7 +83,7 @@ interface LayerContract extends DeviceContract {
 
     @Test
     default void shouldDifferentiateActivations() {
-        try (Device device = open(DType.FP64)) {
+        try (Device device = open(finest())) {
             Tensor x = Host.normal(device, new Random(3), 6, 9);
             GradientCheck.check(
                     device,
@@ -99,7 +99,7 @@ interface LayerContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldLookRowsUp(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor table = Host.tensor(device, new double[] {1, 2, 3, 4, 5, 6}, 3, 2);
@@ -113,7 +113,7 @@ interface LayerContract extends DeviceContract {
 
     @Test
     default void shouldDifferentiateEmbeddingWithRepeatedIds() {
-        try (Device device = open(DType.FP64)) {
+        try (Device device = open(finest())) {
             int[] ids = {4, 0, 4, 4, 2, 1, 0};
             GradientCheck.check(
                     device,
@@ -140,7 +140,7 @@ interface LayerContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldCutAndJoinColumns(DType dtype) {
         try (Device device = open(dtype)) {
             for (int[] rowsAndColumns : new int[][] {{1, 6}, {5, 6}, {3, 3}}) {

@@ -14,12 +14,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Lifetimes, views and copies. */
 interface MemoryContract extends DeviceContract {
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldKeepShapesAndValues(DType dtype) {
         try (Device device = open(dtype)) {
             assertEquals(dtype, device.dtype());
@@ -34,7 +34,7 @@ interface MemoryContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldShareElementsBetweenViewAndWhole(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor whole = device.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 8);

@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Norms over rows. */
 interface NormContract extends DeviceContract {
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldNormByRootMeanSquare(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(1);
@@ -42,7 +42,7 @@ interface NormContract extends DeviceContract {
     @Test
     default void shouldDifferentiateRmsNorm() {
         for (int[] shape : new int[][] {{5, 3, 8}, {1, 4}, {9, 33}}) {
-            try (Device device = open(DType.FP64)) {
+            try (Device device = open(finest())) {
                 Random random = new Random(2);
                 int width = shape[shape.length - 1];
                 GradientCheck.check(
@@ -59,7 +59,7 @@ interface NormContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldNormAndModulateEachSegment(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(3);
@@ -98,7 +98,7 @@ interface NormContract extends DeviceContract {
     default void shouldDifferentiateModulatedLayerNorm() {
         for (Segments segments :
                 List.of(MIXED, Segments.ofLengths(1), Segments.ofLengths(1, 1), Segments.ofLengths(9))) {
-            try (Device device = open(DType.FP64)) {
+            try (Device device = open(finest())) {
                 Random random = new Random(4);
                 int width = 7;
                 Tensor x = Host.normal(device, random, segments.total(), width);

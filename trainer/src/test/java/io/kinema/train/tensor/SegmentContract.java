@@ -11,14 +11,14 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Gates, means, mixtures and errors of segments. */
 interface SegmentContract extends DeviceContract {
     int WIDTH = 5;
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldAddBranchThroughGateOfItsSegment(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(1);
@@ -42,7 +42,7 @@ interface SegmentContract extends DeviceContract {
 
     @Test
     default void shouldDifferentiateGatedResidual() {
-        try (Device device = open(DType.FP64)) {
+        try (Device device = open(finest())) {
             Random random = new Random(2);
             Tensor x = Host.normal(device, random, MIXED.total(), WIDTH);
             Tensor y = Host.normal(device, random, MIXED.total(), WIDTH);
@@ -60,7 +60,7 @@ interface SegmentContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldAverageEachSegment(DType dtype) {
         try (Device device = open(dtype)) {
             double[] x = Host.normal(new Random(3), MIXED.total() * WIDTH);
@@ -76,7 +76,7 @@ interface SegmentContract extends DeviceContract {
 
     @Test
     default void shouldDifferentiateSegmentMean() {
-        try (Device device = open(DType.FP64)) {
+        try (Device device = open(finest())) {
             GradientCheck.check(
                     device,
                     List.of(Host.normal(device, new Random(4), MIXED.total(), WIDTH)),
@@ -86,7 +86,7 @@ interface SegmentContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldMixWithWeightsOfTheSegment(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(5);
@@ -111,7 +111,7 @@ interface SegmentContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldMeasureSquaredErrorOfEachSegment(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(6);
@@ -136,7 +136,7 @@ interface SegmentContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldKeepNonFiniteErrorToItsSegment(DType dtype) {
         for (double broken : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
             try (Device device = open(dtype)) {

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Flat vectors: sums, optimizer and average, and that cutting a vector changes no bit. */
 interface VectorContract extends DeviceContract {
@@ -20,7 +20,7 @@ interface VectorContract extends DeviceContract {
     AdamWStep STEP = new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 7, 0.37);
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldClearAndAdd(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor sum = device.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
@@ -34,7 +34,7 @@ interface VectorContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldSumSquaresOfBlocksInDouble(DType dtype) {
         try (Device device = open(dtype)) {
             double[] values = Host.normal(new Random(1), 60);
@@ -64,7 +64,7 @@ interface VectorContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldStepByAdamWAsDefined(DType dtype) {
         try (Device device = open(dtype)) {
             Random random = new Random(2);
@@ -96,7 +96,7 @@ interface VectorContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldMoveAverage(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor average = device.of(new float[] {1, -2, 3}, 3);
@@ -106,7 +106,7 @@ interface VectorContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldNotHideScalarsThatAreNoNumbers(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor param = device.of(new float[] {1, 2}, 2);
@@ -152,7 +152,7 @@ interface VectorContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldUpdatePiecewiseToTheSameBits(DType dtype) {
         int size = SHARDS * Device.SHARD_ALIGNMENT;
         try (Device device = open(dtype)) {
@@ -173,7 +173,7 @@ interface VectorContract extends DeviceContract {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"FP32", "FP64"})
+    @MethodSource("types")
     default void shouldSumSquaresOfABlockToTheSameBitsWhereverItStands(DType dtype) {
         try (Device device = open(dtype)) {
             int block = Device.SHARD_ALIGNMENT;

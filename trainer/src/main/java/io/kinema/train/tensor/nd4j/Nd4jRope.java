@@ -1,5 +1,6 @@
 package io.kinema.train.tensor.nd4j;
 
+import io.kinema.train.tensor.Shapes;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 
 import io.kinema.train.tensor.Tensor;

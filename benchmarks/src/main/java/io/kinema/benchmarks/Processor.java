@@ -1,0 +1,30 @@
+package io.kinema.benchmarks;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** What figures belong to. */
+final class Processor {
+    private static final Path INFO = Path.of("/proc/cpuinfo");
+
+    private Processor() {}
+
+    /** The processor's name, or its architecture where the system does not tell; how many; and whether it multiplies bf16. */
+    static String name() throws IOException {
+        String name = System.getProperty("os.arch");
+        boolean bf16 = false;
+        if (Files.isReadable(INFO)) {
+            for (String line : Files.readAllLines(INFO)) {
+                String value = line.substring(line.indexOf(':') + 1).strip();
+                if (line.startsWith("model name")) {
+                    name = value;
+                } else if (line.startsWith("flags") || line.startsWith("Features")) {
+                    bf16 |= value.contains("bf16");
+                }
+            }
+        }
+        return name + ", " + Runtime.getRuntime().availableProcessors() + " processors, " + (bf16 ? "with" : "without")
+                + " bf16 instructions";
+    }
+}

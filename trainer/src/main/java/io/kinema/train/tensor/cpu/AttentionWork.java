@@ -1,0 +1,127 @@
+package io.kinema.train.tensor.cpu;
+
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What attention and its backward share: how segments are cut into tiles, the products for the tiles, and which head of which segment a worker has
+ * packed into its scratch memory.
+ */
+final class AttentionWork {
+    private static final int LONGEST_TILE = 512;
+    private static final double LOG2_E = 1 / Math.log(2);
+
+    private final Matmuls matmuls;
+    private final DType productType;
+    private final List<TileProducts.Grid> grids = new ArrayList<>();
+
+    AttentionWork(Matmuls matmuls, DType workingType) {
+        this.matmuls = matmuls;
+        productType = workingType == DType.BF16 && OneDnn.hasNativeBf16() ? DType.BF16 : DType.FP32;
+    }
+
+    /** The type that products take. */
+    DType productType() {
+        return productType;
+    }
+
+    /** The products for heads of a width. */
+    TileProducts.Grid grid(int width) {
+        for (TileProducts.Grid grid : grids) {
+            if (grid.width() == width) {
+                return grid;
+            }
+        }
+        TileProducts.Grid grid = new TileProducts.Grid(matmuls, productType, width, LONGEST_TILE);
+        grids.add(grid);
+        return grid;
+    }
+
+    /** {@code log2(e)/√K}: powers of 2 of scores times this are the exponentials of the softmax. */
+    static float scale(int width) {
+        return (float) (LOG2_E / Math.sqrt(width));
+    }
+
+    /** A natural logarithm as one to base 2. */
+    static float toBase2(float logarithm) {
+        return (float) (logarithm * LOG2_E);
+    }
+
+    /**
+     * Cuts the side of a segment that is worked on against {@code otherTile} rows of the other: long where the other is short, so that a product is
+     * worth its call.
+     */
+    static Cut cutAgainst(int otherTile, int length) {
+        int longest = otherTile <= 64 ? LONGEST_TILE : otherTile <= 128 ? LONGEST_TILE / 2 : LONGEST_TILE / 4;
+        return Cut.of(length, longest);
+    }
+
+    /** Tasks of segments, numbered through. */
+    static final class Tasks {
+        private final int[] firstOfSegment;
+
+        Tasks(int numSegments) {
+            firstOfSegment = new int[numSegments + 1];
+        }
+
+        void add(int segment, int count) {
+            firstOfSegment[segment + 1] = firstOfSegment[segment] + count;
+        }
+
+        int count() {
+            return firstOfSegment[firstOfSegment.length - 1];
+        }
+
+        /** The segment of a task; segments without tasks are skipped. */
+        int segment(int task) {
+            int found = Arrays.binarySearch(firstOfSegment, task);
+            int segment = found >= 0 ? found : -found - 2;
+            while (firstOfSegment[segment + 1] == task) {
+                segment++;
+            }
+            return segment;
+        }
+
+        /** The number of a task within its segment. */
+        int index(int task, int segment) {
+            return task - firstOfSegment[segment];
+        }
+    }
+
+    /** Which head of which segment each worker has packed: tasks of one head mostly follow each other. */
+    static final class Packed {
+        private static final int STEP = 16;
+
+        private final int[] heads;
+
+        Packed(int numWorkers) {
+            heads = new int[numWorkers * STEP];
+            Arrays.fill(heads, -1);
+        }
+
+        /** Says that a worker packs a head now; returns whether it had not. */
+        boolean replace(int worker, int head) {
+            boolean isNew = heads[worker * STEP] != head;
+            heads[worker * STEP] = head;
+            return isNew;
+        }
+    }
+
+    static void requireFit(Qkv qkv, Segments querySegments, Segments keySegments) {
+        Shapes.requireRank("q", qkv.qLNK(), 3);
+        int numHeads = qkv.qLNK().dim(1);
+        int width = qkv.qLNK().dim(2);
+        Shapes.require("q", qkv.qLNK(), querySegments.total(), numHeads, width);
+        Shapes.require("k", qkv.kLNK(), keySegments.total(), numHeads, width);
+        Shapes.require("v", qkv.vLNK(), keySegments.total(), numHeads, width);
+        if (querySegments.count() != keySegments.count()) {
+            throw new IllegalArgumentException(
+                    "queries have " + querySegments.count() + " segments but keys have " + keySegments.count());
+        }
+    }
+}

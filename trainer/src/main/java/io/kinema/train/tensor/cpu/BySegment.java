@@ -1,0 +1,220 @@
+package io.kinema.train.tensor.cpu;
+
+import static io.kinema.train.tensor.cpu.Lanes.load;
+import static io.kinema.train.tensor.cpu.Lanes.store;
+import static io.kinema.train.tensor.cpu.Vectors.LANES;
+
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
+import io.kinema.train.tensor.SquaredError;
+import io.kinema.train.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+
+/** What treats each segment of a packed sequence by its own gate, weight, mean or error. */
+final class BySegment {
+    private final Memory memory;
+    private final Workers workers;
+    private final DType workingType;
+    private final Columns columns;
+
+    BySegment(Memory memory, Workers workers, DType workingType) {
+        this.memory = memory;
+        this.workers = workers;
+        this.workingType = workingType;
+        columns = new Columns(memory, workers, workingType);
+    }
+
+    Tensor[] split(Tensor xRD, int parts) {
+        return columns.split(xRD, parts);
+    }
+
+    Tensor concat(Tensor... parts) {
+        return columns.concat(parts);
+    }
+
+    Tensor embedding(Tensor tableVD, int[] ids) {
+        return columns.embedding(tableVD, ids);
+    }
+
+    void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
+        columns.embeddingBackward(dyLD, ids, dTable);
+    }
+
+    Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments) {
+        Shapes.requireRows("x", xLD, segments);
+        Shapes.requireSame("y", yLD, "x", xLD);
+        Shapes.require("gate", gateSD, segments.count(), xLD.dim(1));
+        CpuTensor x = memory.inside(xLD);
+        CpuTensor y = memory.inside(yLD);
+        CpuTensor gate = memory.inside(gateSD);
+        CpuTensor out = memory.allocate(x.dtype(), x.shape());
+        int width = x.columns();
+        SegmentTiles tiles = new SegmentTiles(segments);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
+            workers.run(tiles.count(), (tile, worker) -> {
+                long gateRow = Rows.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
+                long room = scratch.row(worker, 2);
+                int end = tiles.endRow(tile);
+                for (int row = tiles.firstRow(tile); row < end; row++) {
+                    long first = (long) row * width;
+                    long yRow = Rows.floats(y, first, scratch.row(worker, 1), width);
+                    long xRow = Rows.floats(x, first, room, width);
+                    Rows.multiplyAdd(yRow, gateRow, xRow, Rows.target(out, first, room), width);
+                    Rows.finish(out, first, room, width);
+                }
+            });
+        }
+        return out;
+    }
+
+    Tensor gatedResidualBackward(Tensor dOutLD, Tensor yLD, Tensor gateSD, Segments segments, Tensor dGate) {
+        Shapes.requireRows("y", yLD, segments);
+        Shapes.requireSame("dOut", dOutLD, "y", yLD);
+        Shapes.require("gate", gateSD, segments.count(), yLD.dim(1));
+        Shapes.require("dGate", dGate, segments.count(), yLD.dim(1));
+        CpuTensor dOut = memory.inside(dOutLD);
+        CpuTensor y = memory.inside(yLD);
+        CpuTensor gate = memory.inside(gateSD);
+        CpuTensor into = Rows.requireFp32("dGate", memory.inside(dGate)).changed();
+        CpuTensor dy = memory.allocate(y.dtype(), y.shape());
+        int width = y.columns();
+        SegmentTiles tiles = new SegmentTiles(segments);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
+                TileSums sums = TileSums.of(memory, tiles.count(), width)) {
+            workers.run(tiles.count(), (tile, worker) -> {
+                long gateRow = Rows.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
+                long room = scratch.row(worker, 2);
+                long sum = sums.begin(tile);
+                int end = tiles.endRow(tile);
+                for (int row = tiles.firstRow(tile); row < end; row++) {
+                    long first = (long) row * width;
+                    long dOutRow = Rows.floats(dOut, first, scratch.row(worker, 1), width);
+                    long yRow = Rows.floats(y, first, room, width);
+                    gateBackward(dOutRow, yRow, gateRow, Rows.target(dy, first, room), sum, width);
+                    Rows.finish(dy, first, room, width);
+                }
+            });
+            workers.run(segments.count(), (s, _) -> {
+                long intoRow = into.address((long) s * width);
+                long total = sums.total(tiles.firstTile(s), tiles.firstTile(s + 1));
+                Rows.add(intoRow, total, intoRow, width);
+            });
+        }
+        return dy;
+    }
+
+    /** {@code dy = dOut·gate} and {@code dGate += dOut·y}; dy may be y. */
+    private static void gateBackward(long dOut, long y, long gate, long dy, long dGate, int n) {
+        for (int i = 0; i < n; i += LANES) {
+            FloatVector grad = load(dOut, i, n);
+            store(grad.fma(load(y, i, n), load(dGate, i, n)), dGate, i, n);
+            store(grad.mul(load(gate, i, n)), dy, i, n);
+        }
+    }
+
+    Tensor segmentMean(Tensor xLD, Segments segments) {
+        Shapes.requireRows("x", xLD, segments);
+        CpuTensor x = memory.inside(xLD);
+        CpuTensor mean = memory.allocate(workingType, segments.count(), x.columns());
+        int width = x.columns();
+        SegmentTiles tiles = new SegmentTiles(segments);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 1, width);
+                TileSums sums = TileSums.of(memory, tiles.count(), width)) {
+            workers.run(tiles.count(), (tile, worker) -> {
+                long sum = sums.begin(tile);
+                int end = tiles.endRow(tile);
+                for (int row = tiles.firstRow(tile); row < end; row++) {
+                    Rows.add(sum, Rows.floats(x, (long) row * width, scratch.row(worker, 0), width), sum, width);
+                }
+            });
+            workers.run(segments.count(), (s, _) -> {
+                long total = sums.total(tiles.firstTile(s), tiles.firstTile(s + 1));
+                Rows.scaled(total, 1f / segments.length(s), 0, total, width);
+                Vectors.copy(total, DType.FP32, mean.address((long) s * width), workingType, width);
+            });
+        }
+        return mean;
+    }
+
+    Tensor segmentMeanBackward(Tensor dySD, Segments segments) {
+        Shapes.require("dy", dySD, segments.count(), dySD.dim(1));
+        CpuTensor dy = memory.inside(dySD);
+        CpuTensor dx = memory.allocate(workingType, segments.total(), dy.columns());
+        int width = dy.columns();
+        SegmentTiles tiles = new SegmentTiles(segments);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 1, width)) {
+            workers.run(tiles.count(), (tile, worker) -> {
+                int s = tiles.segment(tile);
+                long share = scratch.row(worker, 0);
+                Rows.scaled(Rows.floats(dy, (long) s * width, share, width), 1f / segments.length(s), 0, share, width);
+                int end = tiles.endRow(tile);
+                for (int row = tiles.firstRow(tile); row < end; row++) {
+                    Vectors.copy(share, DType.FP32, dx.address((long) row * width), workingType, width);
+                }
+            });
+        }
+        return dx;
+    }
+
+    Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+        Shapes.requireRows("a", aLP, segments);
+        Shapes.requireSame("b", bLP, "a", aLP);
+        if (weightA.length != segments.count() || weightB.length != segments.count()) {
+            throw new IllegalArgumentException(
+                    weightA.length + " and " + weightB.length + " weights for " + segments.count() + " segments");
+        }
+        CpuTensor a = memory.inside(aLP);
+        CpuTensor b = memory.inside(bLP);
+        CpuTensor out = memory.allocate(DType.FP32, a.shape());
+        int width = a.columns();
+        SegmentTiles tiles = new SegmentTiles(segments);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
+            workers.run(tiles.count(), (tile, worker) -> {
+                int s = tiles.segment(tile);
+                int end = tiles.endRow(tile);
+                for (int row = tiles.firstRow(tile); row < end; row++) {
+                    long first = (long) row * width;
+                    long aRow = Rows.floats(a, first, scratch.row(worker, 0), width);
+                    long bRow = Rows.floats(b, first, scratch.row(worker, 1), width);
+                    Rows.mix(aRow, (float) weightA[s], bRow, (float) weightB[s], out.address(first), width);
+                }
+            });
+        }
+        return out;
+    }
+
+    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
+        Shapes.requireRows("prediction", predictionLP, segments);
+        Shapes.requireSame("target", targetLP, "prediction", predictionLP);
+        CpuTensor prediction = memory.inside(predictionLP);
+        CpuTensor target = memory.inside(targetLP);
+        CpuTensor dPrediction = memory.allocate(prediction.dtype(), prediction.shape());
+        int width = prediction.columns();
+        SegmentTiles tiles = new SegmentTiles(segments);
+        double[] tileSums = new double[tiles.count()];
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
+            workers.run(tiles.count(), (tile, worker) -> {
+                long difference = scratch.row(worker, 0);
+                long room = scratch.row(worker, 1);
+                int end = tiles.endRow(tile);
+                for (int row = tiles.firstRow(tile); row < end; row++) {
+                    long first = (long) row * width;
+                    long predictionRow = Rows.floats(prediction, first, difference, width);
+                    long targetRow = Rows.floats(target, first, room, width);
+                    Rows.mix(predictionRow, 1, targetRow, -1, difference, width);
+                    tileSums[tile] += Rows.wideSumOfSquares(difference, width);
+                    Rows.scaled(difference, (float) (2 * scale), 0, Rows.target(dPrediction, first, room), width);
+                    Rows.finish(dPrediction, first, room, width);
+                }
+            });
+        }
+        double[] sumS = new double[segments.count()];
+        for (int s = 0; s < sumS.length; s++) {
+            for (int tile = tiles.firstTile(s); tile < tiles.firstTile(s + 1); tile++) {
+                sumS[s] += tileSums[tile];
+            }
+        }
+        return new SquaredError(sumS, dPrediction);
+    }
+}

@@ -1,0 +1,373 @@
+package io.kinema.train.tensor.cpu;
+
+import io.kinema.train.tensor.Activated;
+import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.Attention;
+import io.kinema.train.tensor.AttentionGrad;
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Gated;
+import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
+import io.kinema.train.tensor.SquaredError;
+import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The device {@code cpu}: products by oneDNN, one thread to a tile, and everything between them in loops over the Vector API. Its results do not depend on the
+ * number of threads; they may depend on the kind of processor.
+ *
+ * <p>With the working type BF16, activations and working weights are stored in 16 bits; sums, norms, softmax, loss, gradients of parameters and the residual stream
+ * are FP32 (as in Micikevicius et al., 1710.03740, with the range of FP32, so that no loss scaling is needed). Products are made of BF16 values, by the
+ * processor's own instructions where it has them, else widened.
+ */
+public final class CpuDevice implements Device {
+    private final DType workingType;
+    private final Memory memory;
+    private final Workers workers;
+    private final Updates updates;
+    private final Linears linears;
+    private final Activations activations;
+    private final Norms norms;
+    private final Heads heads;
+    private final BySegment bySegment;
+    private final FlashAttention attention;
+    private final FlashAttentionBackward attentionBackward;
+
+    /**
+     * What a device holds.
+     *
+     * @param lastingBytes what was allocated outside scopes, copies of weights laid out for products among it
+     * @param workspacePeakBytes the most that scopes have held at a time
+     */
+    public record Footprint(long lastingBytes, long workspacePeakBytes) {}
+
+    private CpuDevice(DType workingType, int threads, boolean planning) {
+        if (workingType == DType.FP64) {
+            throw new IllegalArgumentException("the cpu device computes in FP32 and BF16, not " + workingType);
+        }
+        this.workingType = workingType;
+        memory = new Memory(planning);
+        workers = new Workers(threads, planning);
+        Matmuls matmuls = new Matmuls(memory, threads);
+        DType productType = workingType == DType.BF16 && hasNativeBf16() ? DType.BF16 : DType.FP32;
+        updates = new Updates(memory, workers, workingType);
+        linears = new Linears(memory, workers, matmuls, workingType, productType);
+        activations = new Activations(memory, workers, workingType);
+        norms = new Norms(memory, workers, workingType);
+        heads = new Heads(memory, workers, workingType);
+        bySegment = new BySegment(memory, workers, workingType);
+        attention = new FlashAttention(memory, workers, matmuls, workingType);
+        attentionBackward = new FlashAttentionBackward(memory, workers, matmuls, workingType);
+    }
+
+    /**
+     * Opens the device.
+     *
+     * @param workingType FP32, or BF16 for mixed precision
+     * @param threads how many compute, the calling one among them
+     * @return a device without tensors; close it to free all that it will hold and end its threads
+     * @throws io.kinema.data.ConfigException where oneDNN has no build for this platform
+     */
+    public static CpuDevice open(DType workingType, int threads) {
+        return new CpuDevice(workingType, threads, false);
+    }
+
+    /**
+     * Opens a device that allocates like another but has no memory and computes nothing, to learn from {@link #footprint()} what a piece of work
+     * would take. What is read from it is undefined.
+     *
+     * @param workingType as for {@link #open}
+     * @param threads as for {@link #open}
+     * @return the device
+     */
+    public static CpuDevice planning(DType workingType, int threads) {
+        return new CpuDevice(workingType, threads, true);
+    }
+
+    /**
+     * Returns whether the processor multiplies BF16 by itself (AVX512_BF16 or AMX).
+     *
+     * @return whether mixed precision is faster than FP32 here
+     */
+    public static boolean hasNativeBf16() {
+        return OneDnn.hasNativeBf16();
+    }
+
+    /**
+     * Returns how much memory the device has taken so far.
+     *
+     * @return bytes
+     */
+    public Footprint footprint() {
+        return new Footprint(memory.lastingBytes(), memory.workspacePeakBytes());
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public DType dtype() {
+        return DType.FP32;
+    }
+
+    @Override
+    public DType workingType() {
+        return workingType;
+    }
+
+    @Override
+    public Scope openScope() {
+        return memory.openScope();
+    }
+
+    @Override
+    public Tensor zeros(DType type, int... shape) {
+        if (type != DType.FP32 && type != workingType) {
+            throw new IllegalArgumentException("this device's tensors are FP32 or " + workingType + ", not " + type);
+        }
+        CpuTensor tensor = memory.allocate(type, shape.clone());
+        if (!tensor.lifetime().lasting) {
+            updates.zero(tensor);
+        }
+        return tensor;
+    }
+
+    @Override
+    public Tensor of(float[] values, int... shape) {
+        if (values.length != CpuTensor.sizeOf(shape)) {
+            throw new IllegalArgumentException(
+                    values.length + " values do not fill the shape " + Shapes.text(shape));
+        }
+        CpuTensor tensor = memory.allocate(DType.FP32, shape.clone());
+        write(tensor, 0, MemorySegment.ofArray(values));
+        return tensor;
+    }
+
+    @Override
+    public Tensor view(Tensor tensor, long offset, int... shape) {
+        return memory.inside(tensor).part(offset, shape.clone());
+    }
+
+    @Override
+    public void read(Tensor from, long offset, MemorySegment to) {
+        CpuTensor tensor = memory.inside(from);
+        requireInside(tensor, offset, to);
+        if (!memory.isPlanning()) {
+            MemorySegment.copy(Vectors.ALL, tensor.address(offset), to, 0, to.byteSize());
+        }
+    }
+
+    @Override
+    public void write(Tensor to, long offset, MemorySegment from) {
+        CpuTensor tensor = memory.inside(to).changed();
+        requireInside(tensor, offset, from);
+        if (!memory.isPlanning()) {
+            MemorySegment.copy(from, 0, Vectors.ALL, tensor.address(offset), from.byteSize());
+        }
+    }
+
+    private static void requireInside(CpuTensor tensor, long offset, MemorySegment host) {
+        int bytes = tensor.dtype().bytes();
+        long count = host.byteSize() / bytes;
+        if (host.byteSize() % bytes != 0 || offset < 0 || offset + count > tensor.size()) {
+            throw new IllegalArgumentException(host.byteSize() + " bytes at element " + offset
+                    + " do not fit the tensor " + Shapes.text(tensor.shape()) + " of " + tensor.dtype());
+        }
+    }
+
+    @Override
+    public void zero(Tensor tensor) {
+        updates.zero(tensor);
+    }
+
+    @Override
+    public void copy(Tensor into, Tensor from) {
+        updates.copy(into, from);
+    }
+
+    @Override
+    public void add(Tensor into, Tensor term) {
+        updates.add(into, term);
+    }
+
+    @Override
+    public double[] sumOfSquares(Tensor vector, int block) {
+        return updates.sumOfSquares(vector, block);
+    }
+
+    @Override
+    public void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step) {
+        updates.adamw(param, grad, firstMoment, secondMoment, working, step);
+    }
+
+    @Override
+    public void ema(Tensor average, Tensor param, double decay) {
+        updates.ema(average, param, decay);
+    }
+
+    @Override
+    public Tensor linear(Tensor xRI, Tensor weightOI, Tensor biasO) {
+        return linears.linear(xRI, weightOI, biasO);
+    }
+
+    @Override
+    public Activated linearGelu(Tensor xRI, Tensor weightOI, Tensor biasO) {
+        return linears.linearGelu(xRI, weightOI, biasO);
+    }
+
+    @Override
+    public Tensor linearResidual(Tensor xRI, Tensor weightOI, Tensor biasO, Tensor residualRO) {
+        return linears.linearResidual(xRI, weightOI, biasO, residualRO);
+    }
+
+    @Override
+    public Gated linearGatedResidual(Tensor xLI, Tensor weightDI, Tensor biasD, Tensor residualLD, Tensor gateSD, Segments segments) {
+        return linears.linearGatedResidual(xLI, weightDI, biasD, residualLD, gateSD, segments);
+    }
+
+    @Override
+    public Tensor linearBackwardInput(Tensor dyRO, Tensor weightOI) {
+        return linears.linearBackwardInput(dyRO, weightOI);
+    }
+
+    @Override
+    public Tensor linearBackwardInputGelu(Tensor dyRO, Tensor weightOI, Tensor innerRI) {
+        return linears.linearBackwardInputGelu(dyRO, weightOI, innerRI);
+    }
+
+    @Override
+    public void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias) {
+        linears.linearBackwardParameters(dyRO, xRI, dWeight, dBias);
+    }
+
+    @Override
+    public Tensor gelu(Tensor x) {
+        return activations.gelu(x);
+    }
+
+    @Override
+    public Tensor geluBackward(Tensor dy, Tensor x) {
+        return activations.geluBackward(dy, x);
+    }
+
+    @Override
+    public Tensor silu(Tensor x) {
+        return activations.silu(x);
+    }
+
+    @Override
+    public Tensor siluBackward(Tensor dy, Tensor x) {
+        return activations.siluBackward(dy, x);
+    }
+
+    @Override
+    public Tensor rmsNorm(Tensor xRD, Tensor weightD) {
+        return norms.rmsNorm(xRD, weightD);
+    }
+
+    @Override
+    public Tensor rmsNormBackward(Tensor dyRD, Tensor xRD, Tensor weightD, Tensor dWeight) {
+        return norms.rmsNormBackward(dyRD, xRD, weightD, dWeight);
+    }
+
+    @Override
+    public Tensor modulatedLayerNorm(Tensor xLD, Tensor shiftSD, Tensor scaleSD, Segments segments) {
+        return norms.modulatedLayerNorm(xLD, shiftSD, scaleSD, segments);
+    }
+
+    @Override
+    public Tensor modulatedLayerNormBackward(Tensor dyLD, Tensor xLD, Tensor scaleSD, Segments segments, Tensor dShift, Tensor dScale) {
+        return norms.modulatedLayerNormBackward(dyLD, xLD, scaleSD, segments, dShift, dScale);
+    }
+
+    @Override
+    public Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments) {
+        return bySegment.gatedResidual(xLD, yLD, gateSD, segments);
+    }
+
+    @Override
+    public Tensor gatedResidualBackward(Tensor dOutLD, Tensor yLD, Tensor gateSD, Segments segments, Tensor dGate) {
+        return bySegment.gatedResidualBackward(dOutLD, yLD, gateSD, segments, dGate);
+    }
+
+    @Override
+    public Qkv heads(Tensor qkvL3D, HeadRotation by) {
+        return heads.heads(qkvL3D, by);
+    }
+
+    @Override
+    public Tensor headsBackward(AttentionGrad grad, Tensor qkvL3D, HeadRotation by, Tensor dQueryNorm, Tensor dKeyNorm) {
+        return heads.headsBackward(grad, qkvL3D, by, dQueryNorm, dKeyNorm);
+    }
+
+    @Override
+    public Tensor rope(Tensor xLNK, Tensor cosLP, Tensor sinLP) {
+        return heads.rope(xLNK, cosLP, sinLP);
+    }
+
+    @Override
+    public Tensor ropeBackward(Tensor dyLNK, Tensor cosLP, Tensor sinLP) {
+        return heads.ropeBackward(dyLNK, cosLP, sinLP);
+    }
+
+    @Override
+    public Attention attention(Tensor qLNK, Tensor kLNK, Tensor vLNK, Segments querySegments, Segments keySegments) {
+        return attention.attention(qLNK, kLNK, vLNK, querySegments, keySegments);
+    }
+
+    @Override
+    public AttentionGrad attentionBackward(Tensor dOutLNK, Qkv qkv, Attention forward, Segments querySegments, Segments keySegments) {
+        return attentionBackward.attentionBackward(dOutLNK, qkv, forward, querySegments, keySegments);
+    }
+
+    @Override
+    public Tensor embedding(Tensor tableVD, int[] ids) {
+        return bySegment.embedding(tableVD, ids);
+    }
+
+    @Override
+    public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
+        bySegment.embeddingBackward(dyLD, ids, dTable);
+    }
+
+    @Override
+    public Tensor segmentMean(Tensor xLD, Segments segments) {
+        return bySegment.segmentMean(xLD, segments);
+    }
+
+    @Override
+    public Tensor segmentMeanBackward(Tensor dySD, Segments segments) {
+        return bySegment.segmentMeanBackward(dySD, segments);
+    }
+
+    @Override
+    public Tensor[] split(Tensor xRD, int parts) {
+        return bySegment.split(xRD, parts);
+    }
+
+    @Override
+    public Tensor concat(Tensor... parts) {
+        return bySegment.concat(parts);
+    }
+
+    @Override
+    public Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+        return bySegment.mix(aLP, bLP, weightA, weightB, segments);
+    }
+
+    @Override
+    public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
+        return bySegment.squaredError(predictionLP, targetLP, segments, scale);
+    }
+
+    @Override
+    public void close() {
+        workers.close();
+        memory.close();
+    }
+}

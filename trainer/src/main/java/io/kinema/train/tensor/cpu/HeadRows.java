@@ -1,0 +1,109 @@
+package io.kinema.train.tensor.cpu;
+
+import io.kinema.train.tensor.DType;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The rows of one head of one segment, as they lie in a tensor [L, N, K]. Products want them side by side, padded with rows of zeros: they are copied
+ * ("packed"), so that what stands next to a segment is never read.
+ *
+ * @param address of the head's first element in the segment's first row
+ * @param type of the elements
+ * @param stride elements from row to row, N·K
+ * @param width K
+ */
+record HeadRows(long address, DType type, int stride, int width) {
+    /** Both sides of a block that is transposed at once: small enough for the first cache. */
+    private static final int BLOCK = 16;
+
+    private static final ValueLayout.OfShort BITS = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+    static HeadRows of(CpuTensor xLNK, int firstRow, int head) {
+        int width = xLNK.dim(2);
+        int stride = xLNK.dim(1) * width;
+        return new HeadRows(xLNK.address((long) firstRow * stride + (long) head * width), xLNK.dtype(), stride, width);
+    }
+
+    long at(int row) {
+        return address + (long) row * stride * type.bytes();
+    }
+
+    /**
+     * Packs rows.
+     *
+     * @param first the first of them
+     * @param rows how many
+     * @param padded how many with the zeros after them
+     * @param to the type to pack as
+     * @param target where to, [padded, K]
+     */
+    void pack(int first, int rows, int padded, DType to, long target) {
+        long rowBytes = (long) width * to.bytes();
+        for (int row = 0; row < rows; row++) {
+            copy(at(first + row), type, target + row * rowBytes, to, width);
+        }
+        if (padded > rows) {
+            Vectors.zero(target + rows * rowBytes, (padded - rows) * rowBytes);
+        }
+    }
+
+    /**
+     * Writes packed FP32 rows back.
+     *
+     * @param first where the first goes
+     * @param rows how many
+     * @param source the rows [rows, K]
+     */
+    void write(int first, int rows, long source) {
+        for (int row = 0; row < rows; row++) {
+            copy(source + 4L * row * width, DType.FP32, at(first + row), type, width);
+        }
+    }
+
+    /** Multiplies n floats by a factor. */
+    static void scale(long x, float factor, int n) {
+        int i = 0;
+        for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
+            Vectors.store(Vectors.load(x + 4L * i).mul(factor), x + 4L * i);
+        }
+        for (; i < n; i++) {
+            Vectors.set(x + 4L * i, Vectors.get(x + 4L * i) * factor);
+        }
+    }
+
+    private static void copy(long from, DType fromType, long to, DType toType, int n) {
+        if (fromType != DType.FP32 || toType != DType.FP32) {
+            Vectors.copy(from, fromType, to, toType, n);
+            return;
+        }
+        // Rows are short: a call to copy memory would take longer.
+        int i = 0;
+        for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
+            Vectors.store(Vectors.load(from + 4L * i), to + 4L * i);
+        }
+        for (; i < n; i++) {
+            Vectors.set(to + 4L * i, Vectors.get(from + 4L * i));
+        }
+    }
+
+    /** Transposes a matrix [rows, columns] without gaps. */
+    static void transpose(long from, int rows, int columns, DType type, long to) {
+        for (int row = 0; row < rows; row += BLOCK) {
+            for (int column = 0; column < columns; column += BLOCK) {
+                int lastRow = Math.min(rows, row + BLOCK);
+                int lastColumn = Math.min(columns, column + BLOCK);
+                for (int c = column; c < lastColumn; c++) {
+                    for (int r = row; r < lastRow; r++) {
+                        long source = (long) r * columns + c;
+                        long target = (long) c * rows + r;
+                        if (type == DType.FP32) {
+                            Vectors.set(to + 4 * target, Vectors.get(from + 4 * source));
+                        } else {
+                            Vectors.ALL.set(BITS, to + 2 * target, Vectors.ALL.get(BITS, from + 2 * source));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

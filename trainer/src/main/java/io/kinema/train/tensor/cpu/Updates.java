@@ -1,0 +1,184 @@
+package io.kinema.train.tensor.cpu;
+
+import static io.kinema.train.tensor.cpu.Lanes.load;
+import static io.kinema.train.tensor.cpu.Lanes.store;
+import static io.kinema.train.tensor.cpu.Vectors.LANES;
+
+import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Shapes;
+import io.kinema.train.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * What is done to flat vectors of parameters, gradients and moments, in one pass over memory each. An element's result depends neither on
+ * its place nor on how the vector was cut.
+ */
+final class Updates {
+    private final Memory memory;
+    private final Workers workers;
+
+    Updates(Memory memory, Workers workers, DType workingType) {
+        this.memory = memory;
+        this.workers = workers;
+    }
+
+    /** The scalars of an AdamW update as the vectors need them. */
+    private record Factors(
+            float gradScale,
+            float keep1,
+            float weight1,
+            float keep2,
+            float weight2,
+            float inverseCorrection2,
+            float epsilon,
+            float rate,
+            float decay) {
+        static Factors of(AdamWStep step) {
+            double correction1 = 1 - Math.pow(step.beta1(), step.count());
+            double correction2 = 1 - Math.pow(step.beta2(), step.count());
+            return new Factors(
+                    (float) step.gradScale(),
+                    (float) step.beta1(),
+                    (float) (1 - step.beta1()),
+                    (float) step.beta2(),
+                    (float) (1 - step.beta2()),
+                    (float) (1 / correction2),
+                    (float) step.epsilon(),
+                    (float) (step.learningRate() / correction1),
+                    (float) (1 - step.learningRate() * step.weightDecay()));
+        }
+    }
+
+    void zero(Tensor tensor) {
+        CpuTensor target = memory.inside(tensor).changed();
+        Pieces.run(
+                workers,
+                target.size(),
+                (first, n, _) -> Vectors.zero(
+                        target.address(first), (long) n * target.dtype().bytes()));
+    }
+
+    void copy(Tensor into, Tensor from) {
+        Shapes.requireSameSize("into", into, "from", from);
+        CpuTensor target = memory.inside(into).changed();
+        CpuTensor source = memory.inside(from);
+        Pieces.run(
+                workers,
+                target.size(),
+                (first, n, _) ->
+                        Vectors.copy(source.address(first), source.dtype(), target.address(first), target.dtype(), n));
+    }
+
+    void add(Tensor into, Tensor term) {
+        Shapes.requireSameSize("into", into, "term", term);
+        CpuTensor sum = memory.inside(into).changed();
+        CpuTensor other = memory.inside(term);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
+            Pieces.run(workers, sum.size(), (first, n, worker) -> {
+                long row = scratch.row(worker, 0);
+                long a = Rows.floats(sum, first, row, n);
+                Rows.add(a, Rows.floats(other, first, scratch.row(worker, 1), n), a, n);
+                Rows.finish(sum, first, row, n);
+            });
+        }
+    }
+
+    double[] sumOfSquares(Tensor vectorAny, int block) {
+        if (block < 1 || vectorAny.size() % block != 0) {
+            throw new IllegalArgumentException(
+                    "blocks of " + block + " do not divide the vector " + Shapes.text(vectorAny.shape()));
+        }
+        CpuTensor vector = memory.inside(vectorAny);
+        double[] sums = new double[Math.toIntExact(vector.size() / block)];
+        int perTile = Rows.perTile(block);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
+            workers.run((sums.length + perTile - 1) / perTile, (tile, worker) -> {
+                int end = Math.min(sums.length, (tile + 1) * perTile);
+                for (int i = tile * perTile; i < end; i++) {
+                    sums[i] = sumOfSquares(vector, (long) i * block, block, scratch.row(worker, 0));
+                }
+            });
+        }
+        return sums;
+    }
+
+    private static double sumOfSquares(CpuTensor vector, long first, int length, long scratch) {
+        double sum = 0;
+        for (int i = 0; i < length; i += Pieces.LENGTH) {
+            int n = Math.min(Pieces.LENGTH, length - i);
+            sum += Rows.wideSumOfSquares(Rows.floats(vector, first + i, scratch, n), n);
+        }
+        return sum;
+    }
+
+    void adamw(
+            Tensor param,
+            Tensor gradient,
+            Tensor firstMoment,
+            Tensor secondMoment,
+            Tensor workingCopy,
+            AdamWStep step) {
+        Shapes.requireSameSize("param", param, "grad", gradient);
+        Shapes.requireSameSize("param", param, "firstMoment", firstMoment);
+        Shapes.requireSameSize("param", param, "secondMoment", secondMoment);
+        Shapes.requireSameSize("param", param, "working", workingCopy);
+        CpuTensor p = Rows.requireFp32("param", memory.inside(param)).changed();
+        CpuTensor grad = memory.inside(gradient);
+        CpuTensor m =
+                Rows.requireFp32("firstMoment", memory.inside(firstMoment)).changed();
+        CpuTensor v =
+                Rows.requireFp32("secondMoment", memory.inside(secondMoment)).changed();
+        CpuTensor working = memory.inside(workingCopy).changed();
+        Factors factors = Factors.of(step);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
+            Pieces.run(workers, p.size(), (first, n, worker) -> {
+                long gradRow = Rows.floats(grad, first, scratch.row(worker, 0), n);
+                adamw(p.address(first), gradRow, m.address(first), v.address(first), n, factors);
+                if (working.address() != p.address()) {
+                    // Still in the innermost cache.
+                    Vectors.copy(p.address(first), p.dtype(), working.address(first), working.dtype(), n);
+                }
+            });
+        }
+    }
+
+    /**
+     * {@code m = β1·m + (1 − β1)·g}, {@code v = β2·v + (1 − β2)·g²}, {@code p = (1 − η·λ)·p − η·m̂ / (√v̂ + ε)} with m̂ and v̂ corrected for their
+     * bias.
+     */
+    private static void adamw(long p, long grad, long m, long v, int n, Factors by) {
+        for (int i = 0; i < n; i += LANES) {
+            FloatVector g = load(grad, i, n).mul(by.gradScale);
+            FloatVector mean = moved(load(m, i, n), by.keep1, g, by.weight1);
+            FloatVector square = moved(load(v, i, n), by.keep2, g.mul(g), by.weight2);
+            store(mean, m, i, n);
+            store(square, v, i, n);
+            store(stepped(load(p, i, n), mean, square, by), p, i, n);
+        }
+    }
+
+    private static FloatVector moved(FloatVector average, float keep, FloatVector value, float weight) {
+        return average.mul(keep).add(value.mul(weight));
+    }
+
+    private static FloatVector stepped(FloatVector p, FloatVector mean, FloatVector square, Factors by) {
+        FloatVector denominator = square.mul(by.inverseCorrection2).sqrt().add(by.epsilon);
+        return p.mul(by.decay).sub(mean.mul(by.rate).div(denominator));
+    }
+
+    void ema(Tensor averageAny, Tensor paramAny, double decay) {
+        Shapes.requireSameSize("average", averageAny, "param", paramAny);
+        CpuTensor average = memory.inside(averageAny).changed();
+        CpuTensor param = memory.inside(paramAny);
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
+            Pieces.run(workers, average.size(), (first, n, worker) -> {
+                long row = scratch.row(worker, 0);
+                long mean = Rows.floats(average, first, row, n);
+                long value = Rows.floats(param, first, scratch.row(worker, 1), n);
+                Rows.mix(mean, (float) decay, value, (float) (1 - decay), mean, n);
+                Rows.finish(average, first, row, n);
+            });
+        }
+    }
+}
