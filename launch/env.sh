@@ -13,9 +13,12 @@ export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 # What jvm.flags in pom.xml has, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
 KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
+  # Tensors are outside the heap, which would begin with a share of the machine's memory in every process.
+  -Xms256m
   # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
   --add-modules=jdk.incubator.vector
+  "-XX:CompileCommandFile=$KINEMA_HOME/launch/hotspot.compiler"
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow
   --add-opens=java.base/java.lang=ALL-UNNAMED

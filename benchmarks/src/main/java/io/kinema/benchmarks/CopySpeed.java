@@ -39,15 +39,15 @@ final class CopySpeed {
     void measure() throws InterruptedException {
         try (Arena arena = Arena.ofShared();
                 ExecutorService pool = Executors.newFixedThreadPool(
-                        threads,
-                        Thread.ofPlatform().daemon().name("copy-", 0).factory())) {
+                        threads, Thread.ofPlatform().daemon().name("copy-", 0).factory())) {
             MemorySegment from = arena.allocate(BYTES, Long.BYTES).fill((byte) 1);
             MemorySegment to = arena.allocate(BYTES, Long.BYTES);
             long part = BYTES / threads;
             for (int round = 0; round < ROUNDS; round++) {
                 long start = System.nanoTime();
                 for (Future<?> copied : IntStream.range(0, threads)
-                        .mapToObj(i -> pool.submit(() -> copy(to.asSlice(i * part, part), from.asSlice(i * part, part))))
+                        .mapToObj(i ->
+                                pool.submit(() -> copy(to.asSlice(i * part, part), from.asSlice(i * part, part))))
                         .toList()) {
                     join(copied);
                 }

@@ -63,8 +63,8 @@ public final class OperationTable {
         }
         System.out.println(Processor.name());
         for (String name : precisions.split(",", -1)) {
-            DeviceConfig config = DeviceConfig.resolve(
-                    device, Precision.parse(name.strip()).flag(), threads, 1);
+            DeviceConfig config =
+                    DeviceConfig.resolve(device, Precision.parse(name.strip()).flag(), threads, 1);
             print(config);
         }
     }
@@ -129,7 +129,6 @@ public final class OperationTable {
             now = System.nanoTime();
             runs.add((now - before) / 1e9);
         }
-        return StepResult.median(
-                runs.stream().mapToDouble(Double::doubleValue).toArray());
+        return StepResult.median(runs.stream().mapToDouble(Double::doubleValue).toArray());
     }
 }

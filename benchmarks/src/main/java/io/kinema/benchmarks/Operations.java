@@ -248,8 +248,7 @@ final class Operations {
         Tensor y = random(working, ROWS, D);
         Tensor gate = random(working, clips.count(), D);
         Tensor dGate = device.zeros(working, clips.count(), D);
-        return stream(
-                D, List.of(dOut, y), () -> List.of(device.gatedResidualBackward(dOut, y, gate, clips, dGate)));
+        return stream(D, List.of(dOut, y), () -> List.of(device.gatedResidualBackward(dOut, y, gate, clips, dGate)));
     }
 
     private Operation vector(List<Tensor> touched, Runnable body) {

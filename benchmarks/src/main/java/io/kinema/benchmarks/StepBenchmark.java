@@ -89,6 +89,7 @@ public final class StepBenchmark {
                     DeviceConfig.resolve(device, Precision.parse(name.strip()).flag(), threads, 1));
         }
         Optional<Path> file = json.isEmpty() ? Optional.empty() : Optional.of(writable(Path.of(json)));
+        String machine = Processor.name();
         Optional<PeerProcess> peer = startPeer(configs.getFirst().threads());
         List<StepResult> results = new ArrayList<>();
         try {
@@ -103,6 +104,7 @@ public final class StepBenchmark {
             }
         }
         System.out.println();
+        System.out.println(machine + " before the start");
         System.out.println(describe(configs.getFirst(), peer, chosen));
         System.out.println(StepResult.table(results));
         if (file.isPresent()) {
@@ -141,7 +143,8 @@ public final class StepBenchmark {
 
     private StepResult measure(StepCase of, DeviceConfig config, Optional<PeerProcess> peer)
             throws IOException, InterruptedException {
-        System.err.println(of.name() + " (" + of.describe() + "), " + config.precision().flag());
+        System.err.println(
+                of.name() + " (" + of.describe() + "), " + config.precision().flag());
         try (Device on = Devices.open(config)) {
             MatmulSpeed matmul = new MatmulSpeed(on);
             KinemaStep step = new KinemaStep(on, of);
@@ -216,8 +219,7 @@ public final class StepBenchmark {
     private String describe(DeviceConfig config, Optional<PeerProcess> peer, List<StepCase> chosen) throws IOException {
         StringBuilder text = new StringBuilder(String.format(
                 Locale.ROOT,
-                "%s; Kinema on %s%s; %d thread(s) each; medians of %d rounds in turn%n",
-                Processor.name(),
+                "Kinema on %s%s; %d thread(s) each; medians of %d rounds in turn%n",
                 config.name(),
                 peer.map(process -> ", PyTorch " + process.version()).orElse(""),
                 config.threads(),

@@ -23,14 +23,22 @@ class OperationTableTest {
             assertEquals(
                     0,
                     OperationTable.run(
-                            "--operations", "attention256,copy", "--precisions", "fp32", "--device", "nd4j",
-                            "--seconds", "0.01"));
+                            "--operations",
+                            "attention256,copy",
+                            "--precisions",
+                            "fp32",
+                            "--device",
+                            "nd4j",
+                            "--seconds",
+                            "0.01"));
         } finally {
             System.setOut(before);
         }
         String text = said.toString(StandardCharsets.UTF_8);
         assertTrue(text.contains("| attention256 | 8 x 256 tokens, 12 heads of 64 |"), text);
-        assertTrue(text.lines().anyMatch(line -> line.matches("\\| copy \\| 16777216 elements .* GB/s \\| \\d+ \\|")), text);
+        assertTrue(
+                text.lines().anyMatch(line -> line.matches("\\| copy \\| 16777216 elements .* GB/s \\| \\d+ \\|")),
+                text);
     }
 
     @Test

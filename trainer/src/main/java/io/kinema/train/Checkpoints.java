@@ -93,6 +93,12 @@ final class Checkpoints {
         }
     }
 
+    /** The most host memory that {@link #save} takes beside {@link TrainState#hostFlat()}: both moments of the shard, then, on rank 0, all weights. */
+    static long hostBytes(TrainState state) {
+        long moments = 2L * state.shardSize() * Float.BYTES;
+        return state.rank() == 0 ? Math.max(moments, state.hostFlat().byteSize()) : moments;
+    }
+
     private MemorySegment hostCopy(int which, Arena arena) {
         MemorySegment copy = arena.allocate((long) state.shardSize() * Float.BYTES, Long.BYTES);
         if (state.shardSize() > 0) {

@@ -16,6 +16,7 @@ import io.kinema.train.model.Patches;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -62,11 +63,19 @@ final class ClipLoader implements AutoCloseable {
 
     /** The order in which a run uses a data set. */
     static DataOrder order(Dataset dataset, TrainConfig config) {
+        return new DataOrder(config.seed(), tokensOfClips(dataset, config), config.tokens(), config.microbatches());
+    }
+
+    /** The least that {@code --tokens} can be. */
+    static int largestClipTokens(Dataset dataset, TrainConfig config) {
+        return Arrays.stream(tokensOfClips(dataset, config)).max().orElseThrow();
+    }
+
+    private static int[] tokensOfClips(Dataset dataset, TrainConfig config) {
         Patch patch = config.model().patch();
-        int[] tokensOfClip = dataset.clips().stream()
+        return dataset.clips().stream()
                 .mapToInt(clip -> grid(clip, patch).tokens())
                 .toArray();
-        return new DataOrder(config.seed(), tokensOfClip, config.tokens(), config.microbatches());
     }
 
     private static Grid grid(ClipEntry clip, Patch patch) {

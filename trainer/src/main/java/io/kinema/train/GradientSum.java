@@ -18,26 +18,36 @@ import java.util.List;
 /** Sums the gradients of a step's microbatches along the fixed tree: on the device within a rank, by reduce-scatter between them. */
 final class GradientSum {
     private final TrainState state;
-    private final Collectives collectives;
     private final ReductionTree tree;
     private final LeafRange leaves;
-    private final Arena arena;
     private final Deque<ParameterSet> free = new ArrayDeque<>();
     private final List<MemorySegment> hostPartials = new ArrayList<>();
     private final MemorySegment hostShard;
     private final Tensor shard;
     private TreeSum<ParameterSet> sum;
 
-    GradientSum(TrainState state, Collectives collectives, ReductionTree tree, Arena arena) {
+    /**
+     * Begins a sum, and takes the memory in which it is exchanged.
+     *
+     * @param arena that host memory belongs to
+     */
+    GradientSum(TrainState state, ReductionTree tree, Arena arena) {
         this.state = state;
-        this.collectives = collectives;
         this.tree = tree;
         this.leaves = tree.leavesOf(state.rank(), state.shards().worldSize());
-        this.arena = arena;
-        int received = state.shards().worldSize() == 1 ? 0 : state.shardSize();
+        int received = isAlone() ? 0 : state.shardSize();
         this.hostShard = arena.allocate((long) received * Float.BYTES, Long.BYTES);
         this.shard = state.device().zeros(Math.max(1, received));
+        int sent = isAlone() ? 0 : tree.cover(leaves).size();
+        for (int i = 0; i < sent; i++) {
+            hostPartials.add(arena.allocate(state.hostFlat().byteSize(), Long.BYTES));
+        }
         begin();
+    }
+
+    /** Whether there is no rank to exchange anything with. */
+    private boolean isAlone() {
+        return state.shards().worldSize() == 1;
     }
 
     private void begin() {
@@ -66,23 +76,20 @@ final class GradientSum {
     }
 
     /** Sums over all ranks; returns this rank's shard, valid until the next call of {@link #zeroed()}. */
-    Tensor reduceScatter(StepLabel label) {
+    Tensor reduceScatter(Collectives collectives, StepLabel label) {
         List<ParameterSet> partials = sum.partials();
-        if (state.shards().worldSize() == 1) {
+        if (isAlone()) {
             ParameterSet root = partials.getFirst();
             free.push(root);
             begin();
             return root.flat();
-        }
-        while (hostPartials.size() < partials.size()) {
-            hostPartials.add(arena.allocate(state.hostFlat().byteSize(), Long.BYTES));
         }
         for (int i = 0; i < partials.size(); i++) {
             state.device().read(partials.get(i).flat(), 0, hostPartials.get(i));
             free.push(partials.get(i));
         }
         begin();
-        collectives.reduceScatter(label, tree, hostPartials.subList(0, partials.size()), state.shards(), hostShard);
+        collectives.reduceScatter(label, tree, hostPartials, state.shards(), hostShard);
         if (state.shardSize() > 0) {
             state.device().write(shard, 0, hostShard);
         }

@@ -12,6 +12,7 @@ import io.kinema.train.dist.ParentWatch;
 import io.kinema.train.dist.PeerLostException;
 import io.kinema.train.dist.RankIdentity;
 import io.kinema.train.dist.TerminationSignals;
+import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.metrics.MetricsLog;
 import io.kinema.train.metrics.ProgressLine;
 import io.kinema.train.sample.TrainingSample;
@@ -75,15 +76,23 @@ final class Rank {
                 Device device = Devices.open(flags.device())) {
             TrainState state;
             try (Collectives collectives = join(dataset)) {
-                state = new TrainState(config, device, environment.rank(), environment.worldSize(), arena);
+                state = new TrainState(
+                        config, flags.recompute(), device, environment.rank(), environment.worldSize(), arena);
                 train(state, collectives, dataset, arena);
             }
             if (environment.rank() == 0 && flags.sampleSteps > 0 && state.step == config.steps()) {
                 Path stem = folder.samples().resolve(String.format(Locale.ROOT, "step-%08d", state.step));
                 TrainingSample sample = new TrainingSample(
                         flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
+                // Training is over: its working weights make room for their average, which the last checkpoint left in
+                // hostFlat.
+                state.weights().write(device, 0, state.hostFlat());
                 System.out.println("sampled "
-                        + sample.write(state.model(), config.diffusion(), device, state.hostFlat(), dataset, stem));
+                        + sample.write(state.model(), config.diffusion(), device, state.weights(), dataset, stem));
+            }
+            if (environment.rank() == 0) {
+                System.out.println(
+                        "peak memory of rank 0: " + HostMemory.ofThisHost().peakResidentBytes() + " bytes");
             }
             return 0;
         }
@@ -100,8 +109,12 @@ final class Rank {
         if (isFirst) {
             System.out.println(begin(state));
         }
+        // Only rank 0 writes metrics; the others wait for it meanwhile, so it measures an idle machine.
+        double peakFlops = isFirst
+                ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(state.device(), flags.device())
+                : Double.NaN;
         try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
-                Trainer trainer = new Trainer(config, state, collectives, dataset, arena)) {
+                Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops, arena)) {
             ProgressLine progress = new ProgressLine(config.steps());
             boolean stopping = false;
             while (state.step < config.steps() && !stopping) {

@@ -10,6 +10,7 @@ import io.kinema.train.dist.RankCommand;
 import io.kinema.train.dist.RankProcesses;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.RunOutcome;
+import io.kinema.train.tensor.DeviceConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -68,10 +69,16 @@ public final class Train {
             flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
         }
         Optional<Checkpoint> from;
+        String memory = "";
         try (Dataset dataset = Dataset.open(flags.data)) {
             ClipLoader.order(dataset, config);
             from = new ResumeChoice(flags, config, dataset.sha256())
                     .choose(warning -> System.out.println("warning: " + warning));
+            if (flags.device().name().equals(DeviceConfig.CPU)) {
+                NodeMemory.Need need = new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes);
+                memory = MemoryCheck.require(
+                        dataset, need, HostMemory.ofThisHost().availableBytes());
+            }
         }
         if (flags.sampleSteps > 0) {
             Ffmpeg.locate(flags.ffmpeg, FFMPEG_TIMEOUT_SECONDS);
@@ -81,18 +88,19 @@ public final class Train {
             return run(
                     flags,
                     line,
+                    memory,
                     from.map(checkpoint -> checkpoint.folder().toString()).orElse(""));
         }
     }
 
-    private static int run(TrainFlags flags, CommandLine line, String resumeFrom)
+    private static int run(TrainFlags flags, CommandLine line, String memory, String resumeFrom)
             throws IOException, InterruptedException {
         RunFolder folder = new RunFolder(flags.runFolder());
         String resolved = line.toArgs();
         Path args = folder.path().resolve(".run.args.tmp");
         Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
         Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
-        System.out.print(resolved);
+        System.out.print(resolved + memory);
         return report(launch(flags, folder, resumeFrom), folder, flags.steps);
     }
 

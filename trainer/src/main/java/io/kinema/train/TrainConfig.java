@@ -53,6 +53,38 @@ record TrainConfig(
         return Diffusion.named(diffusionName, timeShift);
     }
 
+    /** The same, with smaller or larger microbatches. */
+    TrainConfig withTokens(int other) {
+        return new TrainConfig(
+                model,
+                diffusionName,
+                timeShift,
+                microbatches,
+                other,
+                steps,
+                seed,
+                captionDropout,
+                learningRate,
+                adamw,
+                precision);
+    }
+
+    /** The same, in another precision. */
+    TrainConfig withPrecision(Precision other) {
+        return new TrainConfig(
+                model,
+                diffusionName,
+                timeShift,
+                microbatches,
+                tokens,
+                steps,
+                seed,
+                captionDropout,
+                learningRate,
+                adamw,
+                other);
+    }
+
     /** What a checkpoint says of the model and what it learns. */
     CheckpointState.Config forCheckpoint() {
         return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift, precision.flag());

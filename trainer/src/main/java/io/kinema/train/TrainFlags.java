@@ -6,6 +6,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
+import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.DeviceConfig;
@@ -119,47 +120,54 @@ final class TrainFlags {
     int threads;
 
     @Parameter(
-            names = "--transport",
+            names = "--recompute",
             order = 21,
+            description = "What backward computes again to save memory: none, or blocks (one more forward pass of each;"
+                    + " the result is the same)")
+    String recompute = "none";
+
+    @Parameter(
+            names = "--transport",
+            order = 22,
             description = "Between ranks: auto (shared memory within a host), ipc or udp")
     String transport = "auto";
 
     @Parameter(
             names = "--timeout-seconds",
-            order = 22,
+            order = 23,
             description = "How long a rank waits for the others in one collective before all stop")
     int timeoutSeconds = 60;
 
     @Parameter(
             names = "--checkpoint-every",
-            order = 23,
+            order = 24,
             description = "Steps between checkpoints; 0 writes one at the end only")
     long checkpointEvery = 500;
 
     @Parameter(
             names = "--resume",
-            order = 24,
+            order = 25,
             description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
     String resume = RESUME_AUTO;
 
     @Parameter(
             names = "--sample-prompt",
-            order = 25,
+            order = 26,
             description = "What the video sampled at the end shows; a caption of the data set if absent")
     String samplePrompt = "";
 
     @Parameter(
             names = "--sample-steps",
-            order = 26,
+            order = 27,
             description = "Sampler steps of the video sampled at the end; 0 samples none")
     int sampleSteps = 25;
 
-    @Parameter(names = "--guidance", order = 27, description = "Guidance scale of the video sampled at the end")
+    @Parameter(names = "--guidance", order = 28, description = "Guidance scale of the video sampled at the end")
     double guidance = 2;
 
     @Parameter(
             names = "--ffmpeg",
-            order = 28,
+            order = 29,
             description = "Program that writes the video sampled at the end; the bundled one if absent")
     String ffmpeg = "";
 
@@ -188,6 +196,7 @@ final class TrainFlags {
                     + "; raise --microbatches or lower --nodes");
         }
         transport();
+        recompute();
         DitConfig preset = DitConfig.preset(model);
         return new TrainConfig(
                 patch.isEmpty() ? preset : preset.withPatch(Patch.parse(patch)),
@@ -205,6 +214,10 @@ final class TrainFlags {
 
     Path runFolder() {
         return Path.of(run);
+    }
+
+    Recompute recompute() {
+        return Recompute.parse(recompute);
     }
 
     Transport transport() {

@@ -5,6 +5,7 @@ import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.tensor.Device;
@@ -31,10 +32,10 @@ final class TrainState {
      *
      * @param arena that host memory belongs to
      */
-    TrainState(TrainConfig config, Device device, int rank, int worldSize, Arena arena) {
+    TrainState(TrainConfig config, Recompute recompute, Device device, int rank, int worldSize, Arena arena) {
         this.device = device;
         this.rank = rank;
-        model = new SpacetimeDit(config.model());
+        model = new SpacetimeDit(config.model(), recompute);
         ParameterLayout layout = model.layout();
         weights = ParameterSet.weights(device, layout);
         shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);

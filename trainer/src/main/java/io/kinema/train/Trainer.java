@@ -7,7 +7,6 @@ import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.StepLabel;
-import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
@@ -44,8 +43,19 @@ final class Trainer implements AutoCloseable {
      */
     record Stepped(StepMetrics metrics, boolean stopRequested) {}
 
-    /** Begins at {@code state.step}. */
-    Trainer(TrainConfig config, TrainState state, Collectives collectives, Dataset dataset, Arena arena) {
+    /**
+     * Begins at {@code state.step}.
+     *
+     * @param peakFlops what the matrix products of all ranks together reach, a second
+     * @param arena that host memory belongs to
+     */
+    Trainer(
+            TrainConfig config,
+            TrainState state,
+            Collectives collectives,
+            Dataset dataset,
+            double peakFlops,
+            Arena arena) {
         this.config = config;
         this.state = state;
         this.collectives = collectives;
@@ -53,13 +63,13 @@ final class Trainer implements AutoCloseable {
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
         this.loss = new DiffusionLoss(state.model(), device);
-        this.gradients = new GradientSum(state, collectives, new ReductionTree(config.microbatches()), arena);
+        this.gradients = new GradientSum(state, new ReductionTree(config.microbatches()), arena);
         List<Integer> mine = IntStream.range(
                         gradients.leaves().lo(), gradients.leaves().hi())
                 .boxed()
                 .toList();
         this.loader = new ClipLoader(dataset, config, mine, state.step, state.rank());
-        this.peakFlops = MatmulPeak.measure(device) * state.shards().worldSize();
+        this.peakFlops = peakFlops;
     }
 
     /**
@@ -90,7 +100,7 @@ final class Trainer implements AutoCloseable {
         StepReport all = StepReport.join(collectives.allGather(new StepLabel(step, "losses"), mine.encode()));
         requireFinite(all, step);
 
-        Tensor shardGradient = gradients.reduceScatter(new StepLabel(step, "gradients"));
+        Tensor shardGradient = gradients.reduceScatter(collectives, new StepLabel(step, "gradients"));
         double norm = globalNorm(shardGradient, step);
         if (!Double.isFinite(norm)) {
             throw new TrainingException(
@@ -116,7 +126,8 @@ final class Trainer implements AutoCloseable {
                 commMs,
                 tokens / seconds,
                 all.flops() / seconds / 1e12,
-                all.flops() / seconds / peakFlops);
+                all.flops() / seconds / peakFlops,
+                HostMemory.ofThisHost().residentBytes());
         return new Stepped(metrics, all.stopRequested());
     }
 

@@ -27,19 +27,27 @@ final class LaunchedProgram implements AutoCloseable {
     }
 
     static LaunchedProgram start(Class<?> program, Path workingFolder, String... args) throws IOException {
+        return start(List.of(), program, workingFolder, args);
+    }
+
+    /** With JVM flags beside those of this JVM. */
+    static LaunchedProgram start(List<String> jvmFlags, Class<?> program, Path workingFolder, String... args)
+            throws IOException {
         Files.createDirectories(workingFolder);
         Path output = Files.createTempFile(workingFolder, "output", ".txt");
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(jvmFlags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
         command.addAll(List.of(args));
-        Process process = new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .directory(workingFolder.toFile())
                 .redirectErrorStream(true)
-                .redirectOutput(output.toFile())
-                .start();
-        return new LaunchedProgram(process, output);
+                .redirectOutput(output.toFile());
+        builder.environment()
+                .put("XDG_CACHE_HOME", workingFolder.resolve("cache").toString());
+        return new LaunchedProgram(builder.start(), output);
     }
 
     String output() throws IOException {

@@ -97,9 +97,16 @@ class SampleRunTest {
     @Test
     void shouldPutSeveralPromptsIntoAGrid() throws Exception {
         Path prompts = Files.writeString(root.resolve("prompts.txt"), "a star\n\na circle\na square\n");
-        run(0, "grid.png", "--prompts", prompts.toString(), "--width", "8", "--height", "4", "--frames", "1");
+        String[] args = {"--prompts", prompts.toString(), "--width", "8", "--height", "4", "--frames", "1"};
+        run(0, "grid.png", append(args, "--device", "cpu", "--precision", "bf16", "--threads", "2"));
         assertEquals(16, probe("grid.png").displayWidth());
         assertEquals(8, probe("grid.png").displayHeight());
+    }
+
+    private static String[] append(String[] args, String... more) {
+        List<String> all = new ArrayList<>(List.of(args));
+        all.addAll(List.of(more));
+        return all.toArray(String[]::new);
     }
 
     @Test
@@ -111,6 +118,7 @@ class SampleRunTest {
         expectMistake("--enlarge 256", "x.mp4", "--prompt", "a star", "--height", "8");
         expectMistake("use euler", "x.mp4", "--prompt", "a star", "--sampler", "ddim");
         expectMistake("no manifest.json", "x.mp4", "--prompt", "a star", "--checkpoint", root.toString());
+        expectMistake("use bf16 or fp32", "x.mp4", "--prompt", "a star", "--precision", "int8");
         expectMistake("did you mean --guidance", "x.mp4", "--prompt", "a star", "--guidence", "2");
     }
 

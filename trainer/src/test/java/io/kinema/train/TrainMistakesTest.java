@@ -60,6 +60,7 @@ class TrainMistakesTest {
         expectMistake("use cpu or nd4j", "--device", "cuda");
         expectMistake("use bf16 or fp32", "--precision", "fp8");
         expectMistake("nd4j on CUDA", "--precision", "fp16");
+        expectMistake("use none or blocks", "--recompute", "layers");
         expectMistake("--threads -1 is out of range", "--device", "cpu", "--threads", "-1");
         expectMistake("--precision fp32 or --device cpu", "--device", "nd4j", "--precision", "bf16");
         expectMistake("computes on one thread", "--device", "nd4j", "--threads", "2");

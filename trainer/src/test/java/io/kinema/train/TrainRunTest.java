@@ -59,14 +59,21 @@ class TrainRunTest {
                 "--warmup", "4",
                 "--checkpoint-every", "6",
                 "--sample-steps", "0",
-                "--timeout-seconds", "30"));
+                "--timeout-seconds", "30",
+                "--device", "cpu",
+                "--precision", "fp32",
+                "--threads", "1"));
         args.addAll(Arrays.asList(more));
         return LaunchedProgram.start(Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 
     private static String digestOf(String run) throws IOException {
+        return digestOf(run, STEPS);
+    }
+
+    private static String digestOf(String run, int step) throws IOException {
         JsonNode manifest = new ObjectMapper()
-                .readTree(checkpoint(run, STEPS).resolve("manifest.json").toFile());
+                .readTree(checkpoint(run, step).resolve("manifest.json").toFile());
         return manifest.path("files").path("model.safetensors").path("sha256").asText();
     }
 
@@ -107,6 +114,57 @@ class TrainRunTest {
         }
         assertEquals(expected, digestOf("four"));
         expectEveryStepOnce("four");
+    }
+
+    /** Neither the number of threads counts, nor that blocks are computed again. */
+    @Test
+    void shouldEndWithTheSameBitsInBf16() throws Exception {
+        String[] mixed = {"--precision", "bf16", "--steps", "8", "--checkpoint-every", "4", "--nodes", "1"};
+        try (LaunchedProgram training = start("bf16-one", mixed)) {
+            training.expectExit(0);
+        }
+        String one = digestOf("bf16-one", 8);
+        mixed[mixed.length - 1] = "2";
+        try (LaunchedProgram training = start("bf16-two", append(mixed, "--threads", "2", "--recompute", "blocks"))) {
+            training.expectExit(0);
+        }
+        assertEquals(one, digestOf("bf16-two", 8));
+        mixed[mixed.length - 1] = "4";
+        String halfway = checkpoint("bf16-two", 4).toString();
+        try (LaunchedProgram training = start("bf16-four", append(mixed, "--resume", halfway))) {
+            assertTrue(training.expectExit(0).contains("resuming from"), training.output());
+        }
+        assertEquals(one, digestOf("bf16-four", 8));
+    }
+
+    private static String[] append(String[] args, String... more) {
+        List<String> all = new ArrayList<>(List.of(args));
+        all.addAll(List.of(more));
+        return all.toArray(String[]::new);
+    }
+
+    @Test
+    void shouldSayThatItGoesOnInAnotherPrecision() throws Exception {
+        String from = checkpoint("undisturbed", 18).toString();
+        try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "20")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("was trained in fp32, going on in bf16"), output);
+        }
+    }
+
+    @Test
+    void shouldTrainOnNd4j() throws Exception {
+        try (LaunchedProgram training = start("nd4j", "--device", "nd4j", "--nodes", "2", "--steps", "2")) {
+            assertTrue(training.expectExit(0).contains("device nd4j, fp32, 1 thread"), training.output());
+        }
+        double loss = lossOf("nd4j", 2);
+        assertEquals(lossOf("undisturbed", 2), loss, 1e-4 * loss);
+    }
+
+    private static double lossOf(String run, int step) throws IOException {
+        String line =
+                Files.readAllLines(root.resolve(run).resolve("metrics.jsonl")).get(step - 1);
+        return new ObjectMapper().readTree(line).path("loss").asDouble();
     }
 
     @Test

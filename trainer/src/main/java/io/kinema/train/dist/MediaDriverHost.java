@@ -121,9 +121,23 @@ public final class MediaDriverHost implements AutoCloseable {
         return Math.max(1, 2L * numRanks * (numRanks - 1));
     }
 
+    private static long wishedTermBytes(int numRanks) {
+        return Math.clamp(MAX_STREAM_BYTES / TERMS_A_LOG / numStreams(numRanks), MIN_TERM_BYTES, MAX_TERM_BYTES);
+    }
+
+    /**
+     * Returns how much shared memory the streams between ranks of one host take at the most.
+     *
+     * @param numRanks ranks of the whole run
+     * @return bytes; 0 for one rank, which has no streams
+     */
+    public static long streamBytes(int numRanks) {
+        return numRanks == 1 ? 0 : TERMS_A_LOG * numStreams(numRanks) * wishedTermBytes(numRanks);
+    }
+
     /** The term length for all streams together to stay within their share of memory; 0 when nothing is free. */
     private static int termBytes(Path parent, int numRanks) {
-        long wished = Math.clamp(MAX_STREAM_BYTES / TERMS_A_LOG / numStreams(numRanks), MIN_TERM_BYTES, MAX_TERM_BYTES);
+        long wished = wishedTermBytes(numRanks);
         long free = parent.toFile().getUsableSpace() / 2 - DRIVER_BYTES;
         long affordable = Math.min(wished, free / TERMS_A_LOG / numStreams(numRanks));
         return affordable <= 0 ? 0 : (int) Long.highestOneBit(affordable);

@@ -1,34 +1,160 @@
 package io.kinema.train.metrics;
 
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Tensor;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Random;
+import java.util.stream.Stream;
 
-/** Measures what a device's matrix product reaches, as the yardstick of {@code utilisation}. */
-public final class MatmulPeak {
-    private static final int SIZE = 512;
-    private static final int ROUNDS = 6;
-
-    private MatmulPeak() {}
+/**
+ * What a device's matrix product reaches, the yardstick of {@code utilisation}. It is measured once for each processor, number of threads, precision
+ * and version of the libraries, and kept in {@code $XDG_CACHE_HOME/kinema}, {@code ~/.cache/kinema} where that is not set: a file of two lines, what was measured and the floating
+ * point operations a second.
+ *
+ * @param folder where measurements are kept
+ */
+public record MatmulPeak(Path folder) {
+    private static final int SIZE = 1024;
+    private static final int MIN_ROWS = 2048;
+    private static final int ROWS_A_THREAD = 256;
+    private static final int ROUNDS = 8;
+    private static final int SUMMED = 1024;
 
     /**
-     * Multiplies square matrices and takes the fastest round.
+     * Returns the measurements of this user.
      *
-     * @param device whose product is measured
+     * @return where they are kept
+     */
+    public static MatmulPeak ofThisUser() {
+        Map<String, String> environment = System.getenv();
+        String cache = environment.getOrDefault("XDG_CACHE_HOME", "");
+        return new MatmulPeak((cache.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(cache))
+                .resolve("kinema"));
+    }
+
+    /**
+     * Returns what was measured before, or measures. A folder that cannot be written only means to measure again.
+     *
+     * @param device whose product is meant
+     * @param config that it was opened by
      * @return floating point operations a second
      */
-    public static double measure(Device device) {
+    public double flopsPerSecond(Device device, DeviceConfig config) {
+        String what = what(config);
+        Path file = folder.resolve("matmul-peak-" + HexFormat.of().toHexDigits(what.hashCode()) + ".txt");
+        OptionalDouble known = read(file, what);
+        if (known.isPresent()) {
+            return known.getAsDouble();
+        }
+        double measured = measure(device, config.threads());
+        keep(file, what, measured);
+        return measured;
+    }
+
+    private static OptionalDouble read(Path file, String what) {
+        try {
+            List<String> lines = Files.readAllLines(file);
+            if (lines.size() == 2 && lines.getFirst().equals(what)) {
+                double value = Double.parseDouble(lines.getLast());
+                return value > 0 && Double.isFinite(value) ? OptionalDouble.of(value) : OptionalDouble.empty();
+            }
+            return OptionalDouble.empty();
+        } catch (IOException | NumberFormatException e) {
+            // Nothing that can be read is nothing known: it is measured again.
+            return OptionalDouble.empty();
+        }
+    }
+
+    private static boolean keep(Path file, String what, double measured) {
+        try {
+            Files.createDirectories(file.getParent());
+            Path fresh = Files.createTempFile(file.getParent(), "matmul-peak", ".tmp");
+            Files.writeString(fresh, what + "\n" + measured + "\n");
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            return true;
+        } catch (IOException e) {
+            // A home that cannot be written costs the next start a measurement, no more.
+            return false;
+        }
+    }
+
+    /** Everything that the figure depends on, in one line. */
+    private static String what(DeviceConfig config) {
+        return String.join(
+                "; ",
+                processor(),
+                Runtime.getRuntime().availableProcessors() + " processors",
+                config.name(),
+                config.precision().flag(),
+                config.threads() + " threads",
+                libraries());
+    }
+
+    /** The lines of the first processor that name it; they differ from architecture to architecture. */
+    private static String processor() {
+        Path file = Path.of("/proc/cpuinfo");
+        try (Stream<String> lines = Files.lines(file, StandardCharsets.ISO_8859_1)) {
+            return lines.takeWhile(line -> !line.isBlank())
+                    .filter(line -> line.matches(
+                            "(model|model name|cpu family|stepping|CPU (implementer|part|variant))\\s*:.*"))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .reduce((a, b) -> a + " " + b)
+                    .orElse(System.getProperty("os.arch"));
+        } catch (IOException e) {
+            return System.getProperty("os.arch");
+        }
+    }
+
+    /** Names and versions of the libraries that make products, as their files are called. */
+    private static String libraries() {
+        return Stream.of(System.getProperty("java.class.path").split(System.getProperty("path.separator")))
+                .map(entry -> Path.of(entry).getFileName().toString())
+                .filter(name -> name.matches("(dnnl|openblas|nd4j-\\w+|kinema-trainer)-.*\\.jar"))
+                .sorted(Comparator.naturalOrder())
+                .reduce((a, b) -> a + " " + b)
+                .orElse("unknown libraries");
+    }
+
+    /** Multiplies matrices of random numbers and takes the fastest round. */
+    private static double measure(Device device, int threads) {
+        int rows = Math.max(MIN_ROWS, ROWS_A_THREAD * threads);
         double best = 0;
-        for (int round = 0; round < ROUNDS; round++) {
-            try (Device.Scope _ = device.openScope()) {
-                Tensor x = device.zeros(SIZE, SIZE);
-                Tensor weight = device.zeros(SIZE, SIZE);
-                Tensor bias = device.zeros(SIZE);
-                long start = System.nanoTime();
-                Tensor y = device.linear(x, weight, bias);
-                device.sumOfSquares(device.view(y, 0, SIZE), SIZE);
-                best = Math.max(best, 2e9 * SIZE * SIZE * SIZE / (System.nanoTime() - start));
+        try (Device.Scope _ = device.openScope()) {
+            Random random = new Random(1);
+            Tensor x = normals(device, random, rows, SIZE);
+            Tensor weight = normals(device, random, SIZE, SIZE);
+            Tensor bias = device.zeros(SIZE);
+            for (int round = 0; round < ROUNDS; round++) {
+                try (Device.Scope _ = device.openScope()) {
+                    long start = System.nanoTime();
+                    Tensor y = device.linear(x, weight, bias);
+                    // Devices may compute late: what is read has been computed.
+                    device.sumOfSquares(device.view(y, 0, SUMMED), SUMMED);
+                    best = Math.max(best, 2.0 * rows * SIZE * SIZE * 1e9 / (System.nanoTime() - start));
+                }
             }
         }
         return best;
+    }
+
+    /** Random numbers of the working type: zeros would be cheaper to multiply on some processors. */
+    private static Tensor normals(Device device, Random random, int... shape) {
+        float[] values = new float[shape[0] * shape[1]];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        Tensor working = device.zeros(device.workingType(), shape);
+        device.copy(working, device.of(values, shape));
+        return working;
     }
 }

@@ -15,6 +15,7 @@ package io.kinema.train.metrics;
  * @param tokensPerSecond of all ranks
  * @param tflops of all ranks, 10¹² floating point operations a second, counted from shapes
  * @param utilisation {@code tflops} over the ranks' measured matmul peak
+ * @param residentBytes memory of rank 0's process after the step; 0 where the system does not say
  */
 public record StepMetrics(
         long step,
@@ -28,4 +29,5 @@ public record StepMetrics(
         double commMs,
         double tokensPerSecond,
         double tflops,
-        double utilisation) {}
+        double utilisation,
+        long residentBytes) {}

@@ -62,29 +62,27 @@ final class DitBlock {
         return new Saved(m, hLD, attended, beforeCross.branchLD(), crossed, beforeMlp, inner, out);
     }
 
-    /** Returns the gradient of the block's input; {@code dOutLD} is used up. */
-    Tensor backward(
-            Device device, Gradients to, Tensor dOutLD, Saved saved, Conditioning given, ConditioningGrad sums) {
+    /** Turns {@code dhLD}, the gradient of what the block gave, in place into the gradient of what it took. */
+    void backward(Device device, Gradients to, Tensor dhLD, Saved saved, Conditioning given, ConditioningGrad sums) {
         Segments tokens = given.packing.tokens();
         Tensor[] m = saved.modulation;
         Tensor[] dm = new Tensor[MODULATIONS];
         for (int i = 0; i < MODULATIONS; i++) {
             dm[i] = device.zeros(m[i].shape());
         }
-        Tensor dh = dOutLD;
-        Tensor dInner = device.gatedResidualBackward(dh, saved.out.branchLD(), m[5], tokens, dm[5]);
+        Tensor dInner = device.gatedResidualBackward(dhLD, saved.out.branchLD(), m[5], tokens, dm[5]);
         Tensor db = mlp.backward(device, to, dInner, saved.mlp);
-        device.add(dh, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], tokens, dm[3], dm[4]));
+        device.add(dhLD, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], tokens, dm[3], dm[4]));
 
-        CrossAttention.InputGrad crossed = cross.backward(device, to, dh, saved.cross, given.captionBE, given.packing);
-        device.add(dh, crossed.dxLD());
+        CrossAttention.InputGrad crossed =
+                cross.backward(device, to, dhLD, saved.cross, given.captionBE, given.packing);
+        device.add(dhLD, crossed.dxLD());
         device.add(sums.dCaptionBE, crossed.dCaptionBE());
 
-        Tensor dAttended = device.gatedResidualBackward(dh, saved.attendedLD, m[2], tokens, dm[2]);
+        Tensor dAttended = device.gatedResidualBackward(dhLD, saved.attendedLD, m[2], tokens, dm[2]);
         Tensor da = attention.backward(device, to, dAttended, saved.attention, given.rotary, tokens);
-        device.add(dh, device.modulatedLayerNormBackward(da, saved.hLD, m[1], tokens, dm[0], dm[1]));
+        device.add(dhLD, device.modulatedLayerNormBackward(da, saved.hLD, m[1], tokens, dm[0], dm[1]));
 
         device.add(sums.dSiluSD, modulation.backward(device, to, device.concat(dm), given.siluSD));
-        return dh;
     }
 }

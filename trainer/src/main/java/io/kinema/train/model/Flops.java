@@ -1,13 +1,14 @@
 package io.kinema.train.model;
 
 /**
- * Counts the multiplications and additions of matrix products, from shapes; all else is left out, as is usual.
+ * Counts the multiplications and additions of the matrix products that a model's mathematics asks for, from shapes. All else is left out, as is usual, and
+ * so is what is computed twice: what {@link Recompute} does again, and attention's scores in its backward.
  */
 public final class Flops {
     /** A multiplication and an addition. */
     private static final double MULTIPLY_ADD = 2;
 
-    /** Backward makes two products for each of forward's. */
+    /** Backward makes two products for each of forward's: for the gradient of the weights, and of the input. */
     private static final double FORWARD_AND_BACKWARD = 3;
 
     private static final int TIME_FEATURES = 256;
@@ -45,7 +46,9 @@ public final class Flops {
                 + packing.tokens().count() * perClip
                 + 2 * d * config.depth() * (self + cross)
                 + 2 * e * config.captionDepth() * caption;
-        return MULTIPLY_ADD * FORWARD_AND_BACKWARD * products;
+        double inputsWithoutGradient =
+                packing.tokens().total() * patch * d + packing.tokens().count() * TIME_FEATURES * d;
+        return MULTIPLY_ADD * (FORWARD_AND_BACKWARD * products - inputsWithoutGradient);
     }
 
     /** Queries, keys, values and output (4 squares), and an MLP. */

@@ -3,7 +3,10 @@ package io.kinema.train.model;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The angles of rotary positions (Su et al., 2104.09864) for every row of a packed sequence; see docs/numerics.md for how
@@ -15,13 +18,20 @@ import java.util.List;
 record Rotary(Tensor cosLP, Tensor sinLP) {
     private static final double BASE = 10_000;
 
-    /** The tables as absolute positions (Vaswani et al., 1706.03762, section 3.5): cosines, then sines [L, K]. */
-    Tensor sideBySide(Device device) {
-        return device.concat(cosLP, sinLP);
+    /**
+     * Absolute positions (Vaswani et al., 1706.03762, section 3.5): the cosines, then the sines, of the angles of a head as wide as the model [L, D]. The
+     * residual stream begins with them and has their type, {@link Device#dtype()}.
+     */
+    static Tensor positions(Device device, List<Grid> grids, int width) {
+        return gridAngles(grids, width).sideBySide(device);
     }
 
     /** Angles of video tokens from their places in the grid. */
     static Rotary ofGrids(Device device, List<Grid> grids, int headWidth) {
+        return gridAngles(grids, headWidth).onDevice(device);
+    }
+
+    private static Angles gridAngles(List<Grid> grids, int headWidth) {
         int pairs = headWidth / 2;
         int pairsH = 3 * pairs / 8;
         int pairsT = pairs - 2 * pairsH;
@@ -37,7 +47,7 @@ record Rotary(Tensor cosLP, Tensor sinLP) {
                 }
             }
         }
-        return angles.onDevice(device);
+        return angles;
     }
 
     /** Angles of text from places counted from the start of each segment. */
@@ -57,7 +67,11 @@ record Rotary(Tensor cosLP, Tensor sinLP) {
         private final int pairs;
         private final float[] cos;
         private final float[] sin;
+        private final Map<Integer, List<Turn>> turns = new HashMap<>();
         private int next;
+
+        /** The cosines and sines of one position on an axis. */
+        private record Turn(float[] cos, float[] sin) {}
 
         Angles(int rows, int pairs) {
             this.rows = rows;
@@ -67,11 +81,32 @@ record Rotary(Tensor cosLP, Tensor sinLP) {
         }
 
         void axis(int position, int axisPairs) {
+            List<Turn> known = turns.computeIfAbsent(axisPairs, _ -> new ArrayList<>());
+            while (known.size() <= position) {
+                known.add(turn(known.size(), axisPairs));
+            }
+            System.arraycopy(known.get(position).cos, 0, cos, next, axisPairs);
+            System.arraycopy(known.get(position).sin, 0, sin, next, axisPairs);
+            next += axisPairs;
+        }
+
+        private static Turn turn(int position, int axisPairs) {
+            Turn turn = new Turn(new float[axisPairs], new float[axisPairs]);
             for (int j = 0; j < axisPairs; j++) {
                 double angle = position * Math.pow(BASE, -(double) j / axisPairs);
-                cos[next] = (float) Math.cos(angle);
-                sin[next++] = (float) Math.sin(angle);
+                turn.cos[j] = (float) Math.cos(angle);
+                turn.sin[j] = (float) Math.sin(angle);
             }
+            return turn;
+        }
+
+        Tensor sideBySide(Device device) {
+            float[] both = new float[2 * rows * pairs];
+            for (int row = 0; row < rows; row++) {
+                System.arraycopy(cos, row * pairs, both, 2 * row * pairs, pairs);
+                System.arraycopy(sin, row * pairs, both, (2 * row + 1) * pairs, pairs);
+            }
+            return device.of(both, rows, 2 * pairs);
         }
 
         Rotary onDevice(Device device) {

@@ -14,6 +14,7 @@ public final class SpacetimeDit {
     private static final int FINAL_MODULATIONS = 2;
 
     private final DitConfig config;
+    private final Recompute recompute;
     private final ParameterLayout layout = new ParameterLayout();
     private final Linear patch;
     private final TimeEmbedding time;
@@ -38,7 +39,11 @@ public final class SpacetimeDit {
         private final CaptionEncoder.Saved caption;
         private final Tensor conditionSD;
         private final DitBlock.Conditioning given;
+        /** What each block computed, or, where that is computed again, what it took. */
         private final List<DitBlock.Saved> blocks = new ArrayList<>();
+
+        private final List<Tensor> blockInputsLD = new ArrayList<>();
+
         private Tensor lastLD;
         private Tensor[] modulation;
         private Tensor normedLD;
@@ -60,12 +65,23 @@ public final class SpacetimeDit {
     }
 
     /**
-     * Lays a model out.
+     * Lays a model out that keeps all activations for backward.
      *
      * @param config its shape
      */
     public SpacetimeDit(DitConfig config) {
+        this(config, Recompute.NONE);
+    }
+
+    /**
+     * Lays a model out.
+     *
+     * @param config its shape
+     * @param recompute what backward computes again
+     */
+    public SpacetimeDit(DitConfig config, Recompute recompute) {
         this.config = config;
+        this.recompute = recompute;
         int width = config.width();
         patch = Linear.add(layout, "patch", Patches.values(config.patch()), width);
         time = TimeEmbedding.add(layout, width);
@@ -115,18 +131,38 @@ public final class SpacetimeDit {
                 new DitBlock.Conditioning(device.silu(conditionSD), caption.statesBE(), rotary, packing);
         Saved saved = new Saved(packing, xLP, timeSaved, caption, conditionSD, given);
 
-        Tensor positionsLD =
-                Rotary.ofGrids(device, packing.grids(), config.width()).sideBySide(device);
+        Tensor positionsLD = Rotary.positions(device, packing.grids(), config.width());
         Tensor hLD = patch.forward(device, weights, xLP, positionsLD);
         for (DitBlock block : blocks) {
-            DitBlock.Saved of = block.forward(device, weights, hLD, given);
-            saved.blocks.add(of);
-            hLD = of.out().outLD();
+            hLD = forward(device, weights, block, hLD, saved);
         }
         saved.lastLD = hLD;
         saved.modulation = device.split(finalModulation.forward(device, weights, given.siluSD()), FINAL_MODULATIONS);
         saved.normedLD = device.modulatedLayerNorm(hLD, saved.modulation[0], saved.modulation[1], packing.tokens());
         return new Forward(finalLinear.forward(device, weights, saved.normedLD), saved);
+    }
+
+    /** Takes the stream through a block, keeping what the block computes or only what comes out of it. */
+    private Tensor forward(Device device, ParameterSet weights, DitBlock block, Tensor hLD, Saved saved) {
+        return switch (recompute) {
+            case NONE -> {
+                DitBlock.Saved of = block.forward(device, weights, hLD, saved.given);
+                saved.blocks.add(of);
+                yield of.out().outLD();
+            }
+            case BLOCKS -> {
+                saved.blockInputsLD.add(hLD);
+                Tensor outLD = device.zeros(hLD.dtype(), hLD.shape());
+                try (Device.Scope _ = device.openScope()) {
+                    device.copy(
+                            outLD,
+                            block.forward(device, weights, hLD, saved.given)
+                                    .out()
+                                    .outLD());
+                }
+                yield outLD;
+            }
+        };
     }
 
     /**
@@ -143,17 +179,35 @@ public final class SpacetimeDit {
         Tensor dScale = device.zeros(saved.modulation[1].shape());
         Tensor dh = device.modulatedLayerNormBackward(
                 dNormed, saved.lastLD, saved.modulation[1], saved.packing.tokens(), dShift, dScale);
-        Tensor dSilu = finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluSD());
-
         DitBlock.ConditioningGrad sums = new DitBlock.ConditioningGrad(
-                dSilu, device.zeros(saved.caption.statesBE().shape()));
+                device.zeros(saved.conditionSD.shape()),
+                device.zeros(saved.caption.statesBE().shape()));
+        device.add(
+                sums.dSiluSD(),
+                finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluSD()));
         for (int i = blocks.size() - 1; i >= 0; i--) {
-            dh = blocks.get(i).backward(device, to, dh, saved.blocks.get(i), saved.given, sums);
+            backward(device, to, i, dh, saved, sums);
         }
         patch.backwardParameters(device, to, dh, saved.xLP);
 
         Tensor dCondition = device.siluBackward(sums.dSiluSD(), saved.conditionSD);
         captions.backward(device, to, sums.dCaptionBE(), dCondition, saved.caption, saved.packing);
         time.backward(device, to, dCondition, saved.time);
+    }
+
+    /** Turns the gradient of what a block gave, in place, into that of what it took. */
+    private void backward(
+            Device device, Gradients to, int index, Tensor dhLD, Saved saved, DitBlock.ConditioningGrad sums) {
+        DitBlock block = blocks.get(index);
+        switch (recompute) {
+            case NONE -> block.backward(device, to, dhLD, saved.blocks.get(index), saved.given, sums);
+            case BLOCKS -> {
+                try (Device.Scope _ = device.openScope()) {
+                    DitBlock.Saved again =
+                            block.forward(device, to.weights(), saved.blockInputsLD.get(index), saved.given);
+                    block.backward(device, to, dhLD, again, saved.given, sums);
+                }
+            }
+        }
     }
 }

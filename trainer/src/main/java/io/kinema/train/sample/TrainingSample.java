@@ -8,7 +8,6 @@ import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -31,26 +30,19 @@ public record TrainingSample(String ffmpeg, String prompt, int steps, double gui
      * @param model the network
      * @param diffusion what it learned
      * @param device where it runs
-     * @param averagedFlat the averaged weights, fp32, flat, in host memory
+     * @param weights its parameters, the averaged ones
      * @param dataset that it was trained on
      * @param stem where to write, without an extension
      * @return the file
      * @throws IOException when the data cannot be read or the file not be written
      */
     public Path write(
-            SpacetimeDit model,
-            Diffusion diffusion,
-            Device device,
-            MemorySegment averagedFlat,
-            Dataset dataset,
-            Path stem)
+            SpacetimeDit model, Diffusion diffusion, Device device, ParameterSet weights, Dataset dataset, Path stem)
             throws IOException {
         Clip like = exampleOf(dataset);
         String caption =
                 like.captions().isEmpty() ? "" : like.captions().getFirst().text();
         String shown = prompt.isEmpty() ? caption : prompt;
-        ParameterSet weights = ParameterSet.weights(device, model.layout());
-        weights.write(device, 0, averagedFlat);
         Sampler sampler = new Sampler(model, diffusion, device, weights);
         byte[] frames = sampler.sample(
                 new Sampler.Request(

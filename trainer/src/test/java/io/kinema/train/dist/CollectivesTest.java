@@ -78,6 +78,31 @@ class CollectivesTest {
     }
 
     @Test
+    void shouldGatherElementsOfTwoBytes() throws Exception {
+        int length = 250_001;
+        try (LocalRanks ranks = new LocalRanks(3)) {
+            List<short[]> results = ranks.runAll(Transport.IPC, collectives -> {
+                ShardLayout layout = new ShardLayout(length, 1, 3);
+                int rank = collectives.world().rank();
+                short[] flat = new short[length];
+                for (int i = (int) layout.offset(rank); i < layout.offset(rank + 1); i++) {
+                    flat[i] = (short) (31 * i);
+                }
+                try (Arena arena = Arena.ofConfined()) {
+                    MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_SHORT, flat);
+                    collectives.allGather(LABEL, layout, Short.BYTES, host);
+                    return host.toArray(ValueLayout.JAVA_SHORT);
+                }
+            });
+            for (short[] result : results) {
+                for (int i = 0; i < length; i++) {
+                    assertEquals((short) (31 * i), result[i], "element " + i);
+                }
+            }
+        }
+    }
+
+    @Test
     void shouldExchangeMessagesOfAnyLength() throws Exception {
         try (LocalRanks ranks = new LocalRanks(3)) {
             List<byte[][]> results = ranks.runAll(Transport.IPC, collectives -> {

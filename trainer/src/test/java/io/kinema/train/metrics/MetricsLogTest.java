@@ -18,7 +18,7 @@ class MetricsLogTest {
     private Path folder;
 
     private static StepMetrics step(long number) {
-        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5);
+        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5, 1 << 30);
     }
 
     @Test
@@ -39,7 +39,8 @@ class MetricsLogTest {
                 "commMs",
                 "tokensPerSecond",
                 "tflops",
-                "utilisation")) {
+                "utilisation",
+                "residentBytes")) {
             assertTrue(line.path(field).isNumber(), field);
         }
     }

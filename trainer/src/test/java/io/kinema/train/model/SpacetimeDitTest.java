@@ -9,11 +9,14 @@ import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
+import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 class SpacetimeDitTest {
     private static final DitConfig TINY = new DitConfig(2, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
@@ -110,6 +113,58 @@ class SpacetimeDitTest {
                 sum += error;
             }
             return 0.5 * sum;
+        }
+    }
+
+    @Test
+    void shouldGiveTheSameBitsWhenBlocksAreComputedAgain() {
+        assertArrayEquals(gradients(Recompute.NONE), gradients(Recompute.BLOCKS));
+    }
+
+    private double[] gradients(Recompute recompute) {
+        try (Device device = Nd4jDevice.open(DType.FP64)) {
+            SpacetimeDit same = new SpacetimeDit(TINY, recompute);
+            ParameterSet weights = randomWeights(device);
+            ParameterSet gradients = ParameterSet.gradients(device, same.layout());
+            Tensor x = device.of(normals(new Random(5), 14 * values, 1), 14, values);
+            try (Device.Scope _ = device.openScope()) {
+                SpacetimeDit.Forward forward = same.forward(device, weights, x, PACKING, TIMES);
+                SquaredError error = device.squaredError(forward.outputLP(), x, PACKING.tokens(), 0.5);
+                same.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
+            }
+            return read(device, gradients.flat());
+        }
+    }
+
+    /** Without recomputation a block keeps some twenty times as much as the stream that it takes. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void shouldKeepOneResidualStreamABlockWhenBlocksAreComputedAgain() {
+        int tokens = 512;
+        for (DType type : new DType[] {DType.FP32, DType.BF16}) {
+            long stream = (long) tokens * 64 * Float.BYTES;
+            long kept = workspace(Recompute.BLOCKS, type, 9, tokens) - workspace(Recompute.BLOCKS, type, 5, tokens);
+            assertTrue(
+                    kept >= 4 * stream && kept < 4 * stream + 4096,
+                    type + ": " + kept + " bytes, a stream has " + stream);
+            long all = workspace(Recompute.NONE, type, 9, tokens) - workspace(Recompute.NONE, type, 5, tokens);
+            assertTrue(all > 5 * kept, type + ": " + all + " bytes without, " + kept + " with");
+        }
+    }
+
+    private static long workspace(Recompute recompute, DType type, int depth, int tokens) {
+        try (CpuDevice device = CpuDevice.planning(type, 1)) {
+            SpacetimeDit deep = new SpacetimeDit(new DitConfig(depth, 64, 2, 1, 8, 2, TINY.patch()), recompute);
+            ParameterSet weights = ParameterSet.weights(device, deep.layout());
+            ParameterSet gradients = ParameterSet.gradients(device, deep.layout());
+            Packing packing = Packing.of(List.of(new Grid(1, 1, tokens)), List.of(CaptionTokens.none()));
+            try (Device.Scope _ = device.openScope()) {
+                Tensor x = device.zeros(tokens, Patches.values(TINY.patch()));
+                SpacetimeDit.Forward forward = deep.forward(device, weights, x, packing, new double[] {1});
+                SquaredError error = device.squaredError(forward.outputLP(), x, packing.tokens(), 1);
+                deep.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
+            }
+            return device.footprint().workspacePeakBytes();
         }
     }
 

@@ -2,15 +2,20 @@ package io.kinema.train.optim;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
+import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 class ShardedAdamWTest {
     private static final int SIZE = 3 * Device.SHARD_ALIGNMENT;
@@ -83,6 +88,49 @@ class ShardedAdamWTest {
                 assertEquals(Float.floatToIntBits(expected[i]), Float.floatToIntBits(found[i]), "element " + i);
             }
         }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void shouldKeepMasterWeightsBesideNarrowWorkingWeights() {
+        try (Device device = CpuDevice.open(DType.BF16, 1)) {
+            Tensor whole = device.zeros(DType.BF16, SIZE);
+            Tensor parts = device.zeros(DType.BF16, SIZE);
+            int cut = Device.SHARD_ALIGNMENT;
+            MemorySegment start = MemorySegment.ofArray(normals(0));
+            ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, 0, SIZE);
+            ShardedAdamW left = new ShardedAdamW(device, CONFIG, parts, 0, cut);
+            ShardedAdamW right = new ShardedAdamW(device, CONFIG, parts, cut, SIZE - cut);
+            one.writeMaster(start);
+            left.writeMaster(start.asSlice(0, (long) cut * Float.BYTES));
+            right.writeMaster(start.asSlice((long) cut * Float.BYTES));
+            for (ShardedAdamW optimizer : List.of(one, left, right)) {
+                optimizer.startAverage();
+            }
+            for (int count = 1; count <= 3; count++) {
+                Tensor gradient = device.of(normals(count), SIZE);
+                one.update(gradient, 2, 1e-4, count);
+                left.update(device.view(gradient, 0, cut), 2, 1e-4, count);
+                right.update(device.view(gradient, cut, SIZE - cut), 2, 1e-4, count);
+            }
+            Tensor rounded = device.zeros(DType.BF16, SIZE);
+            device.copy(rounded, one.master());
+            assertArrayEquals(readBf16(device, rounded), readBf16(device, whole));
+            assertArrayEquals(readBf16(device, whole), readBf16(device, parts));
+            float[] master = new float[SIZE];
+            device.read(one.master(), 0, MemorySegment.ofArray(master));
+            int finer = 0;
+            for (float value : master) {
+                finer += (Float.floatToIntBits(value) & 0xFFFF) != 0 ? 1 : 0;
+            }
+            assertTrue(finer > SIZE / 2, "the master weights are as coarse as the working weights");
+        }
+    }
+
+    private static short[] readBf16(Device device, Tensor tensor) {
+        short[] host = new short[Math.toIntExact(tensor.size())];
+        device.read(tensor, 0, MemorySegment.ofArray(host));
+        return host;
     }
 
     private static double[] read(Device device, Tensor tensor) {

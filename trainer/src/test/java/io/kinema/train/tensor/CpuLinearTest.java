@@ -168,8 +168,13 @@ final class CpuLinearTest {
             double[] y = values(cpu, cpu.linearGelu(x, weight, cpu.zeros(5)).outRO());
             for (int row = 0; row < rows; row++) {
                 double value = y[5 * row];
-                assertTrue(row == 3 ? Double.isNaN(value) : row == 135 ? value == Double.POSITIVE_INFINITY : value == 4
-                        || Math.abs(value - 4) < 0.02, "row " + row + ": " + value);
+                assertTrue(
+                        row == 3
+                                ? Double.isNaN(value)
+                                : row == 135
+                                        ? value == Double.POSITIVE_INFINITY
+                                        : value == 4 || Math.abs(value - 4) < 0.02,
+                        "row " + row + ": " + value);
             }
             Tensor dWeight = cpu.zeros(5, 4);
             cpu.linearBackwardParameters(cpu.of(ones(rows * 5), rows, 5), x, dWeight, cpu.zeros(5));

@@ -66,19 +66,19 @@ final class Activations {
     }
 
     Tensor gelu(Tensor x) {
-        return forward(x, Activations::gelu);
+        return forward(x, Activations::wholeGelu);
     }
 
     Tensor geluBackward(Tensor dy, Tensor x) {
-        return backward(dy, x, Activations::geluBackward);
+        return backward(dy, x, Activations::wholeGeluBackward);
     }
 
     Tensor silu(Tensor x) {
-        return forward(x, Activations::silu);
+        return forward(x, Activations::wholeSilu);
     }
 
     Tensor siluBackward(Tensor dy, Tensor x) {
-        return backward(dy, x, Activations::siluBackward);
+        return backward(dy, x, Activations::wholeSiluBackward);
     }
 
     private Tensor forward(Tensor xAny, Forward function) {
@@ -87,7 +87,7 @@ final class Activations {
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
             Pieces.run(workers, x.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
-                function.run(Rows.floats(x, first, row, n), Rows.target(y, first, row), n);
+                function.run(Rows.floats(x, first, row, n), Rows.target(y, first, row, n), n);
                 Rows.finish(y, first, row, n);
             });
         }
@@ -103,20 +103,37 @@ final class Activations {
             Pieces.run(workers, x.size(), (first, n, worker) -> {
                 long dyRow = Rows.floats(dy, first, scratch.row(worker, 0), n);
                 long row = scratch.row(worker, 1);
-                function.run(dyRow, Rows.floats(x, first, row, n), Rows.target(dx, first, row), n);
+                function.run(dyRow, Rows.floats(x, first, row, n), Rows.target(dx, first, row, n), n);
                 Rows.finish(dx, first, row, n);
             });
         }
         return dx;
     }
 
+    // Loops are over whole vectors, as rows are filled up; what is left of rows that are not is in methods of its own:
+    // see Lanes.
+
     /** GELU of n floats; y may be x. */
     static void gelu(long x, long y, int n) {
-        for (int i = 0; i < n; i += LANES) {
-            FloatVector in = load(x, i, n);
-            FloatVector gate = gate(in.mul(in).fma(BINARY_CUBE, BINARY_SLOPE).mul(in));
-            store(in.mul(gate), y, i, n);
+        int end = n - n % LANES;
+        wholeGelu(x, y, end);
+        if (end < n) {
+            restOfGelu(x, y, end, n);
         }
+    }
+
+    private static void wholeGelu(long x, long y, int n) {
+        for (int i = 0; i < n; i += LANES) {
+            Vectors.store(gelu(Vectors.load(x + 4L * i)), y + 4L * i);
+        }
+    }
+
+    private static void restOfGelu(long x, long y, int i, int n) {
+        store(gelu(load(x, i, n)), y, i, n);
+    }
+
+    private static FloatVector gelu(FloatVector x) {
+        return x.mul(gate(x.mul(x).fma(BINARY_CUBE, BINARY_SLOPE).mul(x)));
     }
 
     /**
@@ -128,26 +145,41 @@ final class Activations {
      * @param n how many
      */
     static void geluBackward(long dy, long x, long dx, int n) {
-        for (int i = 0; i < n; i += LANES) {
-            FloatVector in = load(x, i, n);
-            FloatVector square = in.mul(in);
-            FloatVector gate = gate(square.fma(BINARY_CUBE, BINARY_SLOPE).mul(in));
-            FloatVector slope = square.fma(STEEP_CUBE, FLAT_SLOPE).mul(in);
-            store(gatedBackward(load(dy, i, n), gate, slope), dx, i, n);
+        int end = n - n % LANES;
+        wholeGeluBackward(dy, x, dx, end);
+        if (end < n) {
+            restOfGeluBackward(dy, x, dx, end, n);
         }
     }
 
-    private static void silu(long x, long y, int n) {
+    private static void wholeGeluBackward(long dy, long x, long dx, int n) {
         for (int i = 0; i < n; i += LANES) {
-            FloatVector in = load(x, i, n);
-            store(in.mul(gate(in.mul(BINARY_ONE))), y, i, n);
+            Vectors.store(geluBackward(Vectors.load(dy + 4L * i), Vectors.load(x + 4L * i)), dx + 4L * i);
         }
     }
 
-    private static void siluBackward(long dy, long x, long dx, int n) {
+    private static void restOfGeluBackward(long dy, long x, long dx, int i, int n) {
+        store(geluBackward(load(dy, i, n), load(x, i, n)), dx, i, n);
+    }
+
+    private static FloatVector geluBackward(FloatVector dy, FloatVector x) {
+        FloatVector square = x.mul(x);
+        FloatVector slope = square.fma(STEEP_CUBE, FLAT_SLOPE).mul(x);
+        return gatedBackward(dy, gate(square.fma(BINARY_CUBE, BINARY_SLOPE).mul(x)), slope);
+    }
+
+    private static void wholeSilu(long x, long y, int n) {
         for (int i = 0; i < n; i += LANES) {
-            FloatVector in = load(x, i, n);
-            store(gatedBackward(load(dy, i, n), gate(in.mul(BINARY_ONE)), in), dx, i, n);
+            FloatVector in = Vectors.load(x + 4L * i);
+            Vectors.store(in.mul(gate(in.mul(BINARY_ONE))), y + 4L * i);
+        }
+    }
+
+    private static void wholeSiluBackward(long dy, long x, long dx, int n) {
+        for (int i = 0; i < n; i += LANES) {
+            FloatVector in = Vectors.load(x + 4L * i);
+            FloatVector grad = Vectors.load(dy + 4L * i);
+            Vectors.store(gatedBackward(grad, gate(in.mul(BINARY_ONE)), in), dx + 4L * i);
         }
     }
 

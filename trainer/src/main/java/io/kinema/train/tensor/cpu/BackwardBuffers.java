@@ -32,7 +32,7 @@ final class BackwardBuffers {
     final PerWorker scores;
     /** A tile of the gradients of weights, then of scores [keys, queries]. */
     final PerWorker gradients;
-    /** Two rows in FP32. */
+    /** Two rows in FP32, and a vector. */
     final PerWorker widened;
     /** Gradients of queries by stripes, for long segments. */
     final long partial;
@@ -72,7 +72,7 @@ final class BackwardBuffers {
         long narrowedBytes = type == DType.FP32 ? 0 : most.scores * type.bytes();
         narrowedWeights = PerWorker.reserve(memory, workers, narrowedBytes);
         narrowedGradients = PerWorker.reserve(memory, workers, narrowedBytes);
-        widened = PerWorker.reserve(memory, workers, 2L * width * Float.BYTES);
+        widened = PerWorker.reserve(memory, workers, (2L * width + Vectors.LANES) * Float.BYTES);
         partial = memory.reserve(most.partial * width * Float.BYTES);
     }
 

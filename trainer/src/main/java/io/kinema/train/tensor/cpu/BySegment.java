@@ -60,7 +60,7 @@ final class BySegment {
                     long first = (long) row * width;
                     long yRow = Rows.floats(y, first, scratch.row(worker, 1), width);
                     long xRow = Rows.floats(x, first, room, width);
-                    Rows.multiplyAdd(yRow, gateRow, xRow, Rows.target(out, first, room), width);
+                    Rows.multiplyAdd(yRow, gateRow, xRow, Rows.target(out, first, room, width), width);
                     Rows.finish(out, first, room, width);
                 }
             });
@@ -91,7 +91,7 @@ final class BySegment {
                     long first = (long) row * width;
                     long dOutRow = Rows.floats(dOut, first, scratch.row(worker, 1), width);
                     long yRow = Rows.floats(y, first, room, width);
-                    gateBackward(dOutRow, yRow, gateRow, Rows.target(dy, first, room), sum, width);
+                    gateBackward(dOutRow, yRow, gateRow, Rows.target(dy, first, room, width), sum, width);
                     Rows.finish(dy, first, room, width);
                 }
             });
@@ -204,7 +204,8 @@ final class BySegment {
                     long targetRow = Rows.floats(target, first, room, width);
                     Rows.mix(predictionRow, 1, targetRow, -1, difference, width);
                     tileSums[tile] += Rows.wideSumOfSquares(difference, width);
-                    Rows.scaled(difference, (float) (2 * scale), 0, Rows.target(dPrediction, first, room), width);
+                    Rows.scaled(
+                            difference, (float) (2 * scale), 0, Rows.target(dPrediction, first, room, width), width);
                     Rows.finish(dPrediction, first, room, width);
                 }
             });

@@ -140,8 +140,7 @@ public final class CpuDevice implements Device {
     @Override
     public Tensor of(float[] values, int... shape) {
         if (values.length != CpuTensor.sizeOf(shape)) {
-            throw new IllegalArgumentException(
-                    values.length + " values do not fill the shape " + Shapes.text(shape));
+            throw new IllegalArgumentException(values.length + " values do not fill the shape " + Shapes.text(shape));
         }
         CpuTensor tensor = memory.allocate(DType.FP32, shape.clone());
         write(tensor, 0, MemorySegment.ofArray(values));
@@ -201,7 +200,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step) {
+    public void adamw(
+            Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step) {
         updates.adamw(param, grad, firstMoment, secondMoment, working, step);
     }
 
@@ -226,7 +226,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Gated linearGatedResidual(Tensor xLI, Tensor weightDI, Tensor biasD, Tensor residualLD, Tensor gateSD, Segments segments) {
+    public Gated linearGatedResidual(
+            Tensor xLI, Tensor weightDI, Tensor biasD, Tensor residualLD, Tensor gateSD, Segments segments) {
         return linears.linearGatedResidual(xLI, weightDI, biasD, residualLD, gateSD, segments);
     }
 
@@ -281,7 +282,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor modulatedLayerNormBackward(Tensor dyLD, Tensor xLD, Tensor scaleSD, Segments segments, Tensor dShift, Tensor dScale) {
+    public Tensor modulatedLayerNormBackward(
+            Tensor dyLD, Tensor xLD, Tensor scaleSD, Segments segments, Tensor dShift, Tensor dScale) {
         return norms.modulatedLayerNormBackward(dyLD, xLD, scaleSD, segments, dShift, dScale);
     }
 
@@ -301,7 +303,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor headsBackward(AttentionGrad grad, Tensor qkvL3D, HeadRotation by, Tensor dQueryNorm, Tensor dKeyNorm) {
+    public Tensor headsBackward(
+            AttentionGrad grad, Tensor qkvL3D, HeadRotation by, Tensor dQueryNorm, Tensor dKeyNorm) {
         return heads.headsBackward(grad, qkvL3D, by, dQueryNorm, dKeyNorm);
     }
 
@@ -321,7 +324,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public AttentionGrad attentionBackward(Tensor dOutLNK, Qkv qkv, Attention forward, Segments querySegments, Segments keySegments) {
+    public AttentionGrad attentionBackward(
+            Tensor dOutLNK, Qkv qkv, Attention forward, Segments querySegments, Segments keySegments) {
         return attentionBackward.attentionBackward(dOutLNK, qkv, forward, querySegments, keySegments);
     }
 

@@ -69,8 +69,8 @@ final class FlashAttention {
         /** The weights in the products' type, where that is not FP32. */
         private final PerWorker narrowed;
 
-        private final PerWorker maxima;
-        private final PerWorker sums;
+        /** What the softmax keeps of a tile of queries. */
+        private final PerWorker state;
         /** A tile of outputs. */
         private final PerWorker outRows;
 
@@ -104,8 +104,7 @@ final class FlashAttention {
             rows = PerWorker.reserve(memory, workers, longestTile * width * type.bytes());
             scores = PerWorker.reserve(memory, workers, mostScores * Float.BYTES);
             narrowed = PerWorker.reserve(memory, workers, type == DType.FP32 ? 0 : mostScores * type.bytes());
-            maxima = PerWorker.reserve(memory, workers, longestTile * Float.BYTES);
-            sums = PerWorker.reserve(memory, workers, longestTile * Vectors.LANES * Float.BYTES);
+            state = PerWorker.reserve(memory, workers, RunningSoftmax.stateBytes(longestTile));
             outRows = PerWorker.reserve(memory, workers, longestTile * width * Float.BYTES);
         }
 
@@ -168,12 +167,7 @@ final class FlashAttention {
             HeadRows.of(q, querySegments.offset(on.segment), on.head)
                     .pack(first, numRows, padded, type, rows.of(worker));
             RunningSoftmax softmax = new RunningSoftmax(
-                    maxima.of(worker),
-                    sums.of(worker),
-                    outRows.of(worker),
-                    width,
-                    scale,
-                    type == DType.FP32 ? 0 : narrowed.of(worker));
+                    state.of(worker), outRows.of(worker), width, scale, type == DType.FP32 ? 0 : narrowed.of(worker));
             long weights = type == DType.FP32 ? scores.of(worker) : narrowed.of(worker);
             for (int j = 0; j < keys.count(); j++) {
                 long at = (long) keys.start(j) * width * type.bytes();
@@ -182,6 +176,9 @@ final class FlashAttention {
                 products.scores().run(worker, rows.of(worker), keyColumns.of(worker) + at, scores.of(worker));
                 RunningSoftmax.mask(scores.of(worker), numRows, keys.rows(j), paddedKeys);
                 softmax.weigh(scores.of(worker), numRows, paddedKeys, j == 0);
+                if (j > 0) {
+                    softmax.rescale(numRows);
+                }
                 products.weighted(j > 0).run(worker, weights, values.of(worker) + at, outRows.of(worker));
             }
             for (int row = 0; row < numRows; row++) {

@@ -248,7 +248,8 @@ final class FlashAttentionBackward {
                     alignment = dot(
                             Vectors.floats(dOutRows.at(row), dOut.dtype(), widened, width),
                             Vectors.floats(outRows.at(row), out.dtype(), widened + 4L * width, width),
-                            width);
+                            width,
+                            widened + 8L * width);
                 }
                 Vectors.set(buffers.minusLogSums.of(worker) + 4L * row, minusLogSum);
                 Vectors.set(buffers.alignments.of(worker) + 4L * row, alignment);
@@ -328,13 +329,17 @@ final class FlashAttentionBackward {
         }
     }
 
-    private static float dot(long x, long y, int n) {
-        FloatVector sums = FloatVector.zero(Vectors.FLOATS);
+    /** Sums products; by lanes in {@code sums}, see {@link RunningSoftmax}. */
+    private static float dot(long x, long y, int n, long sums) {
+        Vectors.store(FloatVector.zero(Vectors.FLOATS), sums);
         int i = 0;
         for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
-            sums = Vectors.load(x + 4L * i).fma(Vectors.load(y + 4L * i), sums);
+            Vectors.store(Vectors.load(x + 4L * i).fma(Vectors.load(y + 4L * i), Vectors.load(sums)), sums);
         }
-        float sum = Vectors.sum(sums);
+        float sum = 0;
+        for (int lane = 0; lane < Vectors.LANES; lane++) {
+            sum += Vectors.get(sums + 4L * lane);
+        }
         for (; i < n; i++) {
             sum += Vectors.get(x + 4L * i) * Vectors.get(y + 4L * i);
         }

@@ -2,6 +2,7 @@ package io.kinema.train.tensor.cpu;
 
 import io.kinema.train.tensor.DType;
 import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
 
 /**
  * The rows of one head of one segment, as they lie in a tensor [L, N, K]. Products want them side by side, padded with rows of zeros: they are copied
@@ -62,9 +63,10 @@ record HeadRows(long address, DType type, int stride, int width) {
 
     /** Multiplies n floats by a factor. */
     static void scale(long x, float factor, int n) {
+        FloatVector factors = FloatVector.broadcast(Vectors.FLOATS, factor);
         int i = 0;
         for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
-            Vectors.store(Vectors.load(x + 4L * i).mul(factor), x + 4L * i);
+            Vectors.store(Vectors.load(x + 4L * i).mul(factors), x + 4L * i);
         }
         for (; i < n; i++) {
             Vectors.set(x + 4L * i, Vectors.get(x + 4L * i) * factor);

@@ -80,7 +80,7 @@ final class Heads {
                 long first = (long) token * width;
                 long room = scratch.row(worker, 1);
                 long in = Rows.floats(x, first, room, width);
-                long out = Rows.target(y, first, room);
+                long out = Rows.target(y, first, room, width);
                 turnHeads(in, scratch.row(worker, 0), out, width, headWidth);
                 Rows.finish(y, first, room, width);
             });
@@ -130,7 +130,7 @@ final class Heads {
         for (int part = 0; part < PARTS; part++) {
             out[part] = memory.allocate(workingType, numTokens, width / headWidth, headWidth);
         }
-        try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 4, width)) {
             forTokens(numTokens, (token, worker) -> {
                 long angleRow = scratch.row(worker, 0);
                 long room = scratch.row(worker, 2);
@@ -139,9 +139,9 @@ final class Heads {
                 for (int part = 0; part < norms.length; part++) {
                     long x = Rows.floats(qkv, PARTS * first + part * width, room, width);
                     long norm = Rows.floats(norms[part], 0, scratch.row(worker, 1), headWidth);
-                    long y = Rows.target(out[part], first, room);
+                    long y = Rows.target(out[part], first, room, width);
                     for (int i = 0; i < width; i += headWidth) {
-                        NormRows.rms(x + 4L * i, norm, y + 4L * i, headWidth);
+                        norm(x + 4L * i, norm, y + 4L * i, scratch.row(worker, 3), headWidth);
                     }
                     turnHeads(y, angleRow, y, width, headWidth);
                     Rows.finish(out[part], first, room, width);
@@ -151,6 +151,15 @@ final class Heads {
             });
         }
         return new Qkv(out[0], out[1], out[2]);
+    }
+
+    /** Norms a head, in a scratch row where it is not whole vectors. */
+    private static void norm(long x, long norm, long y, long scratch, int headWidth) {
+        long out = headWidth % LANES == 0 ? y : scratch;
+        NormRows.rms(Lanes.filled(x, scratch, headWidth), norm, out, headWidth);
+        if (out != y) {
+            Vectors.copy(out, DType.FP32, y, DType.FP32, headWidth);
+        }
     }
 
     Tensor headsBackward(AttentionGrad grad, Tensor qkvL3D, HeadRotation by, Tensor dQueryNorm, Tensor dKeyNorm) {
@@ -177,8 +186,8 @@ final class Heads {
         CpuTensor dQkv = memory.allocate(qkvL3D.dtype(), qkvL3D.shape());
         int numTiles = (numTokens + TOKENS - 1) / TOKENS;
         try (Scratch scratch = Scratch.of(memory, workers.count(), Backward.SCRATCH_ROWS, width);
-                TileSums querySums = TileSums.of(memory, numTiles, headWidth);
-                TileSums keySums = TileSums.of(memory, numTiles, headWidth)) {
+                TileSums querySums = TileSums.of(memory, numTiles, Lanes.filledLength(headWidth));
+                TileSums keySums = TileSums.of(memory, numTiles, Lanes.filledLength(headWidth))) {
             workers.run(numTiles, (tile, worker) -> {
                 long querySum = querySums.begin(tile);
                 long keySum = keySums.begin(tile);
@@ -199,8 +208,8 @@ final class Heads {
     /** Gradients of queries and keys, and of values; the projection; both norms; and the turn back. */
     private record Backward(
             Widths widths, CpuTensor[] grads, CpuTensor dv, CpuTensor qkv, CpuTensor[] norms, Angles angles) {
-        /** The token's angles, a norm, a turned gradient, and a row of the projection or of its gradient. */
-        static final int SCRATCH_ROWS = 4;
+        /** The token's angles, a norm, a turned gradient, a row of the projection or of its gradient, and two heads that are no whole vectors. */
+        static final int SCRATCH_ROWS = 6;
 
         /** One token's queries or keys. */
         void part(int part, int token, long dNorm, CpuTensor dQkv, long scratch, long rowBytes) {
@@ -213,9 +222,15 @@ final class Heads {
             long grad = Rows.floats(grads[part], (long) token * width, turned, width);
             turnHeads(grad, scratch, turned, width, headWidth);
             long x = Rows.floats(qkv, first, room, width);
-            long dx = Rows.target(dQkv, first, room);
+            long dx = Rows.target(dQkv, first, room, width);
             for (int i = 0; i < width; i += headWidth) {
-                NormRows.rmsBackward(turned + 4L * i, x + 4L * i, norm, dx + 4L * i, dNorm, headWidth);
+                long dy = Lanes.filled(turned + 4L * i, scratch + 4 * rowBytes, headWidth);
+                long in = Lanes.filled(x + 4L * i, scratch + 5 * rowBytes, headWidth);
+                long out = headWidth % LANES == 0 ? dx + 4L * i : in;
+                NormRows.rmsBackward(dy, in, norm, out, dNorm, headWidth);
+                if (out != dx + 4L * i) {
+                    Vectors.copy(out, DType.FP32, dx + 4L * i, DType.FP32, headWidth);
+                }
             }
             Rows.finish(dQkv, first, room, width);
         }

@@ -158,8 +158,8 @@ final class Linears {
 
     private static Epilogue storeTo(CpuTensor to) {
         int columns = to.columns();
-        return (values, row, column, n, _) -> Vectors.copy(
-                values, DType.FP32, to.address((long) row * columns + column), to.dtype(), n);
+        return (values, row, column, n, _) ->
+                Vectors.copy(values, DType.FP32, to.address((long) row * columns + column), to.dtype(), n);
     }
 
     /** The tiles of one product. */
@@ -205,7 +205,7 @@ final class Linears {
             if (bias == null) {
                 Vectors.zero(address, (long) n * Float.BYTES);
             } else {
-                Vectors.widen(bias.address(), address, n);
+                Vectors.widenRow(bias.address(), address, n);
             }
         });
         return address;
@@ -283,10 +283,8 @@ final class Linears {
         long mark = memory.mark();
         int widest = PackedWeights.chunk(x.columns(), PackedWeights.MAX_COLUMNS);
         int tallest = PackedWeights.chunk(dy.columns(), GRAD_ROWS);
-        long scratchBytes = ((long) SUM_ROWS * (tallest + widest) * productType.bytes()
-                        + 2L * tallest * Float.BYTES
-                        + 63)
-                & -64L;
+        long scratchBytes =
+                ((long) SUM_ROWS * (tallest + widest) * productType.bytes() + 2L * tallest * Float.BYTES + 63) & -64L;
         long scratch = memory.reserve(scratchBytes * workers.count());
         int rowTiles = (dy.columns() + tallest - 1) / tallest;
         int columnTiles = (x.columns() + widest - 1) / widest;
@@ -294,8 +292,11 @@ final class Linears {
         workers.run(
                 rowTiles * columnTiles,
                 (tile, worker) -> gradientTile(
-                        of, tile / columnTiles * tallest, tile % columnTiles * widest, worker, scratch
-                                + worker * scratchBytes));
+                        of,
+                        tile / columnTiles * tallest,
+                        tile % columnTiles * widest,
+                        worker,
+                        scratch + worker * scratchBytes));
         memory.release(mark);
     }
 
@@ -326,16 +327,7 @@ final class Linears {
         long aColumn = isInPlace(of.dy, sumRows) ? of.dy.columns() : of.rows(out);
         long bRow = isInPlace(of.x, sumRows) ? of.x.columns() : of.columns(in);
         return matmuls.of(new Matmul.Shape(
-                of.rows(out),
-                of.columns(in),
-                padded(sumRows),
-                productType,
-                1,
-                aColumn,
-                bRow,
-                1,
-                of.x.columns(),
-                true));
+                of.rows(out), of.columns(in), padded(sumRows), productType, 1, aColumn, bRow, 1, of.x.columns(), true));
     }
 
     /** Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the bias's. */
@@ -400,7 +392,8 @@ final class Linears {
         int i = 0;
         for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
             long at = 4L * i;
-            Vectors.store(Vectors.load(residual + at).add(Vectors.load(gate + at).mul(Vectors.load(y + at))), y + at);
+            Vectors.store(
+                    Vectors.load(residual + at).add(Vectors.load(gate + at).mul(Vectors.load(y + at))), y + at);
         }
         for (; i < n; i++) {
             long at = 4L * i;

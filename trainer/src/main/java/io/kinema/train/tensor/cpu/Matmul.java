@@ -51,8 +51,8 @@ final class Matmul {
         long c = OneDnn.matrix(cType, m, b.n(), cRow, 1);
         long bias = OneDnn.matrix(DType.FP32, 1, b.n(), b.n(), 1);
         long plan = OneDnn.matmul(a, b.description(), bias, c, false);
-        primitive = new Primitive(
-                plan, ARGUMENTS_WITH_BIAS, new long[] {a, b.description(), c, bias}, memory, numWorkers);
+        primitive =
+                new Primitive(plan, ARGUMENTS_WITH_BIAS, new long[] {a, b.description(), c, bias}, memory, numWorkers);
     }
 
     /** Multiplies what stands at these addresses. */

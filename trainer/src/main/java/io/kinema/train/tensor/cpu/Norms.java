@@ -32,7 +32,8 @@ final class Norms {
                 int end = Math.min(numRows, (tile + 1) * perTile);
                 for (int row = tile * perTile; row < end; row++) {
                     long first = (long) row * width;
-                    NormRows.rms(Rows.floats(x, first, room, width), weightRow, Rows.target(y, first, room), width);
+                    NormRows.rms(
+                            Rows.floats(x, first, room, width), weightRow, Rows.target(y, first, room, width), width);
                     Rows.finish(y, first, room, width);
                 }
             });
@@ -54,7 +55,7 @@ final class Norms {
         int perTile = Rows.perTile(width);
         int numTiles = (numRows + perTile - 1) / perTile;
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
-                TileSums sums = TileSums.of(memory, numTiles, width)) {
+                TileSums sums = TileSums.of(memory, numTiles, Lanes.filledLength(width))) {
             workers.run(numTiles, (tile, worker) -> {
                 long weightRow = Rows.floats(weight, 0, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 2);
@@ -64,7 +65,7 @@ final class Norms {
                     long first = (long) row * width;
                     long dyRow = Rows.floats(dy, first, scratch.row(worker, 1), width);
                     long xRow = Rows.floats(x, first, room, width);
-                    NormRows.rmsBackward(dyRow, xRow, weightRow, Rows.target(dx, first, room), sum, width);
+                    NormRows.rmsBackward(dyRow, xRow, weightRow, Rows.target(dx, first, room, width), sum, width);
                     Rows.finish(dx, first, room, width);
                 }
             });
@@ -98,7 +99,9 @@ final class Norms {
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
                     long xRow = Rows.floats(x, first, room, width);
-                    NormRows.layer(xRow, onePlusScale, shiftRow, Rows.target(y, first, room), width);
+                    long yRow = Rows.target(y, first, room, width);
+                    NormRows.normalise(xRow, yRow, width);
+                    Rows.multiplyAdd(yRow, onePlusScale, shiftRow, yRow, width);
                     Rows.finish(y, first, room, width);
                 }
             });
@@ -122,7 +125,7 @@ final class Norms {
         int width = x.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
-                TileSums sums = TileSums.of(memory, tiles.count(), 2 * width)) {
+                TileSums sums = TileSums.of(memory, tiles.count(), 2 * Lanes.filledLength(width))) {
             workers.run(tiles.count(), (tile, worker) -> {
                 long ofSegment = (long) tiles.segment(tile) * width;
                 long onePlusScale = onePlus(scale, ofSegment, scratch.row(worker, 0), width);
@@ -133,7 +136,10 @@ final class Norms {
                     long first = (long) row * width;
                     long dyRow = Rows.floats(dy, first, scratch.row(worker, 1), width);
                     long xRow = Rows.floats(x, first, room, width);
-                    NormRows.layerBackward(dyRow, xRow, onePlusScale, Rows.target(dx, first, room), sum, width);
+                    float root = NormRows.normalise(xRow, room, width);
+                    long dxRow = Rows.target(dx, first, room, width);
+                    NormRows.modulatedBackward(dyRow, room, onePlusScale, dxRow, sum, width);
+                    Rows.scaled(dxRow, root, 0, dxRow, width);
                     Rows.finish(dx, first, room, width);
                 }
             });
@@ -142,7 +148,7 @@ final class Norms {
                 long shiftRow = intoShift.address((long) s * width);
                 long scaleRow = intoScale.address((long) s * width);
                 Rows.add(shiftRow, total, shiftRow, width);
-                Rows.add(scaleRow, total + 4L * width, scaleRow, width);
+                Rows.add(scaleRow, total + 4L * Lanes.filledLength(width), scaleRow, width);
             });
         }
         return dx;

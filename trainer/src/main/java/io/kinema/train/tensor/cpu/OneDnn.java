@@ -66,11 +66,10 @@ final class OneDnn {
             JAVA_LONG,
             JAVA_LONG,
             JAVA_LONG);
-    private static final MethodHandle REORDER_DESC = handle(
-            "reorder_primitive_desc_create", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle REORDER_DESC =
+            handle("reorder_primitive_desc_create", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle PRIMITIVE_CREATE = handle("primitive_create", JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle EXECUTE =
-            handle("primitive_execute", JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle EXECUTE = handle("primitive_execute", JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG);
     private static final MethodHandle QUERY_MD = Linker.nativeLinker()
             .downcallHandle(
                     LIBRARY.findOrThrow("dnnl_primitive_desc_query_md"),
@@ -115,8 +114,7 @@ final class OneDnn {
 
     private static MethodHandle handle(String name, MemoryLayout... arguments) {
         return Linker.nativeLinker()
-                .downcallHandle(
-                        LIBRARY.findOrThrow("dnnl_" + name), FunctionDescriptor.of(JAVA_INT, arguments));
+                .downcallHandle(LIBRARY.findOrThrow("dnnl_" + name), FunctionDescriptor.of(JAVA_INT, arguments));
     }
 
     private static long create(Creation creation) {
@@ -145,8 +143,7 @@ final class OneDnn {
 
     /** Whether products of BF16 have instructions of their own here. */
     static boolean hasNativeBf16() {
-        return System.getProperty("os.arch").equals("amd64")
-                && (call(() -> (int) ISA.invokeExact()) & ISA_BF16) != 0;
+        return System.getProperty("os.arch").equals("amd64") && (call(() -> (int) ISA.invokeExact()) & ISA_BF16) != 0;
     }
 
     private static int dataType(DType type) {
@@ -161,7 +158,8 @@ final class OneDnn {
     static long matrix(DType type, long rows, long columns, long rowStride, long columnStride) {
         try (Arena arena = Arena.ofConfined()) {
             long extents = arena.allocateFrom(JAVA_LONG, rows, columns).address();
-            long strides = arena.allocateFrom(JAVA_LONG, rowStride, columnStride).address();
+            long strides =
+                    arena.allocateFrom(JAVA_LONG, rowStride, columnStride).address();
             return create(out -> (int) DESC_STRIDES.invokeExact(out, 2, extents, dataType(type), strides));
         }
     }

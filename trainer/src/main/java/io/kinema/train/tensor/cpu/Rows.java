@@ -9,17 +9,11 @@ import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Shapes;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /** What many operations do to rows of FP32, which are named by address; and how rows of other types become such and back. */
 final class Rows {
     private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
-    /** As many lanes as {@link #DOUBLES}. */
-    private static final VectorSpecies<Float> HALF_FLOATS =
-            VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
-
     private static final int DOUBLE_LANES = DOUBLES.length();
 
     private static final int TILE_ROWS = 64;
@@ -32,21 +26,30 @@ final class Rows {
         return Math.max(TILE_ROWS, TILE_ELEMENTS / width);
     }
 
-    /** Where to write n floats that are to become elements of a tensor: straight to them, or to a scratch row. */
-    static long target(CpuTensor tensor, long element, long scratch) {
-        return tensor.dtype() == DType.FP32 ? tensor.address(element) : scratch;
+    /** Where to write n floats that are to become elements of a tensor: straight to them where they are whole vectors, or to a scratch row. */
+    static long target(CpuTensor tensor, long element, long scratch, int n) {
+        return isDirect(tensor, n) ? tensor.address(element) : scratch;
     }
 
-    /** Narrows what was written to {@link #target} where that is a scratch row. */
+    /** Moves what was written to {@link #target} where that is a scratch row. */
     static void finish(CpuTensor tensor, long element, long scratch, int n) {
-        if (tensor.dtype() != DType.FP32) {
-            Vectors.narrow(scratch, tensor.address(element), n);
+        if (!isDirect(tensor, n)) {
+            Vectors.copy(scratch, DType.FP32, tensor.address(element), tensor.dtype(), n);
         }
     }
 
-    /** The elements as FP32, where they are or in the scratch row. */
+    /** The elements as FP32 and whole vectors: where they are, or in the scratch row, filled up by zeros. */
     static long floats(CpuTensor tensor, long element, long scratch, int n) {
-        return Vectors.floats(tensor.address(element), tensor.dtype(), scratch, n);
+        if (isDirect(tensor, n)) {
+            return tensor.address(element);
+        }
+        Vectors.copy(tensor.address(element), tensor.dtype(), scratch, DType.FP32, n);
+        Lanes.fill(scratch, n, 0);
+        return scratch;
+    }
+
+    private static boolean isDirect(CpuTensor tensor, int n) {
+        return tensor.dtype() == DType.FP32 && n % LANES == 0;
     }
 
     /** For what must not lose digits: sums, moments and master weights. */
@@ -90,6 +93,7 @@ final class Rows {
         }
     }
 
+    /** The sum of a row that is filled up by zeros. */
     static float sum(long x, int n) {
         FloatVector even = FloatVector.zero(FLOATS);
         FloatVector odd = FloatVector.zero(FLOATS);
@@ -99,11 +103,12 @@ final class Rows {
             odd = odd.add(Vectors.load(x + 4L * (i + LANES)));
         }
         for (int i = pairs; i < n; i += LANES) {
-            even = even.add(load(x, i, n));
+            even = even.add(Vectors.load(x + 4L * i));
         }
         return Vectors.sum(even.add(odd));
     }
 
+    /** The sum of the squares of a row that is filled up by zeros. */
     static float sumOfSquares(long x, int n) {
         FloatVector even = FloatVector.zero(FLOATS);
         FloatVector odd = FloatVector.zero(FLOATS);
@@ -115,7 +120,7 @@ final class Rows {
             odd = b.fma(b, odd);
         }
         for (int i = pairs; i < n; i += LANES) {
-            FloatVector a = load(x, i, n);
+            FloatVector a = Vectors.load(x + 4L * i);
             even = a.fma(a, even);
         }
         return Vectors.sum(even.add(odd));
@@ -127,8 +132,8 @@ final class Rows {
         DoubleVector odd = DoubleVector.zero(DOUBLES);
         int i = 0;
         for (; i <= n - 2 * DOUBLE_LANES; i += 2 * DOUBLE_LANES) {
-            DoubleVector a = loadWide(x + 4L * i);
-            DoubleVector b = loadWide(x + 4L * (i + DOUBLE_LANES));
+            DoubleVector a = Lanes.loadWide(x + 4L * i);
+            DoubleVector b = Lanes.loadWide(x + 4L * (i + DOUBLE_LANES));
             even = a.fma(a, even);
             odd = b.fma(b, odd);
         }
@@ -142,10 +147,5 @@ final class Rows {
             sum += value * value;
         }
         return sum;
-    }
-
-    private static DoubleVector loadWide(long address) {
-        FloatVector narrow = FloatVector.fromMemorySegment(HALF_FLOATS, Vectors.ALL, address, Vectors.ORDER);
-        return (DoubleVector) narrow.convertShape(VectorOperators.F2D, DOUBLES, 0);
     }
 }

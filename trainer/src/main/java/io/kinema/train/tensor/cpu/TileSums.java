@@ -33,11 +33,12 @@ record TileSums(Scratch rows, int width) implements AutoCloseable {
         return total;
     }
 
-    /** Adds the sums of all tiles to a row of FP32 elements. */
+    /** Adds the sums of all tiles to a row of FP32 elements, which may be shorter. */
     void addTo(CpuTensor into, int numTiles, Workers workers) {
-        workers.run((width + COLUMNS - 1) / COLUMNS, (stripe, _) -> {
+        int numColumns = into.columns();
+        workers.run((numColumns + COLUMNS - 1) / COLUMNS, (stripe, _) -> {
             int column = stripe * COLUMNS;
-            int n = Math.min(COLUMNS, width - column);
+            int n = Math.min(COLUMNS, numColumns - column);
             Rows.add(into.address(column), total(0, numTiles, column, n), into.address(column), n);
         });
     }

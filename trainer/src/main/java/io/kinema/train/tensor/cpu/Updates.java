@@ -1,8 +1,8 @@
 package io.kinema.train.tensor.cpu;
 
-import static io.kinema.train.tensor.cpu.Lanes.load;
-import static io.kinema.train.tensor.cpu.Lanes.store;
 import static io.kinema.train.tensor.cpu.Vectors.LANES;
+import static io.kinema.train.tensor.cpu.Vectors.load;
+import static io.kinema.train.tensor.cpu.Vectors.store;
 
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.DType;
@@ -131,10 +131,20 @@ final class Updates {
                 Rows.requireFp32("secondMoment", memory.inside(secondMoment)).changed();
         CpuTensor working = memory.inside(workingCopy).changed();
         Factors factors = Factors.of(step);
-        try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
+        try (Scratch scratch = Scratch.of(memory, workers.count(), 4, Pieces.LENGTH)) {
             Pieces.run(workers, p.size(), (first, n, worker) -> {
                 long gradRow = Rows.floats(grad, first, scratch.row(worker, 0), n);
-                adamw(p.address(first), gradRow, m.address(first), v.address(first), n, factors);
+                if (n % LANES == 0) {
+                    adamw(p.address(first), gradRow, m.address(first), v.address(first), n, factors);
+                } else {
+                    long pRow = Rows.floats(p, first, scratch.row(worker, 1), n);
+                    long mRow = Rows.floats(m, first, scratch.row(worker, 2), n);
+                    long vRow = Rows.floats(v, first, scratch.row(worker, 3), n);
+                    adamw(pRow, gradRow, mRow, vRow, n, factors);
+                    Rows.finish(p, first, pRow, n);
+                    Rows.finish(m, first, mRow, n);
+                    Rows.finish(v, first, vRow, n);
+                }
                 if (working.address() != p.address()) {
                     // Still in the innermost cache.
                     Vectors.copy(p.address(first), p.dtype(), working.address(first), working.dtype(), n);
@@ -145,16 +155,16 @@ final class Updates {
 
     /**
      * {@code m = β1·m + (1 − β1)·g}, {@code v = β2·v + (1 − β2)·g²}, {@code p = (1 − η·λ)·p − η·m̂ / (√v̂ + ε)} with m̂ and v̂ corrected for their
-     * bias.
+     * bias; of whole vectors, rows being filled up.
      */
     private static void adamw(long p, long grad, long m, long v, int n, Factors by) {
         for (int i = 0; i < n; i += LANES) {
-            FloatVector g = load(grad, i, n).mul(by.gradScale);
-            FloatVector mean = moved(load(m, i, n), by.keep1, g, by.weight1);
-            FloatVector square = moved(load(v, i, n), by.keep2, g.mul(g), by.weight2);
-            store(mean, m, i, n);
-            store(square, v, i, n);
-            store(stepped(load(p, i, n), mean, square, by), p, i, n);
+            FloatVector g = load(grad + 4L * i).mul(by.gradScale);
+            FloatVector mean = moved(load(m + 4L * i), by.keep1, g, by.weight1);
+            FloatVector square = moved(load(v + 4L * i), by.keep2, g.mul(g), by.weight2);
+            store(mean, m + 4L * i);
+            store(square, v + 4L * i);
+            store(stepped(load(p + 4L * i), mean, square, by), p + 4L * i);
         }
     }
 

@@ -94,7 +94,8 @@ final class Vectors {
     /** The exponential, to 2 units in the last place; 0 below the least normal number, NaN for NaN, and at most e^88.37. */
     static FloatVector exp(FloatVector x) {
         FloatVector clamped = x.max(EXP_LOWEST).min(EXP_HIGHEST);
-        FloatVector rounded = clamped.fma(FloatVector.broadcast(FLOATS, LOG2_E), FloatVector.broadcast(FLOATS, ROUNDER));
+        FloatVector rounded =
+                clamped.fma(FloatVector.broadcast(FLOATS, LOG2_E), FloatVector.broadcast(FLOATS, ROUNDER));
         FloatVector n = rounded.sub(ROUNDER);
         FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), clamped);
         r = n.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
@@ -150,7 +151,7 @@ final class Vectors {
     }
 
     /** Copies n elements of BF16 to FP32. */
-    static void widen(long from, long to, int n) {
+    static void widenRow(long from, long to, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             store(widen(from + 2L * i), to + 4L * i);
@@ -161,7 +162,7 @@ final class Vectors {
     }
 
     /** Copies n elements of FP32 to BF16. */
-    static void narrow(long from, long to, int n) {
+    static void narrowRow(long from, long to, int n) {
         int i = 0;
         for (; i <= n - LANES; i += LANES) {
             narrow(load(from + 4L * i), to + 2L * i);
@@ -176,9 +177,9 @@ final class Vectors {
         if (fromType == toType) {
             MemorySegment.copy(ALL, from, ALL, to, (long) n * fromType.bytes());
         } else if (fromType == DType.BF16) {
-            widen(from, to, n);
+            widenRow(from, to, n);
         } else {
-            narrow(from, to, n);
+            narrowRow(from, to, n);
         }
     }
 
@@ -194,7 +195,7 @@ final class Vectors {
         if (type == DType.FP32) {
             return from;
         }
-        widen(from, scratch, n);
+        widenRow(from, scratch, n);
         return scratch;
     }
 

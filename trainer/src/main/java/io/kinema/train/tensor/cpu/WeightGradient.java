@@ -33,8 +33,8 @@ record WeightGradient(long scores, long gradients, float scale, long narrowedWei
             long at = 4L * row * n;
             row(scores + at, gradients + at, n, minusLogSums, alignment);
             if (narrowedWeights != 0) {
-                Vectors.narrow(scores + at, narrowedWeights + at / 2, n);
-                Vectors.narrow(gradients + at, narrowedGradients + at / 2, n);
+                Vectors.narrowRow(scores + at, narrowedWeights + at / 2, n);
+                Vectors.narrowRow(gradients + at, narrowedGradients + at / 2, n);
             }
         }
         if (padded > rows) {

@@ -1,6 +1,5 @@
 package io.kinema.train.tensor.nd4j;
 
-import io.kinema.train.tensor.Shapes;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.transposed;
 
@@ -8,6 +7,7 @@ import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import java.util.Arrays;
 import org.nd4j.linalg.api.ndarray.INDArray;

@@ -1,9 +1,9 @@
 package io.kinema.train.tensor.nd4j;
 
-import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;

@@ -1,9 +1,9 @@
 package io.kinema.train.tensor.nd4j;
 
-import io.kinema.train.tensor.Shapes;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import org.nd4j.linalg.api.ndarray.INDArray;

@@ -1,7 +1,7 @@
 package io.kinema.train.tensor.nd4j;
 
-import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import org.nd4j.linalg.api.ndarray.INDArray;
 

@@ -1,0 +1,171 @@
+package io.kinema.train;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.NodeMemory.Need;
+import io.kinema.train.dist.MediaDriverHost;
+import io.kinema.train.model.Recompute;
+import io.kinema.train.tensor.Precision;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalLong;
+
+/** Estimates the memory of a run before its first step, and refuses what this host cannot hold. */
+final class MemoryCheck {
+    /** Classes, compiled code, threads' stacks and oneDNN's compiled kernels, measured. */
+    private static final long JVM_BYTES = 160L << 20;
+
+    private static final double MEGABYTE = 1e6;
+
+    private final Dataset dataset;
+    private final Need asked;
+    private final long availableBytes;
+
+    private MemoryCheck(Dataset dataset, Need asked, long availableBytes) {
+        this.dataset = dataset;
+        this.asked = asked;
+        this.availableBytes = availableBytes;
+    }
+
+    /**
+     * Estimates.
+     *
+     * @param dataset of the run
+     * @param asked what the flags ask for
+     * @param available what processes may take on this host; empty where that is not known
+     * @return the estimate, to be printed; lines
+     * @throws ConfigException when it does not fit; the message names what would
+     * @throws IOException when a shard is damaged
+     */
+    static String require(Dataset dataset, Need asked, OptionalLong available) throws IOException {
+        MemoryCheck check = new MemoryCheck(dataset, asked, available.orElse(Long.MAX_VALUE));
+        List<NodeMemory> ranks = NodeMemory.of(asked, LargestMicrobatches.of(dataset, asked.config()));
+        long together = together(ranks);
+        if (together > check.availableBytes) {
+            throw new ConfigException(String.format(
+                    Locale.ROOT,
+                    "training needs %s on %s, this host has %s available; %s",
+                    text(together),
+                    nodes(asked.nodes()),
+                    text(check.availableBytes),
+                    check.advice()));
+        }
+        return table(asked, ranks.getFirst(), together, available);
+    }
+
+    private static long together(List<NodeMemory> ranks) {
+        return MediaDriverHost.streamBytes(ranks.size())
+                + ranks.stream()
+                        .mapToLong(rank -> rank.totalBytes() + jvmBytes())
+                        .sum();
+    }
+
+    /** The launcher has the ranks' flags, so its heap begins like theirs. */
+    private static long jvmBytes() {
+        long heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getInit();
+        return JVM_BYTES + Math.max(heap, 0);
+    }
+
+    /** A change of flags that lowers what is needed. */
+    private record Change(String flags, Need need) {}
+
+    /** Which flags would make it fit: each that does by itself, or as many together as it takes. */
+    private String advice() throws IOException {
+        List<String> alone = new ArrayList<>();
+        for (List<Change> changes : changes(asked)) {
+            for (Change change : changes) {
+                if (fits(change.need)) {
+                    alone.add(change.flags);
+                    break;
+                }
+            }
+        }
+        if (!alone.isEmpty()) {
+            return "it fits with " + String.join(", or ", alone);
+        }
+        List<String> together = new ArrayList<>();
+        Need need = asked;
+        for (int kind = 0; kind < changes(asked).size(); kind++) {
+            for (Change change : changes(need).get(kind)) {
+                if (fits(change.need)) {
+                    return "it fits with " + String.join(" ", together) + " " + change.flags;
+                }
+            }
+            if (!changes(need).get(kind).isEmpty()) {
+                Change strongest = changes(need).get(kind).getLast();
+                together.add(strongest.flags);
+                need = strongest.need;
+            }
+        }
+        return "no flag makes it fit; choose a smaller --model, or a host with more memory";
+    }
+
+    /** The changes of each flag, from the least to the most that it can do. */
+    private List<List<Change>> changes(Need from) {
+        TrainConfig config = from.config();
+        List<Change> recompute = new ArrayList<>();
+        if (from.recompute() == Recompute.NONE) {
+            recompute.add(
+                    new Change("--recompute blocks", new Need(config, Recompute.BLOCKS, from.threads(), from.nodes())));
+        }
+        List<Change> precision = new ArrayList<>();
+        if (config.precision() == Precision.FP32) {
+            precision.add(new Change(
+                    "--precision bf16",
+                    new Need(config.withPrecision(Precision.BF16), from.recompute(), from.threads(), from.nodes())));
+        }
+        List<Change> tokens = new ArrayList<>();
+        int longest = ClipLoader.largestClipTokens(dataset, config);
+        for (int fewer = config.tokens() / 2; fewer >= longest; fewer /= 2) {
+            tokens.add(new Change(
+                    "--tokens " + fewer,
+                    new Need(config.withTokens(fewer), from.recompute(), from.threads(), from.nodes())));
+        }
+        List<Change> nodes = new ArrayList<>();
+        for (int fewer = from.nodes() / 2; fewer >= 1; fewer /= 2) {
+            nodes.add(new Change("--nodes " + fewer, new Need(config, from.recompute(), from.threads(), fewer)));
+        }
+        return List.of(recompute, precision, tokens, nodes);
+    }
+
+    private boolean fits(Need need) throws IOException {
+        List<NodeMemory> ranks = NodeMemory.of(need, LargestMicrobatches.of(dataset, need.config()));
+        return together(ranks) <= availableBytes;
+    }
+
+    private static String table(Need need, NodeMemory first, long together, OptionalLong available) {
+        StringBuilder text = new StringBuilder("memory of a node, estimated\n");
+        line(text, "weights", first.weightBytes());
+        line(text, "weights laid out for products", first.packedBytes());
+        line(text, "gradients", first.gradientBytes());
+        line(text, "optimizer and master weights", first.optimizerBytes());
+        line(text, "activations and workspace", first.workspaceBytes());
+        line(text, "exchange and checkpoints", first.exchangeBytes());
+        line(text, "Java itself", jvmBytes());
+        line(text, "total", first.totalBytes() + jvmBytes());
+        text.append(nodes(need.nodes()));
+        if (need.nodes() > 1) {
+            text.append(" and ")
+                    .append(text(MediaDriverHost.streamBytes(need.nodes())))
+                    .append(" shared between them");
+        }
+        text.append(": ").append(text(together));
+        available.ifPresent(bytes -> text.append(" of ").append(text(bytes)).append(" available"));
+        return text.append('\n').toString();
+    }
+
+    private static void line(StringBuilder text, String what, long bytes) {
+        text.append(String.format(Locale.ROOT, "  %-30s %12s%n", what, text(bytes)));
+    }
+
+    private static String nodes(int nodes) {
+        return nodes == 1 ? "1 node" : nodes + " nodes";
+    }
+
+    private static String text(long bytes) {
+        return String.format(Locale.ROOT, "%,.1f MB", bytes / MEGABYTE);
+    }
+}

@@ -1,0 +1,165 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.NodeMemory.Need;
+import io.kinema.train.model.Recompute;
+import io.kinema.train.tensor.Precision;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The estimate of a run's memory, against what runs take, and what it refuses. */
+@EnabledOnOs(OS.LINUX)
+class MemoryCheckTest {
+    private static final Pattern PEAK = Pattern.compile("peak memory of rank 0: (\\d+) bytes");
+
+    @TempDir
+    private static Path root;
+
+    private static Path data;
+
+    @BeforeAll
+    static void makeData() throws Exception {
+        data = TinyData.write(root.resolve("data"), 1);
+    }
+
+    private static TrainFlags flags(String model, String precision, int nodes) {
+        TrainFlags flags = new TrainFlags();
+        flags.model = model;
+        flags.patch = "2x4x4";
+        flags.tokens = 128;
+        flags.steps = 1;
+        flags.microbatches = 2;
+        flags.nodes = nodes;
+        flags.device = "cpu";
+        flags.precision = precision;
+        flags.threads = 1;
+        return flags;
+    }
+
+    private static Need need(TrainFlags flags) {
+        return new Need(flags.toConfig(), flags.recompute(), flags.threads, flags.nodes);
+    }
+
+    private static List<NodeMemory> estimate(TrainFlags flags) throws IOException {
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            return NodeMemory.of(need(flags), LargestMicrobatches.of(dataset, flags.toConfig()));
+        }
+    }
+
+    /** What Java itself takes is in both runs, and out of the difference. */
+    @Test
+    void shouldForetellWhatARankTakes() throws Exception {
+        TrainFlags small = flags("debug", "bf16", 1);
+        TrainFlags large = flags("S", "bf16", 1);
+        long estimate = estimate(large).getFirst().totalBytes()
+                - estimate(small).getFirst().totalBytes();
+        long measured = measure(large) - measure(small);
+        assertTrue(estimate > 500_000_000, "estimate " + estimate);
+        assertEquals(measured, estimate, 0.1 * measured);
+    }
+
+    /** The heap is kept small, so that what it has not collected yet does not count. */
+    private static long measure(TrainFlags flags) throws Exception {
+        List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
+        String run = flags.model + "-" + flags.precision;
+        try (LaunchedProgram training = LaunchedProgram.start(
+                smallHeap,
+                Train.class,
+                root.resolve("work"),
+                "--data",
+                data.toString(),
+                "--run",
+                root.resolve(run).toString(),
+                "--model",
+                flags.model,
+                "--patch",
+                flags.patch,
+                "--tokens",
+                Integer.toString(flags.tokens),
+                "--steps",
+                Long.toString(flags.steps),
+                "--microbatches",
+                Integer.toString(flags.microbatches),
+                "--device",
+                flags.device,
+                "--precision",
+                flags.precision,
+                "--threads",
+                Integer.toString(flags.threads),
+                "--sample-steps",
+                "0")) {
+            Matcher peak = PEAK.matcher(training.expectExit(0));
+            assertTrue(peak.find(), training.output());
+            return Long.parseLong(peak.group(1));
+        }
+    }
+
+    @Test
+    void shouldShareOptimizerAndGradientsOutToTheRanks() throws IOException {
+        NodeMemory alone = estimate(flags("S", "bf16", 1)).getFirst();
+        List<NodeMemory> two = estimate(flags("S", "bf16", 2));
+        assertEquals(2, two.size());
+        assertEquals(alone.optimizerBytes(), 2 * two.getFirst().optimizerBytes(), 0.01 * alone.optimizerBytes());
+        assertEquals(alone.weightBytes(), two.getLast().weightBytes());
+        NodeMemory wide = estimate(flags("S", "fp32", 1)).getFirst();
+        assertEquals(wide.weightBytes(), 2 * alone.weightBytes());
+    }
+
+    @Test
+    void shouldPrintWhatEachPartTakes() throws IOException {
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            String text = MemoryCheck.require(dataset, need(flags("S", "fp32", 2)), OptionalLong.of(1L << 50));
+            for (String part : List.of("weights ", "gradients", "optimizer", "activations", "total", "2 nodes and ")) {
+                assertTrue(text.contains(part), text);
+            }
+        }
+    }
+
+    @Test
+    void shouldNameTheFlagsThatMakeItFit() throws IOException {
+        TrainFlags flags = flags("S", "fp32", 2);
+        NodeMemory first = estimate(flags).getFirst();
+        long little = 3 * first.totalBytes() / 2;
+        String message = refusal(flags, little);
+        assertTrue(message.contains("2 nodes") && message.contains("it fits with"), message);
+        assertTrue(message.contains("--nodes 1"), message);
+        assertFalse(message.contains("\n"), message);
+        String hopeless = refusal(flags, 1000);
+        assertTrue(hopeless.contains("no flag makes it fit"), hopeless);
+    }
+
+    @Test
+    void shouldNotNameFlagsThatAreGivenAlready() throws IOException {
+        TrainFlags flags = flags("S", "bf16", 2);
+        flags.recompute = "blocks";
+        long little = 3 * estimate(flags).getFirst().totalBytes() / 2;
+        String message = refusal(flags, little);
+        assertFalse(message.contains("--recompute") || message.contains("--precision"), message);
+        assertEquals(Precision.BF16, flags.toConfig().precision());
+        assertEquals(Recompute.BLOCKS, flags.recompute());
+    }
+
+    private static String refusal(TrainFlags flags, long available) throws IOException {
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            return assertThrows(
+                            ConfigException.class,
+                            () -> MemoryCheck.require(dataset, need(flags), OptionalLong.of(available)))
+                    .getMessage();
+        }
+    }
+}
