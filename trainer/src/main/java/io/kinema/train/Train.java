@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
@@ -31,6 +32,9 @@ public final class Train {
 
     /** Ranks finish a step and write a checkpoint before they stop; a second signal ends them at once. */
     private static final Duration STOP_LIMIT = Duration.ofHours(1);
+
+    /** Tensors are outside the heap; a young generation that does not grow keeps a rank's memory flat. */
+    private static final List<String> RANK_HEAP = List.of("-Xmn64m");
 
     private static final int FFMPEG_TIMEOUT_SECONDS = 60;
     private static final int STOPPED = 143;
@@ -76,8 +80,7 @@ public final class Train {
                     .choose(warning -> System.out.println("warning: " + warning));
             if (flags.device().name().equals(DeviceConfig.CPU)) {
                 NodeMemory.Need need = new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes);
-                memory = MemoryCheck.require(
-                        dataset, need, HostMemory.ofThisHost().availableBytes());
+                memory = memoryOf(dataset, need);
             }
         }
         if (flags.sampleSteps > 0) {
@@ -90,6 +93,14 @@ public final class Train {
                     line,
                     memory,
                     from.map(checkpoint -> checkpoint.folder().toString()).orElse(""));
+        }
+    }
+
+    private static String memoryOf(Dataset dataset, NodeMemory.Need need) {
+        try {
+            return MemoryCheck.require(dataset, need, HostMemory.ofThisHost().availableBytes());
+        } catch (IOException e) {
+            throw new ConfigException(e.getMessage() + "; prepare the data set again");
         }
     }
 
@@ -129,10 +140,11 @@ public final class Train {
         }
     }
 
-    /** The same Java with the same flags as this process. */
+    /** The same Java with the same flags as this process, which come last and so may say otherwise. */
     private static List<String> rankCommand(RunFolder folder) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(RANK_HEAP);
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Rank.class.getName()));
         command.add("@" + folder.args());
