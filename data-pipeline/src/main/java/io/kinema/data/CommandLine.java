@@ -4,6 +4,8 @@ import com.beust.jcommander.JCommander;
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParameterDescription;
 import com.beust.jcommander.ParameterException;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -55,7 +57,7 @@ public final class CommandLine {
      *
      * @param command what to run; its value is the exit code
      * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1 after
-     *     any other exception, which goes to stderr with its stack trace unless the JVM has been told to end
+     *     an {@link IOException}, likewise one line, and after any other exception, which goes to stderr with its stack trace unless the JVM has been told to end
      */
     public static int run(Callable<Integer> command) {
         try {
@@ -69,8 +71,11 @@ public final class CommandLine {
                 System.err.println("stopped before the end");
                 return 1;
             }
-            System.err.println("error: " + e.getMessage());
-            e.printStackTrace();
+            // What the system says of a file is no use without its kind: the message may be a path and nothing else.
+            System.err.println("error: " + (e instanceof FileSystemException ? e.toString() : e.getMessage()));
+            if (!(e instanceof IOException)) {
+                e.printStackTrace();
+            }
             return 1;
         }
     }

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -166,7 +167,15 @@ class CommandLineTest {
             assertEquals(1, CommandLine.run(() -> {
                 throw new IOException("disk full");
             }));
-            assertTrue(printed.toString(StandardCharsets.UTF_8).contains("IOException: disk full\n\tat "));
+            assertTrue(printed.toString(StandardCharsets.UTF_8).endsWith("error: disk full\n"), printed.toString());
+            assertEquals(1, CommandLine.run(() -> {
+                throw new NoSuchFileException("clips.csv");
+            }));
+            assertTrue(printed.toString(StandardCharsets.UTF_8).endsWith("NoSuchFileException: clips.csv\n"));
+            assertEquals(1, CommandLine.run(() -> {
+                throw new IllegalStateException("a bug");
+            }));
+            assertTrue(printed.toString(StandardCharsets.UTF_8).contains("IllegalStateException: a bug\n\tat "));
         } finally {
             System.setErr(stderr);
         }

@@ -1,7 +1,6 @@
 package io.kinema.train;
 
 import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
@@ -80,7 +79,8 @@ public final class Train {
                     .choose(warning -> System.out.println("warning: " + warning));
             if (flags.device().name().equals(DeviceConfig.CPU)) {
                 NodeMemory.Need need = new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes);
-                memory = memoryOf(dataset, need);
+                memory = MemoryCheck.require(
+                        dataset, need, HostMemory.ofThisHost().availableBytes());
             }
         }
         if (flags.sampleSteps > 0) {
@@ -93,14 +93,6 @@ public final class Train {
                     line,
                     memory,
                     from.map(checkpoint -> checkpoint.folder().toString()).orElse(""));
-        }
-    }
-
-    private static String memoryOf(Dataset dataset, NodeMemory.Need need) {
-        try {
-            return MemoryCheck.require(dataset, need, HostMemory.ofThisHost().availableBytes());
-        } catch (IOException e) {
-            throw new ConfigException(e.getMessage() + "; prepare the data set again");
         }
     }
 
