@@ -15,6 +15,8 @@ KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
   # Tensors are outside the heap, which would begin with a share of the machine's memory in every process.
   -Xms256m
+  # What the compiler has used to compile goes back to the system.
+  -XX:TrimNativeHeapInterval=5000
   # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
   --add-modules=jdk.incubator.vector
