@@ -3,6 +3,7 @@ package io.kinema.benchmarks;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Devices;
@@ -78,8 +79,7 @@ public final class OperationTable {
         List<Row> rows = new ArrayList<>();
         double flopsPerSecond;
         try (Device on = Devices.open(config)) {
-            MatmulSpeed matmul = new MatmulSpeed(on);
-            matmul.measure();
+            double before = MatmulPeak.measure(on, config.threads(), StepBenchmark.PEAK_ROUNDS);
             Operations all = new Operations(on);
             for (String name : operations.isEmpty() ? all.names() : List.of(operations.split(","))) {
                 try (Device.Scope _ = on.openScope()) {
@@ -88,8 +88,7 @@ public final class OperationTable {
                     rows.add(new Row(name, operation, time(operation)));
                 }
             }
-            matmul.measure();
-            flopsPerSecond = matmul.flopsPerSecond();
+            flopsPerSecond = Math.max(before, MatmulPeak.measure(on, config.threads(), StepBenchmark.PEAK_ROUNDS));
         }
         memory.measure();
         System.out.printf(

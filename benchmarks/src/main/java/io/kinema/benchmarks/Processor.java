@@ -1,8 +1,10 @@
 package io.kinema.benchmarks;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /** What figures belong to. */
 final class Processor {
@@ -25,6 +27,10 @@ final class Processor {
             }
         }
         return name + ", " + Runtime.getRuntime().availableProcessors() + " processors, " + (bf16 ? "with" : "without")
-                + " bf16 instructions";
+                + " bf16 instructions, load average "
+                + String.format(
+                        Locale.ROOT,
+                        "%.1f",
+                        ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
     }
 }

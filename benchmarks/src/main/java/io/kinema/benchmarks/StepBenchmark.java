@@ -3,6 +3,7 @@ package io.kinema.benchmarks;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Devices;
@@ -55,6 +56,9 @@ public final class StepBenchmark {
 
     @Parameter(names = "--json", order = 7, description = "Also write the results to this file")
     private String json = "";
+
+    /** Rounds in which the matmul peak is measured, before and after a case. */
+    static final int PEAK_ROUNDS = 6;
 
     private StepBenchmark() {}
 
@@ -146,22 +150,15 @@ public final class StepBenchmark {
         System.err.println(
                 of.name() + " (" + of.describe() + "), " + config.precision().flag());
         try (Device on = Devices.open(config)) {
-            MatmulSpeed matmul = new MatmulSpeed(on);
             KinemaStep step = new KinemaStep(on, of);
             double loss = step.run();
             for (int i = 1; i < warmup; i++) {
                 step.run();
             }
-            matmul.measure();
+            double before = MatmulPeak.measure(on, config.threads(), PEAK_ROUNDS);
             Timed timed = peer.isPresent() ? inTurn(step, loss, of, config, peer.get()) : alone(step);
-            matmul.measure();
-            return new StepResult(
-                    of.name(),
-                    config.precision().flag(),
-                    timed.kinemaMs,
-                    step.flops(),
-                    matmul.flopsPerSecond(),
-                    timed.peer);
+            double peak = Math.max(before, MatmulPeak.measure(on, config.threads(), PEAK_ROUNDS));
+            return new StepResult(of.name(), config.precision().flag(), timed.kinemaMs, step.flops(), peak, timed.peer);
         }
     }
 

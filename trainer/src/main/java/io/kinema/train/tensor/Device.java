@@ -1,7 +1,5 @@
 package io.kinema.train.tensor;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * Where tensors live and all arithmetic happens: a small set of coarse operations, forward and backward side by side.
  *
@@ -19,111 +17,13 @@ import java.lang.foreign.MemorySegment;
  * {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any multiple of {@link
  * #SHARD_ALIGNMENT} elements and updated piecewise. A device is used by one thread at a time.
  */
-public interface Device extends AutoCloseable {
-
-    /** Elements: flat vectors are cut between ranks at multiples of this only. */
-    int SHARD_ALIGNMENT = 1024;
+public interface Device extends TensorMemory, ParameterUpdates {
 
     /** The epsilon under the root of every norm. */
     double NORM_EPSILON = 1e-6;
 
-    /** Frees, on close, every tensor that was allocated since it was opened. Scopes nest. */
-    interface Scope extends AutoCloseable {
-        @Override
-        void close();
-    }
-
     /** {@return the name, as in {@code --device}} */
     String name();
-
-    /** {@return the type of master weights, gradients, sums over many values and the residual stream} */
-    DType dtype();
-
-    /**
-     * Returns the type of the weights that layers multiply by and of what they give, {@link #dtype()} unless precision is mixed. Arithmetic
-     * between reading and storing elements is in {@link #dtype()} always.
-     *
-     * @return the type
-     */
-    DType workingType();
-
-    /**
-     * Opens a scope: the workspace of a step or of a microbatch.
-     *
-     * @return close it to free what was allocated since
-     */
-    Scope openScope();
-
-    /**
-     * Allocates a tensor of zeros.
-     *
-     * @param type {@link #dtype()} or {@link #workingType()}
-     * @param shape extents, each at least 1
-     * @return the tensor, owned by the innermost open scope, or by the device where none is open
-     */
-    Tensor zeros(DType type, int... shape);
-
-    /**
-     * Allocates a tensor of zeros of {@link #dtype()}.
-     *
-     * @param shape extents, each at least 1
-     * @return the tensor, owned by the innermost open scope, or by the device where none is open
-     */
-    default Tensor zeros(int... shape) {
-        return zeros(dtype(), shape);
-    }
-
-    /**
-     * Allocates a tensor and fills it.
-     *
-     * @param values row-major, as many as the shape holds; rounded or widened to {@link #dtype()}
-     * @param shape extents
-     * @return the tensor, owned as that of {@link #zeros}
-     */
-    Tensor of(float[] values, int... shape);
-
-    /**
-     * Names a contiguous part of a tensor; both share their elements.
-     *
-     * @param tensor the whole
-     * @param offset its first element, counted in the flattened whole
-     * @param shape extents of the part
-     * @return the part, which lives as long as the whole
-     */
-    Tensor view(Tensor tensor, long offset, int... shape);
-
-    /**
-     * Copies elements from the device to the host.
-     *
-     * @param from the tensor
-     * @param offset the first element to copy
-     * @param to as many elements of the tensor's type, native byte order, as it has room for
-     */
-    void read(Tensor from, long offset, MemorySegment to);
-
-    /**
-     * Copies elements from the host to the device.
-     *
-     * @param to the tensor
-     * @param offset the first element to replace
-     * @param from elements of the tensor's type, native byte order
-     */
-    void write(Tensor to, long offset, MemorySegment from);
-
-    /**
-     * Sets every element to 0.
-     *
-     * @param tensor is overwritten
-     */
-    void zero(Tensor tensor);
-
-    /**
-     * Copies all elements, rounding where the target's type is narrower.
-     *
-     * @param into is overwritten
-     * @param from the same number of elements
-     */
-    void copy(Tensor into, Tensor from);
 
     /**
      * Adds in place: {@code into += term}.
@@ -132,36 +32,6 @@ public interface Device extends AutoCloseable {
      * @param term the same number of elements
      */
     void add(Tensor into, Tensor term);
-
-    /**
-     * Sums the squares of consecutive blocks, each without regard to where in the vector it stands.
-     *
-     * @param vector its size a multiple of {@code block}
-     * @param block elements a block
-     * @return one sum a block, accumulated in float64; not finite where the block is not
-     */
-    double[] sumOfSquares(Tensor vector, int block);
-
-    /**
-     * Updates a contiguous range of parameters by AdamW.
-     *
-     * @param param is changed
-     * @param grad the gradient, before {@link AdamWStep#gradScale()}
-     * @param firstMoment is changed
-     * @param secondMoment is changed
-     * @param working receives the updated parameters in its own type; {@code param} itself where there is no such copy
-     * @param step the scalars
-     */
-    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step);
-
-    /**
-     * Moves an exponential moving average: {@code average = decay·average + (1 − decay)·param}.
-     *
-     * @param average is changed
-     * @param param the newest value
-     * @param decay in [0, 1)
-     */
-    void ema(Tensor average, Tensor param, double decay);
 
     /**
      * Multiplies by a matrix: {@code y = x·weightᵀ + bias}.
@@ -416,27 +286,6 @@ public interface Device extends AutoCloseable {
     }
 
     /**
-     * Cuts rows into heads.
-     *
-     * @param xLD rows [L, D]
-     * @param headWidth K
-     * @return a view [L, N, K]
-     */
-    default Tensor headsOf(Tensor xLD, int headWidth) {
-        return view(xLD, 0, xLD.dim(0), xLD.dim(1) / headWidth, headWidth);
-    }
-
-    /**
-     * Lays heads side by side.
-     *
-     * @param xLNK heads [L, N, K]
-     * @return a view [L, D]
-     */
-    default Tensor rowsOf(Tensor xLNK) {
-        return view(xLNK, 0, xLNK.dim(0), xLNK.dim(1) * xLNK.dim(2));
-    }
-
-    /**
      * Scaled dot-product attention within segments: the queries of segment s see the keys of segment s, all of them.
      *
      * @param qLNK queries [Lq, N, K]
@@ -536,8 +385,4 @@ public interface Device extends AutoCloseable {
      * @return sums of {@code (prediction − target)²} and {@code 2·scale·(prediction − target)}
      */
     SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale);
-
-    /** Frees everything that is still alive. Closing twice does nothing. */
-    @Override
-    void close();
 }

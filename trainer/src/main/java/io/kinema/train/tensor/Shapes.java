@@ -1,5 +1,6 @@
 package io.kinema.train.tensor;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /** Checks of operands' shapes; what does not fit is named with both shapes. */
@@ -14,6 +15,80 @@ public final class Shapes {
      */
     public static String text(int... shape) {
         return Arrays.toString(shape);
+    }
+
+    /**
+     * Returns the number of elements.
+     *
+     * @param shape extents, of which there must be one, each at least 1
+     * @return their product
+     */
+    public static long sizeOf(int... shape) {
+        if (shape.length == 0) {
+            throw new IllegalArgumentException("a tensor has at least one extent");
+        }
+        long size = 1;
+        for (int extent : shape) {
+            if (extent < 1) {
+                throw new IllegalArgumentException("shape " + text(shape) + " has an extent below 1");
+            }
+            size = Math.multiplyExact(size, (long) extent);
+        }
+        return size;
+    }
+
+    /**
+     * Requires as many values as a shape holds.
+     *
+     * @param values the values
+     * @param shape extents
+     */
+    public static void requireFilled(float[] values, int... shape) {
+        if (values.length != sizeOf(shape)) {
+            throw new IllegalArgumentException(values.length + " values do not fill the shape " + text(shape));
+        }
+    }
+
+    /**
+     * Requires that a part lies within the whole.
+     *
+     * @param whole extents of the whole
+     * @param first element of the part
+     * @param part extents of the part
+     */
+    public static void requirePart(int[] whole, long first, int... part) {
+        if (first < 0 || first + sizeOf(part) > sizeOf(whole)) {
+            throw new IllegalArgumentException(
+                    "a part " + text(part) + " at element " + first + " does not lie within " + text(whole));
+        }
+    }
+
+    /**
+     * Requires that host memory holds elements of a tensor.
+     *
+     * @param tensor the tensor
+     * @param offset the first element meant
+     * @param host at least one element of the tensor's type, none beyond its end
+     */
+    public static void requireInside(Tensor tensor, long offset, MemorySegment host) {
+        int bytes = tensor.dtype().bytes();
+        long count = host.byteSize() / bytes;
+        if (host.byteSize() % bytes != 0 || count < 1 || offset < 0 || offset + count > tensor.size()) {
+            throw new IllegalArgumentException(host.byteSize() + " bytes at element " + offset
+                    + " do not fit the tensor " + text(tensor.shape()) + " of " + tensor.dtype());
+        }
+    }
+
+    /**
+     * Requires one element a column.
+     *
+     * @param name of the vector
+     * @param vector the vector [D]
+     * @param rows what it belongs to [..., D]
+     */
+    public static void requireColumns(String name, Tensor vector, Tensor rows) {
+        int[] shape = rows.shape();
+        require(name, vector, shape[shape.length - 1]);
     }
 
     /**

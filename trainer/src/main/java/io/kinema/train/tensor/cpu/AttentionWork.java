@@ -17,17 +17,15 @@ final class AttentionWork {
     private static final double LOG2_E = 1 / Math.log(2);
 
     private final Matmuls matmuls;
-    private final DType productType;
     private final List<TileProducts.Grid> grids = new ArrayList<>();
 
-    AttentionWork(Matmuls matmuls, DType workingType) {
+    AttentionWork(Matmuls matmuls) {
         this.matmuls = matmuls;
-        productType = workingType == DType.BF16 && OneDnn.hasNativeBf16() ? DType.BF16 : DType.FP32;
     }
 
     /** The type that products take. */
     DType productType() {
-        return productType;
+        return matmuls.productType();
     }
 
     /** The products for heads of a width. */
@@ -37,7 +35,7 @@ final class AttentionWork {
                 return grid;
             }
         }
-        TileProducts.Grid grid = new TileProducts.Grid(matmuls, productType, width, LONGEST_TILE);
+        TileProducts.Grid grid = new TileProducts.Grid(matmuls, width, LONGEST_TILE);
         grids.add(grid);
         return grid;
     }

@@ -16,29 +16,11 @@ final class BySegment {
     private final Memory memory;
     private final Workers workers;
     private final DType workingType;
-    private final Columns columns;
 
     BySegment(Memory memory, Workers workers, DType workingType) {
         this.memory = memory;
         this.workers = workers;
         this.workingType = workingType;
-        columns = new Columns(memory, workers, workingType);
-    }
-
-    Tensor[] split(Tensor xRD, int parts) {
-        return columns.split(xRD, parts);
-    }
-
-    Tensor concat(Tensor... parts) {
-        return columns.concat(parts);
-    }
-
-    Tensor embedding(Tensor tableVD, int[] ids) {
-        return columns.embedding(tableVD, ids);
-    }
-
-    void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
-        columns.embeddingBackward(dyLD, ids, dTable);
     }
 
     Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments) {

@@ -29,10 +29,12 @@ public final class CpuDevice implements Device {
     private final Workers workers;
     private final Updates updates;
     private final Linears linears;
+    private final LinearGradients linearGradients;
     private final Activations activations;
     private final Norms norms;
     private final Heads heads;
     private final BySegment bySegment;
+    private final Columns columns;
     private final FlashAttention attention;
     private final FlashAttentionBackward attentionBackward;
 
@@ -51,14 +53,15 @@ public final class CpuDevice implements Device {
         this.workingType = workingType;
         memory = new Memory(planning);
         workers = new Workers(threads, planning);
-        Matmuls matmuls = new Matmuls(memory, threads);
-        DType productType = workingType == DType.BF16 && hasNativeBf16() ? DType.BF16 : DType.FP32;
-        updates = new Updates(memory, workers, workingType);
-        linears = new Linears(memory, workers, matmuls, workingType, productType);
+        Matmuls matmuls = new Matmuls(memory, threads, workingType);
+        updates = new Updates(memory, workers);
+        linears = new Linears(memory, workers, matmuls, workingType);
+        linearGradients = new LinearGradients(memory, workers, matmuls);
         activations = new Activations(memory, workers, workingType);
         norms = new Norms(memory, workers, workingType);
         heads = new Heads(memory, workers, workingType);
         bySegment = new BySegment(memory, workers, workingType);
+        columns = new Columns(memory, workers, workingType);
         attention = new FlashAttention(memory, workers, matmuls, workingType);
         attentionBackward = new FlashAttentionBackward(memory, workers, matmuls, workingType);
     }
@@ -139,9 +142,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public Tensor of(float[] values, int... shape) {
-        if (values.length != CpuTensor.sizeOf(shape)) {
-            throw new IllegalArgumentException(values.length + " values do not fill the shape " + Shapes.text(shape));
-        }
+        Shapes.requireFilled(values, shape);
         CpuTensor tensor = memory.allocate(DType.FP32, shape.clone());
         write(tensor, 0, MemorySegment.ofArray(values));
         return tensor;
@@ -155,7 +156,7 @@ public final class CpuDevice implements Device {
     @Override
     public void read(Tensor from, long offset, MemorySegment to) {
         CpuTensor tensor = memory.inside(from);
-        requireInside(tensor, offset, to);
+        Shapes.requireInside(tensor, offset, to);
         if (!memory.isPlanning()) {
             MemorySegment.copy(Vectors.ALL, tensor.address(offset), to, 0, to.byteSize());
         }
@@ -164,18 +165,9 @@ public final class CpuDevice implements Device {
     @Override
     public void write(Tensor to, long offset, MemorySegment from) {
         CpuTensor tensor = memory.inside(to).changed();
-        requireInside(tensor, offset, from);
+        Shapes.requireInside(tensor, offset, from);
         if (!memory.isPlanning()) {
             MemorySegment.copy(from, 0, Vectors.ALL, tensor.address(offset), from.byteSize());
-        }
-    }
-
-    private static void requireInside(CpuTensor tensor, long offset, MemorySegment host) {
-        int bytes = tensor.dtype().bytes();
-        long count = host.byteSize() / bytes;
-        if (host.byteSize() % bytes != 0 || offset < 0 || offset + count > tensor.size()) {
-            throw new IllegalArgumentException(host.byteSize() + " bytes at element " + offset
-                    + " do not fit the tensor " + Shapes.text(tensor.shape()) + " of " + tensor.dtype());
         }
     }
 
@@ -243,7 +235,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias) {
-        linears.linearBackwardParameters(dyRO, xRI, dWeight, dBias);
+        linearGradients.linearBackwardParameters(dyRO, xRI, dWeight, dBias);
     }
 
     @Override
@@ -331,12 +323,12 @@ public final class CpuDevice implements Device {
 
     @Override
     public Tensor embedding(Tensor tableVD, int[] ids) {
-        return bySegment.embedding(tableVD, ids);
+        return columns.embedding(tableVD, ids);
     }
 
     @Override
     public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
-        bySegment.embeddingBackward(dyLD, ids, dTable);
+        columns.embeddingBackward(dyLD, ids, dTable);
     }
 
     @Override
@@ -351,12 +343,12 @@ public final class CpuDevice implements Device {
 
     @Override
     public Tensor[] split(Tensor xRD, int parts) {
-        return bySegment.split(xRD, parts);
+        return columns.split(xRD, parts);
     }
 
     @Override
     public Tensor concat(Tensor... parts) {
-        return bySegment.concat(parts);
+        return columns.concat(parts);
     }
 
     @Override

@@ -45,30 +45,11 @@ final class CpuTensor implements Tensor {
         this.address = address;
         this.type = type;
         this.shape = shape;
-        this.size = sizeOf(shape);
-    }
-
-    /** The number of elements; extents are checked. */
-    static long sizeOf(int... shape) {
-        if (shape.length == 0) {
-            throw new IllegalArgumentException("a tensor has at least one extent");
-        }
-        long size = 1;
-        for (int extent : shape) {
-            if (extent < 1) {
-                throw new IllegalArgumentException("shape " + Shapes.text(shape) + " has an extent below 1");
-            }
-            size = Math.multiplyExact(size, (long) extent);
-        }
-        return size;
+        this.size = Shapes.sizeOf(shape);
     }
 
     CpuTensor part(long first, int[] partShape) {
-        long partSize = sizeOf(partShape);
-        if (first < 0 || first + partSize > size) {
-            throw new IllegalArgumentException("a part " + Shapes.text(partShape) + " at element " + first
-                    + " does not lie within " + Shapes.text(shape));
-        }
+        Shapes.requirePart(shape, first, partShape);
         return new CpuTensor(lifetime, address + first * type.bytes(), type, partShape);
     }
 

@@ -24,7 +24,7 @@ final class FlashAttention {
         this.memory = memory;
         this.workers = workers;
         this.workingType = workingType;
-        work = new AttentionWork(matmuls, workingType);
+        work = new AttentionWork(matmuls);
     }
 
     Attention attention(Tensor qLNK, Tensor kLNK, Tensor vLNK, Segments querySegments, Segments keySegments) {

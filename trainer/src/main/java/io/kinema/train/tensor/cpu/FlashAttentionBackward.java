@@ -30,7 +30,7 @@ final class FlashAttentionBackward {
     FlashAttentionBackward(Memory memory, Workers workers, Matmuls matmuls, DType workingType) {
         this.memory = memory;
         this.workers = workers;
-        work = new AttentionWork(matmuls, workingType);
+        work = new AttentionWork(matmuls);
     }
 
     AttentionGrad attentionBackward(
@@ -189,7 +189,7 @@ final class FlashAttentionBackward {
                     long sum = buffers.partial + head * stripes * partBytes;
                     long at = 4L * queries.start(tile) * width;
                     for (int i = 1; i < stripes; i++) {
-                        add(sum + at, sum + i * partBytes + at, queries.paddedRows(tile) * width);
+                        Rows.add(sum + at, sum + i * partBytes + at, sum + at, queries.paddedRows(tile) * width);
                     }
                     writeQueries(new Head(segment, firstHead + head, worker), queries, tile, sum);
                 });
@@ -344,15 +344,5 @@ final class FlashAttentionBackward {
             sum += Vectors.get(x + 4L * i) * Vectors.get(y + 4L * i);
         }
         return sum;
-    }
-
-    private static void add(long into, long term, int n) {
-        int i = 0;
-        for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
-            Vectors.store(Vectors.load(into + 4L * i).add(Vectors.load(term + 4L * i)), into + 4L * i);
-        }
-        for (; i < n; i++) {
-            Vectors.set(into + 4L * i, Vectors.get(into + 4L * i) + Vectors.get(term + 4L * i));
-        }
     }
 }

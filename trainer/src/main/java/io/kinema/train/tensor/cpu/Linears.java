@@ -8,18 +8,11 @@ import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 
 /**
- * Linear layers. A product is cut into tiles of rows and columns; what follows it is done to a tile while the tile is in cache. Tails are padded to a power of
- * two of rows, which bounds the number of compiled products.
+ * Linear layers, forward and back to their inputs. A product is cut into tiles of rows and columns; what follows it is done to a tile while the tile is in cache.
  */
 final class Linears {
     /** Rows of a tile of the result. */
     private static final int TILE_ROWS = 128;
-    /** Rows that a product of gradients sums over at a time. */
-    private static final int SUM_ROWS = 256;
-    /** The most rows of a tile of a weight's gradient; its columns are cut as those of packed weights are. */
-    private static final int GRAD_ROWS = 256;
-
-    private static final int MIN_ROWS = 16;
 
     private final Memory memory;
     private final Workers workers;
@@ -44,15 +37,14 @@ final class Linears {
 
     /**
      * @param workingType of results
-     * @param productType in which products are made
      */
-    Linears(Memory memory, Workers workers, Matmuls matmuls, DType workingType, DType productType) {
+    Linears(Memory memory, Workers workers, Matmuls matmuls, DType workingType) {
         this.memory = memory;
         this.workers = workers;
         this.matmuls = matmuls;
-        this.weights = new PackedWeights(memory, workers, matmuls, productType);
+        this.weights = new PackedWeights(memory, workers, matmuls);
         this.workingType = workingType;
-        this.productType = productType;
+        productType = matmuls.productType();
     }
 
     Tensor linear(Tensor xRI, Tensor weightOI, Tensor biasO) {
@@ -82,7 +74,7 @@ final class Linears {
         Epilogue store = storeTo(out);
         forward(xRI, weightOI, biasO, null, (values, row, column, n, scratch) -> {
             long at = residual.address((long) row * columns + column);
-            add(Vectors.floats(at, residual.dtype(), scratch, n), values, n);
+            Rows.add(values, Vectors.floats(at, residual.dtype(), scratch, n), values, n);
             store.take(values, row, column, n, scratch);
         });
         return out;
@@ -104,9 +96,10 @@ final class Linears {
             toBranch.take(values, row, column, n, scratch);
             long gateAt = gate.address((long) segments.indexOf(row) * columns + column);
             long residualAt = residual.address((long) row * columns + column);
-            addGated(
-                    Vectors.floats(residualAt, residual.dtype(), scratch, n),
+            Rows.multiplyAdd(
+                    values,
                     Vectors.floats(gateAt, gate.dtype(), scratch + 4L * n, n),
+                    Vectors.floats(residualAt, residual.dtype(), scratch, n),
                     values,
                     n);
             toOut.take(values, row, column, n, scratch);
@@ -180,8 +173,7 @@ final class Linears {
         long aBytes = (long) TILE_ROWS * b.k() * productType.bytes();
         int widest = b.columns(0);
         long cBytes = (long) TILE_ROWS * widest * Float.BYTES;
-        long scratchBytes = (aBytes + cBytes + 2L * widest * Float.BYTES + 63) & -64L;
-        long scratch = memory.reserve(scratchBytes * workers.count());
+        PerWorker scratch = PerWorker.reserve(memory, workers, aBytes + cBytes + 2L * widest * Float.BYTES);
         int rowTiles = (x.rows() + TILE_ROWS - 1) / TILE_ROWS;
         Matmul[] full = matmuls(tiles, TILE_ROWS);
         int tailRows = x.rows() % TILE_ROWS;
@@ -190,7 +182,7 @@ final class Linears {
             int row = tile / b.numChunks() * TILE_ROWS;
             int chunk = tile % b.numChunks();
             int rows = Math.min(TILE_ROWS, x.rows() - row);
-            tile(tiles, row, chunk, (rows == TILE_ROWS ? full : tail)[chunk], worker, scratch + worker * scratchBytes);
+            tile(tiles, row, chunk, (rows == TILE_ROWS ? full : tail)[chunk], worker, scratch.of(worker));
         });
         memory.release(mark);
     }
@@ -211,17 +203,8 @@ final class Linears {
         return address;
     }
 
-    /** As many rows as are multiplied for so many. */
-    private static int padded(int rows) {
-        return Math.max(MIN_ROWS, Integer.highestOneBit(2 * rows - 1));
-    }
-
     private boolean isDirect(Tiles tiles, int rows) {
-        return tiles.direct != null && padded(rows) == rows;
-    }
-
-    private boolean isInPlace(CpuTensor x, int rows) {
-        return x.dtype() == productType && padded(rows) == rows;
+        return tiles.direct != null && Matmuls.paddedRows(rows) == rows;
     }
 
     /** The products for tiles of so many rows, one for each chunk of columns. */
@@ -232,7 +215,7 @@ final class Linears {
             boolean direct = isDirect(tiles, rows);
             all[chunk] = matmuls.of(
                     b.layout(chunk),
-                    padded(rows),
+                    Matmuls.paddedRows(rows),
                     b.k(),
                     direct ? b.n() : b.columns(chunk),
                     direct ? tiles.direct.dtype() : DType.FP32);
@@ -247,11 +230,11 @@ final class Linears {
         int column = b.firstColumn(chunk);
         int n = b.columns(chunk);
         long a = x.address((long) row * b.k());
-        if (!isInPlace(x, rows)) {
-            convert(a, x.dtype(), scratch, rows * b.k());
+        if (!matmuls.isInPlace(x, rows)) {
+            Vectors.copy(a, x.dtype(), scratch, productType, rows * b.k());
             Vectors.zero(
                     scratch + (long) rows * b.k() * productType.bytes(),
-                    (long) (padded(rows) - rows) * b.k() * productType.bytes());
+                    (long) (Matmuls.paddedRows(rows) - rows) * b.k() * productType.bytes());
             a = scratch;
         }
         long biasAt = tiles.bias + (long) column * Float.BYTES;
@@ -264,140 +247,6 @@ final class Linears {
         matmul.run(worker, a, b.address(chunk), c, biasAt);
         for (int i = 0; i < rows; i++) {
             tiles.epilogue.take(c + (long) i * n * Float.BYTES, row + i, column, n, rowScratch);
-        }
-    }
-
-    private void convert(long from, DType fromType, long to, int n) {
-        Vectors.copy(from, fromType, to, productType, n);
-    }
-
-    void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias) {
-        CpuTensor dy = memory.inside(dyRO);
-        CpuTensor x = memory.inside(xRI);
-        Shapes.requireRank("dy", dy, 2);
-        Shapes.require("x", x, dy.dim(0), x.columns());
-        Shapes.require("dWeight", dWeight, dy.columns(), x.columns());
-        Shapes.require("dBias", dBias, dy.columns());
-        WeightGradient of = new WeightGradient(
-                dy, x, memory.inside(dWeight).changed(), memory.inside(dBias).changed());
-        long mark = memory.mark();
-        int widest = PackedWeights.chunk(x.columns(), PackedWeights.MAX_COLUMNS);
-        int tallest = PackedWeights.chunk(dy.columns(), GRAD_ROWS);
-        long scratchBytes =
-                ((long) SUM_ROWS * (tallest + widest) * productType.bytes() + 2L * tallest * Float.BYTES + 63) & -64L;
-        long scratch = memory.reserve(scratchBytes * workers.count());
-        int rowTiles = (dy.columns() + tallest - 1) / tallest;
-        int columnTiles = (x.columns() + widest - 1) / widest;
-        compile(of);
-        workers.run(
-                rowTiles * columnTiles,
-                (tile, worker) -> gradientTile(
-                        of,
-                        tile / columnTiles * tallest,
-                        tile % columnTiles * widest,
-                        worker,
-                        scratch + worker * scratchBytes));
-        memory.release(mark);
-    }
-
-    private record WeightGradient(CpuTensor dy, CpuTensor x, CpuTensor dWeight, CpuTensor dBias) {
-        int rows(int out) {
-            return Math.min(PackedWeights.chunk(dy.columns(), GRAD_ROWS), dy.columns() - out);
-        }
-
-        int columns(int in) {
-            return Math.min(PackedWeights.chunk(x.columns(), PackedWeights.MAX_COLUMNS), x.columns() - in);
-        }
-    }
-
-    /** Makes sure, in the calling thread, that all products of {@link #gradientTile} are there. */
-    private void compile(WeightGradient of) {
-        for (int sumRows : new int[] {Math.min(SUM_ROWS, of.x.rows()), of.x.rows() % SUM_ROWS}) {
-            if (sumRows > 0) {
-                for (int out = 0; out < of.dy.columns(); out += of.rows(out)) {
-                    for (int in = 0; in < of.x.columns(); in += of.columns(in)) {
-                        gradientMatmul(of, out, in, sumRows);
-                    }
-                }
-            }
-        }
-    }
-
-    private Matmul gradientMatmul(WeightGradient of, int out, int in, int sumRows) {
-        long aColumn = isInPlace(of.dy, sumRows) ? of.dy.columns() : of.rows(out);
-        long bRow = isInPlace(of.x, sumRows) ? of.x.columns() : of.columns(in);
-        return matmuls.of(new Matmul.Shape(
-                of.rows(out), of.columns(in), padded(sumRows), productType, 1, aColumn, bRow, 1, of.x.columns(), true));
-    }
-
-    /** Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the bias's. */
-    private void gradientTile(WeightGradient of, int out, int in, int worker, long scratch) {
-        int m = of.rows(out);
-        int n = of.columns(in);
-        long b = scratch + (long) SUM_ROWS * m * productType.bytes();
-        long sums = b + (long) SUM_ROWS * n * productType.bytes();
-        if (in == 0) {
-            Vectors.zero(sums, (long) m * Float.BYTES);
-        }
-        for (int row = 0; row < of.x.rows(); row += SUM_ROWS) {
-            int rows = Math.min(SUM_ROWS, of.x.rows() - row);
-            long dyAt = columns(of.dy, row, rows, out, m, scratch);
-            long xAt = columns(of.x, row, rows, in, n, b);
-            long to = of.dWeight.address((long) out * of.x.columns() + in);
-            gradientMatmul(of, out, in, rows).run(worker, dyAt, xAt, to);
-            if (in == 0) {
-                addColumns(of.dy, row, rows, out, m, sums);
-            }
-        }
-        if (in == 0) {
-            add(sums, of.dBias.address(out), m);
-        }
-    }
-
-    /** Columns of some rows as a product takes them: where they are, or packed, converted and padded with rows of 0. */
-    private long columns(CpuTensor of, int row, int rows, int column, int n, long scratch) {
-        long from = of.address((long) row * of.columns() + column);
-        if (isInPlace(of, rows)) {
-            return from;
-        }
-        int bytes = productType.bytes();
-        for (int i = 0; i < rows; i++) {
-            convert(from + (long) i * of.columns() * of.dtype().bytes(), of.dtype(), scratch + (long) i * n * bytes, n);
-        }
-        Vectors.zero(scratch + (long) rows * n * bytes, (long) (padded(rows) - rows) * n * bytes);
-        return scratch;
-    }
-
-    /** Adds rows to a row of sums, which has room for another behind it. */
-    private static void addColumns(CpuTensor of, int row, int rows, int column, int n, long sums) {
-        for (int i = 0; i < rows; i++) {
-            long at = of.address((long) (row + i) * of.columns() + column);
-            add(Vectors.floats(at, of.dtype(), sums + 4L * n, n), sums, n);
-        }
-    }
-
-    /** {@code y += x}. */
-    private static void add(long x, long y, int n) {
-        int i = 0;
-        for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
-            Vectors.store(Vectors.load(x + 4L * i).add(Vectors.load(y + 4L * i)), y + 4L * i);
-        }
-        for (; i < n; i++) {
-            Vectors.set(y + 4L * i, Vectors.get(x + 4L * i) + Vectors.get(y + 4L * i));
-        }
-    }
-
-    /** {@code y = residual + gate·y}. */
-    private static void addGated(long residual, long gate, long y, int n) {
-        int i = 0;
-        for (; i <= n - Vectors.LANES; i += Vectors.LANES) {
-            long at = 4L * i;
-            Vectors.store(
-                    Vectors.load(residual + at).add(Vectors.load(gate + at).mul(Vectors.load(y + at))), y + at);
-        }
-        for (; i < n; i++) {
-            long at = 4L * i;
-            Vectors.set(y + at, Vectors.get(residual + at) + Vectors.get(gate + at) * Vectors.get(y + at));
         }
     }
 }

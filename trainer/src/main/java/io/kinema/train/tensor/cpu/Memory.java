@@ -67,7 +67,7 @@ final class Memory implements AutoCloseable {
     /** Allocates a tensor in the innermost scope, or for good where none is open; its contents are undefined. */
     CpuTensor allocate(DType type, int... shape) {
         requireOpen();
-        long bytes = CpuTensor.sizeOf(shape) * type.bytes();
+        long bytes = Shapes.sizeOf(shape) * type.bytes();
         if (innermost != null) {
             return new CpuTensor(innermost.lifetime, reserve(bytes), type, shape);
         }
@@ -78,7 +78,8 @@ final class Memory implements AutoCloseable {
 
     /** Allocates bytes, all zero, until the device is closed. */
     long allocateLasting(long bytes) {
-        Pages pages = planning ? new Pages(NOWHERE + PLANNED_BYTES + lastingBytes, bytes) : Pages.map(bytes);
+        Pages pages =
+                planning ? new Pages(NOWHERE + PLANNED_BYTES + lastingBytes, Pages.rounded(bytes)) : Pages.map(bytes);
         lastingBytes += pages.bytes();
         lasting.add(pages);
         return pages.address();

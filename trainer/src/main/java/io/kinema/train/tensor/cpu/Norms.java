@@ -18,7 +18,7 @@ final class Norms {
     }
 
     Tensor rmsNorm(Tensor xRD, Tensor weightD) {
-        requireWeight("weight", weightD, xRD);
+        Shapes.requireColumns("weight", weightD, xRD);
         CpuTensor x = memory.inside(xRD);
         CpuTensor weight = memory.inside(weightD);
         CpuTensor y = memory.allocate(workingType, x.shape());
@@ -42,8 +42,8 @@ final class Norms {
     }
 
     Tensor rmsNormBackward(Tensor dyRD, Tensor xRD, Tensor weightD, Tensor dWeight) {
-        requireWeight("weight", weightD, xRD);
-        requireWeight("dWeight", dWeight, xRD);
+        Shapes.requireColumns("weight", weightD, xRD);
+        Shapes.requireColumns("dWeight", dWeight, xRD);
         Shapes.requireSame("dy", dyRD, "x", xRD);
         CpuTensor dy = memory.inside(dyRD);
         CpuTensor x = memory.inside(xRD);
@@ -72,11 +72,6 @@ final class Norms {
             sums.addTo(into, numTiles, workers);
         }
         return dx;
-    }
-
-    private static void requireWeight(String name, Tensor weightD, Tensor x) {
-        int[] shape = x.shape();
-        Shapes.require(name, weightD, shape[shape.length - 1]);
     }
 
     Tensor modulatedLayerNorm(Tensor xLD, Tensor shiftSD, Tensor scaleSD, Segments segments) {

@@ -82,14 +82,11 @@ final class PackedWeights {
         }
     }
 
-    /**
-     * @param type in which products are made, BF16 where the processor can, else FP32
-     */
-    PackedWeights(Memory memory, Workers workers, Matmuls matmuls, DType type) {
+    PackedWeights(Memory memory, Workers workers, Matmuls matmuls) {
         this.memory = memory;
         this.workers = workers;
         this.matmuls = matmuls;
-        this.type = type;
+        type = matmuls.productType();
     }
 
     private static long aligned(long bytes) {

@@ -43,9 +43,14 @@ record Pages(long address, long bytes) {
         return map(bytes, PRIVATE_ANONYMOUS | NO_RESERVE);
     }
 
-    private static Pages map(long bytes, int flags) {
+    /** As many bytes as are mapped for so many. */
+    static long rounded(long bytes) {
         long unit = bytes >= HUGE_PAGE ? HUGE_PAGE : PAGE;
-        long rounded = (bytes + unit - 1) / unit * unit;
+        return (bytes + unit - 1) / unit * unit;
+    }
+
+    private static Pages map(long bytes, int flags) {
+        long rounded = rounded(bytes);
         try {
             long address = (long) MMAP.invokeExact(0L, rounded, READ_WRITE, flags, -1, 0L);
             if (address == -1) {

@@ -20,9 +20,8 @@ record RunningSoftmax(long state, long out, int width, float scale, long narrowe
     private static final int LANES = Vectors.LANES;
     private static final long VECTOR_BYTES = 4L * LANES;
     /**
-     * Loops collect sums and maxima in so many vectors by turns, in memory: kept in a variable from turn to turn, a vector's exact class is unknown when the
-     * loop is compiled, and it may be made an object each time. For the same reason there are few vector operations here: the compiler stops inlining when it
-     * has parsed some fifty of them, and each one after that makes objects.
+     * Loops collect sums and maxima in so many vectors by turns, in memory: kept in variables from turn to turn, they were sometimes made objects of. There are few
+     * vector operations in a method because the compiler stops inlining when it has parsed some fifty of them, and each one after that makes objects.
      */
     private static final int TURNS = 4;
 

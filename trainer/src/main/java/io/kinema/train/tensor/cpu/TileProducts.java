@@ -35,9 +35,9 @@ final class TileProducts {
         private final Matmuls matmuls;
         private final TileProducts[][] bySizes;
 
-        Grid(Matmuls matmuls, DType type, int width, int longestTile) {
+        Grid(Matmuls matmuls, int width, int longestTile) {
             this.matmuls = matmuls;
-            this.type = type;
+            type = matmuls.productType();
             this.width = width;
             int sizes = longestTile / STEP + 1;
             bySizes = new TileProducts[sizes][sizes];

@@ -5,7 +5,6 @@ import static io.kinema.train.tensor.cpu.Vectors.load;
 import static io.kinema.train.tensor.cpu.Vectors.store;
 
 import io.kinema.train.tensor.AdamWStep;
-import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
@@ -18,7 +17,7 @@ final class Updates {
     private final Memory memory;
     private final Workers workers;
 
-    Updates(Memory memory, Workers workers, DType workingType) {
+    Updates(Memory memory, Workers workers) {
         this.memory = memory;
         this.workers = workers;
     }

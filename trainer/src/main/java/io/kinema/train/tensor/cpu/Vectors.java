@@ -38,19 +38,6 @@ final class Vectors {
     private static final int QUIET = 0x0040_0000;
     private static final int UPPER = 16;
 
-    private static final float LOG2_E = 1.44269504f;
-    /** ln 2 in two parts, the first with trailing zeros, so that a small multiple of it is exact (Cody and Waite). */
-    private static final float LN2_HIGH = 0.693359375f;
-
-    private static final float LN2_LOW = -2.12194440e-4f;
-    /** Adding it rounds to a whole number. */
-    private static final float ROUNDER = 0x1.8p23f;
-
-    private static final float EXP_LOWEST = -87.33654f;
-    private static final float EXP_HIGHEST = 88.37f;
-    private static final int EXPONENT_BIAS = 127;
-    private static final int MANTISSA_BITS = 23;
-
     private Vectors() {}
 
     static FloatVector load(long address) {
@@ -89,35 +76,6 @@ final class Vectors {
             sum += v.lane(i);
         }
         return sum;
-    }
-
-    /** The exponential, to 2 units in the last place; 0 below the least normal number, NaN for NaN, and at most e^88.37. */
-    static FloatVector exp(FloatVector x) {
-        FloatVector clamped = x.max(EXP_LOWEST).min(EXP_HIGHEST);
-        FloatVector rounded =
-                clamped.fma(FloatVector.broadcast(FLOATS, LOG2_E), FloatVector.broadcast(FLOATS, ROUNDER));
-        FloatVector n = rounded.sub(ROUNDER);
-        FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), clamped);
-        r = n.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
-        // Polynomial of the Cephes library's expf.
-        FloatVector p = FloatVector.broadcast(FLOATS, 1.9875691500e-4f);
-        p = p.fma(r, FloatVector.broadcast(FLOATS, 1.3981999507e-3f));
-        p = p.fma(r, FloatVector.broadcast(FLOATS, 8.3334519073e-3f));
-        p = p.fma(r, FloatVector.broadcast(FLOATS, 4.1665795894e-2f));
-        p = p.fma(r, FloatVector.broadcast(FLOATS, 1.6666665459e-1f));
-        p = p.fma(r, FloatVector.broadcast(FLOATS, 5.0000001201e-1f));
-        p = p.fma(r.mul(r), r).add(1f);
-        IntVector exponent = rounded.reinterpretAsInts()
-                .sub(Float.floatToRawIntBits(ROUNDER))
-                .add(EXPONENT_BIAS)
-                .lanewise(VectorOperators.LSHL, MANTISSA_BITS);
-        FloatVector result = p.mul(exponent.reinterpretAsFloats());
-        return result.blend(0f, x.lt(EXP_LOWEST)).blend(x, x.test(VectorOperators.IS_NAN));
-    }
-
-    /** {@code 1 / (1 + e^−x)}. */
-    static FloatVector sigmoid(FloatVector x) {
-        return FloatVector.broadcast(FLOATS, 1f).div(exp(x.neg()).add(1f));
     }
 
     static float widen(short bits) {

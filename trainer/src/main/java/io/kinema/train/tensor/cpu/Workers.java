@@ -13,6 +13,7 @@ final class Workers implements AutoCloseable {
     private static final int SPINS = 2000;
 
     private final boolean planning;
+    private final int count;
     private final Worker[] others;
     private volatile Job job;
     private volatile boolean closed;
@@ -107,8 +108,6 @@ final class Workers implements AutoCloseable {
             others[i].start();
         }
     }
-
-    private final int count;
 
     /** How many workers there are, the calling thread among them. */
     int count() {

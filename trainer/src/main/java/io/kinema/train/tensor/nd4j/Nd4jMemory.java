@@ -215,9 +215,7 @@ final class Nd4jMemory implements AutoCloseable {
     }
 
     Nd4jTensor of(float[] values, int... shape) {
-        if (values.length != Nd4jTensor.sizeOf(shape)) {
-            throw new IllegalArgumentException(values.length + " values do not fill the shape " + Shapes.text(shape));
-        }
+        Shapes.requireFilled(values, shape);
         Nd4jTensor tensor = allocate(shape);
         if (dtype == DType.FP32) {
             copyIn(tensor.rows(), MemorySegment.ofArray(values));
@@ -262,12 +260,9 @@ final class Nd4jMemory implements AutoCloseable {
     }
 
     private INDArray stretch(Tensor tensor, long offset, MemorySegment host) {
-        long count = host.byteSize() / dtype.bytes();
-        if (host.byteSize() % dtype.bytes() != 0 || count < 1 || offset < 0 || offset + count > tensor.size()) {
-            throw new IllegalArgumentException(host.byteSize() + " bytes at element " + offset
-                    + " do not fit the tensor " + Shapes.text(tensor.shape()) + " of " + dtype);
-        }
-        return inside(tensor).flat(offset, count);
+        Nd4jTensor own = inside(tensor);
+        Shapes.requireInside(own, offset, host);
+        return own.flat(offset, host.byteSize() / dtype.bytes());
     }
 
     private static MemorySegment hostBytes(INDArray array, long bytes) {

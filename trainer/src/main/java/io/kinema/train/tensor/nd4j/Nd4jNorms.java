@@ -17,7 +17,7 @@ final class Nd4jNorms {
     }
 
     Tensor rmsNorm(Tensor xRD, Tensor weightD) {
-        requireWeight("weight", weightD, xRD);
+        Shapes.requireColumns("weight", weightD, xRD);
         Nd4jTensor y = memory.allocate(xRD.shape());
         INDArray x = memory.inside(xRD).rows();
         try (Nd4jMemory.Scratch scratch = memory.scratch()) {
@@ -28,8 +28,8 @@ final class Nd4jNorms {
     }
 
     Tensor rmsNormBackward(Tensor dyRD, Tensor xRD, Tensor weightD, Tensor dWeight) {
-        requireWeight("weight", weightD, xRD);
-        requireWeight("dWeight", dWeight, xRD);
+        Shapes.requireColumns("weight", weightD, xRD);
+        Shapes.requireColumns("dWeight", dWeight, xRD);
         Shapes.requireSame("dy", dyRD, "x", xRD);
         Nd4jTensor dx = memory.allocate(xRD.shape());
         INDArray x = memory.inside(xRD).rows();
@@ -49,11 +49,6 @@ final class Nd4jNorms {
             Nd4jMath.multiply(out, rstdR1, out);
         }
         return dx;
-    }
-
-    private static void requireWeight(String name, Tensor weightD, Tensor x) {
-        int[] shape = x.shape();
-        Shapes.require(name, weightD, shape[shape.length - 1]);
     }
 
     Tensor modulatedLayerNorm(Tensor xLD, Tensor shiftSD, Tensor scaleSD, Segments segments) {

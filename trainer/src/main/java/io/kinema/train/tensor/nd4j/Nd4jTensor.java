@@ -40,7 +40,7 @@ final class Nd4jTensor implements Tensor {
         this.root = root;
         this.offset = offset;
         this.shape = shape;
-        this.size = sizeOf(shape);
+        this.size = Shapes.sizeOf(shape);
     }
 
     /** Wraps all of a fresh array of the extents {@link #rowExtents}. */
@@ -52,33 +52,14 @@ final class Nd4jTensor implements Tensor {
 
     /** The extents of {@link #rows}. */
     static long[] rowExtents(int[] shape) {
-        long size = sizeOf(shape);
+        long size = Shapes.sizeOf(shape);
         int last = shape[shape.length - 1];
         return new long[] {size / last, last};
     }
 
     Nd4jTensor part(long first, int[] partShape) {
-        long partSize = sizeOf(partShape);
-        if (first < 0 || first + partSize > size) {
-            throw new IllegalArgumentException("a part " + Shapes.text(partShape) + " at element " + first
-                    + " does not lie within " + Shapes.text(shape));
-        }
+        Shapes.requirePart(shape, first, partShape);
         return new Nd4jTensor(lifetime, root, offset + first, partShape);
-    }
-
-    /** The number of elements; extents are checked. */
-    static long sizeOf(int[] shape) {
-        if (shape.length == 0) {
-            throw new IllegalArgumentException("a tensor has at least one extent");
-        }
-        long size = 1;
-        for (int extent : shape) {
-            if (extent < 1) {
-                throw new IllegalArgumentException("shape " + Shapes.text(shape) + " has an extent below 1");
-            }
-            size = Math.multiplyExact(size, (long) extent);
-        }
-        return size;
     }
 
     boolean isOf(Nd4jMemory memory) {

@@ -7,171 +7,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.train.tensor.Attention;
-import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
-import io.kinema.train.tensor.Tensor;
-import io.kinema.train.tensor.nd4j.Nd4jDevice;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Random;
-import java.util.function.DoubleUnaryOperator;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Attention by tiles, forward and backward, against the nd4j device in float64. */
 final class FlashAttentionTest {
-    private static final List<String> RESULTS = List.of("out", "log-denominators", "dq", "dk", "dv");
-
-    /**
-     * A problem: inputs, as the type holds them.
-     *
-     * @param type of the tensors
-     * @param heads N
-     * @param width K
-     * @param queries the table of Lq
-     * @param keys the table of Lk
-     * @param values queries, keys, values and the gradient of the output
-     */
-    private record Problem(DType type, int heads, int width, Segments queries, Segments keys, double[][] values) {
-        static Problem random(DType type, int heads, int width, int[] queries, int[] keys) {
-            Random random = new Random(Arrays.hashCode(queries) + 31 * Arrays.hashCode(keys) + width);
-            Segments q = Segments.ofLengths(queries);
-            Segments k = Segments.ofLengths(keys);
-            int row = heads * width;
-            return new Problem(type, heads, width, q, k, new double[][] {
-                normal(random, type, q.total() * row),
-                normal(random, type, k.total() * row),
-                normal(random, type, k.total() * row),
-                normal(random, type, q.total() * row)
-            });
-        }
-
-        private static double[] normal(Random random, DType type, int size) {
-            return IntStream.range(0, size)
-                    .mapToDouble(_ -> rounded(type, (float) random.nextGaussian()))
-                    .toArray();
-        }
-
-        Problem with(int tensor, DoubleUnaryOperator change) {
-            double[][] changed = values.clone();
-            changed[tensor] = Arrays.stream(values[tensor])
-                    .map(value -> rounded(type, (float) change.applyAsDouble(value)))
-                    .toArray();
-            return new Problem(type, heads, width, queries, keys, changed);
-        }
-
-        Problem with(int tensor, int element, double value) {
-            double[][] changed = values.clone();
-            changed[tensor] = values[tensor].clone();
-            changed[tensor][element] = value;
-            return new Problem(type, heads, width, queries, keys, changed);
-        }
-
-        int[] shape(int tensor) {
-            return new int[] {(tensor == 0 || tensor == 3 ? queries : keys).total(), heads, width};
-        }
-    }
-
-    private static float rounded(DType type, float value) {
-        return type == DType.FP32 ? value : Vectors.widen(Vectors.narrow(value));
-    }
-
-    /** The kernels with their memory and threads. */
-    private static final class Bench implements AutoCloseable {
-        final Memory memory;
-        final Workers workers;
-        final FlashAttention forward;
-        final FlashAttentionBackward backward;
-
-        Bench(DType type, int threads, boolean planning) {
-            memory = new Memory(planning);
-            workers = new Workers(threads, planning);
-            Matmuls matmuls = new Matmuls(memory, threads);
-            forward = new FlashAttention(memory, workers, matmuls, type);
-            backward = new FlashAttentionBackward(memory, workers, matmuls, type);
-        }
-
-        CpuTensor tensor(DType type, double[] values, int... shape) {
-            CpuTensor tensor = memory.allocate(type, shape);
-            for (int i = 0; i < values.length; i++) {
-                if (type == DType.FP32) {
-                    Vectors.set(tensor.address(i), (float) values[i]);
-                } else {
-                    Vectors.ALL.set(
-                            ValueLayout.JAVA_SHORT_UNALIGNED, tensor.address(i), Vectors.narrow((float) values[i]));
-                }
-            }
-            return tensor;
-        }
-
-        double[] read(Tensor tensor) {
-            CpuTensor own = memory.inside(tensor);
-            double[] values = new double[Math.toIntExact(own.size())];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = own.dtype() == DType.FP32
-                        ? Vectors.get(own.address(i))
-                        : Vectors.widen(Vectors.ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, own.address(i)));
-            }
-            return values;
-        }
-
-        /** All results of a problem, in the order of {@link #RESULTS}. */
-        double[][] solve(Problem problem) {
-            try (Device.Scope _ = memory.openScope()) {
-                CpuTensor[] in = new CpuTensor[problem.values.length];
-                Arrays.setAll(in, i -> tensor(problem.type, problem.values[i], problem.shape(i)));
-                Attention attention = forward.attention(in[0], in[1], in[2], problem.queries, problem.keys);
-                assertEquals(problem.type, attention.outLNK().dtype());
-                assertEquals(DType.FP32, attention.logSumExpLN().dtype());
-                AttentionGrad grad = backward.attentionBackward(
-                        in[3], new Qkv(in[0], in[1], in[2]), attention, problem.queries, problem.keys);
-                assertEquals(problem.type, grad.dqLNK().dtype());
-                return new double[][] {
-                    read(attention.outLNK()),
-                    read(attention.logSumExpLN()),
-                    read(grad.dqLNK()),
-                    read(grad.dkLNK()),
-                    read(grad.dvLNK())
-                };
-            }
-        }
-
-        @Override
-        public void close() {
-            workers.close();
-            memory.close();
-        }
-    }
-
-    /** The same by the nd4j device. */
-    private static double[][] definition(Problem problem) {
-        try (Device device = Nd4jDevice.open(DType.FP64)) {
-            Tensor[] in = new Tensor[problem.values.length];
-            for (int i = 0; i < in.length; i++) {
-                in[i] = device.zeros(problem.shape(i));
-                device.write(in[i], 0, MemorySegment.ofArray(problem.values[i]));
-            }
-            Attention attention = device.attention(in[0], in[1], in[2], problem.queries, problem.keys);
-            AttentionGrad grad = device.attentionBackward(
-                    in[3], new Qkv(in[0], in[1], in[2]), attention, problem.queries, problem.keys);
-            Tensor[] results = {attention.outLNK(), attention.logSumExpLN(), grad.dqLNK(), grad.dkLNK(), grad.dvLNK()};
-            return Arrays.stream(results)
-                    .map(tensor -> {
-                        double[] values = new double[Math.toIntExact(tensor.size())];
-                        device.read(tensor, 0, MemorySegment.ofArray(values));
-                        return values;
-                    })
-                    .toArray(double[][]::new);
-        }
-    }
-
     /** The root mean square of a difference, relative to that of the expected values. */
     private static double relativeDifference(double[] expected, double[] actual) {
         assertEquals(expected.length, actual.length);
@@ -184,16 +31,17 @@ final class FlashAttentionTest {
         return Math.sqrt(difference / size);
     }
 
-    private static void assertNear(Problem problem, double[][] actual) {
-        double[][] expected = definition(problem);
+    private static void assertNear(AttentionProblem problem, double[][] actual) {
+        double[][] expected = problem.definition();
         for (int i = 0; i < expected.length; i++) {
-            String name = RESULTS.get(i) + " of " + problem.queries + problem.keys + " width " + problem.width;
+            String name = AttentionBench.RESULTS.get(i) + " of " + problem.queries() + problem.keys() + " width "
+                    + problem.width();
             // One rounding to 8 bits of what is stored, which reaches the gradients of queries and keys through the
             // outputs, too.
-            double tolerance = problem.type == DType.FP32 || i == 1 ? 3e-6 : 8e-3;
+            double tolerance = problem.type() == DType.FP32 || i == 1 ? 3e-6 : 8e-3;
             // A single key: no gradient goes to queries and keys, so that there is nothing to be relative to.
             double size = Arrays.stream(expected[i]).map(Math::abs).max().orElseThrow();
-            double floor = problem.type == DType.FP32 ? 1e-6 : 2e-2;
+            double floor = problem.type() == DType.FP32 ? 1e-6 : 2e-2;
             if (size < 1e-9) {
                 for (double value : actual[i]) {
                     assertEquals(0, value, floor, name);
@@ -208,10 +56,10 @@ final class FlashAttentionTest {
     @ParameterizedTest
     @EnumSource(names = {"FP32", "BF16"})
     void shouldAgreeWithFloat64AtEveryLength(DType type) {
-        try (Bench bench = new Bench(type, 2, false)) {
+        try (AttentionBench bench = new AttentionBench(type, 2, false)) {
             for (int tokens : new int[] {1, 2, 15, 16, 17, 64, 65, 127, 128, 129, 255, 256, 257, 300, 513}) {
                 int[] lengths = {tokens};
-                Problem problem = Problem.random(type, 2, 10, lengths, lengths);
+                AttentionProblem problem = AttentionProblem.random(type, 2, 10, lengths, lengths);
                 assertNear(problem, bench.solve(problem));
             }
         }
@@ -220,9 +68,10 @@ final class FlashAttentionTest {
     @ParameterizedTest
     @EnumSource(names = {"FP32", "BF16"})
     void shouldAgreeWithFloat64AtEveryWidth(DType type) {
-        try (Bench bench = new Bench(type, 2, false)) {
+        try (AttentionBench bench = new AttentionBench(type, 2, false)) {
             for (int width : new int[] {1, 2, 6, 10, 16, 24, 32, 64, 72, 80, 128}) {
-                Problem problem = Problem.random(type, 3, width, new int[] {37, 5}, new int[] {21, 290});
+                AttentionProblem problem =
+                        AttentionProblem.random(type, 3, width, new int[] {37, 5}, new int[] {21, 290});
                 assertNear(problem, bench.solve(problem));
             }
         }
@@ -232,12 +81,12 @@ final class FlashAttentionTest {
     @EnumSource(names = {"FP32", "BF16"})
     void shouldAgreeWithFloat64WhenLengthsAreMixed(DType type) {
         Random random = new Random(5);
-        try (Bench bench = new Bench(type, 2, false)) {
+        try (AttentionBench bench = new AttentionBench(type, 2, false)) {
             for (int i = 0; i < 6; i++) {
                 int[] queries = random.ints(7, 1, 400).toArray();
                 int[] keys = random.ints(7, 1, i < 3 ? 400 : 60).toArray();
                 keys[i] = 1;
-                Problem problem = Problem.random(type, 2, 32, queries, keys);
+                AttentionProblem problem = AttentionProblem.random(type, 2, 32, queries, keys);
                 assertNear(problem, bench.solve(problem));
             }
         }
@@ -246,11 +95,12 @@ final class FlashAttentionTest {
     @ParameterizedTest
     @EnumSource(names = {"FP32", "BF16"})
     void shouldAgreeWithFloat64WhenKeysTakeSeveralStripes(DType type) {
-        try (Bench bench = new Bench(type, 2, false)) {
+        try (AttentionBench bench = new AttentionBench(type, 2, false)) {
             // Heads, queries and keys of the long segment; of six heads with three stripes each, not all are worked on
             // at once.
             for (int[] of : new int[][] {{1, 2049, 2049}, {6, 20, 4500}, {2, 2100, 30}}) {
-                Problem problem = Problem.random(type, of[0], 16, new int[] {3, of[1], 40}, new int[] {5, of[2], 40});
+                AttentionProblem problem =
+                        AttentionProblem.random(type, of[0], 16, new int[] {3, of[1], 40}, new int[] {5, of[2], 40});
                 assertNear(problem, bench.solve(problem));
             }
         }
@@ -261,17 +111,18 @@ final class FlashAttentionTest {
     void shouldGiveTheSameBitsWithAnyNumberOfThreads(DType type) {
         int[] lengths = {1, 300, 2049, 16, 700, 33};
         int[] keys = {40, 300, 4100, 16, 9, 1};
-        Problem problem = Problem.random(type, 3, 10, lengths, keys);
+        AttentionProblem problem = AttentionProblem.random(type, 3, 10, lengths, keys);
         double[][] alone;
-        try (Bench bench = new Bench(type, 1, false)) {
+        try (AttentionBench bench = new AttentionBench(type, 1, false)) {
             alone = bench.solve(problem);
         }
         for (int threads : new int[] {2, 3}) {
-            try (Bench bench = new Bench(type, threads, false)) {
+            try (AttentionBench bench = new AttentionBench(type, threads, false)) {
                 for (int again = 0; again < 2; again++) {
                     double[][] together = bench.solve(problem);
                     for (int i = 0; i < alone.length; i++) {
-                        assertArrayEquals(alone[i], together[i], RESULTS.get(i) + " with threads " + threads);
+                        assertArrayEquals(
+                                alone[i], together[i], AttentionBench.RESULTS.get(i) + " with threads " + threads);
                     }
                 }
             }
@@ -283,8 +134,8 @@ final class FlashAttentionTest {
         int tokens = 16_384;
         int width = 64;
         int[] lengths = {tokens};
-        Problem problem = Problem.random(DType.FP32, 1, width, lengths, lengths);
-        try (Bench bench = new Bench(DType.FP32, 2, false)) {
+        AttentionProblem problem = AttentionProblem.random(DType.FP32, 1, width, lengths, lengths);
+        try (AttentionBench bench = new AttentionBench(DType.FP32, 2, false)) {
             double[][] actual = bench.solve(problem);
             for (int row : new int[] {0, 1, 4095, 8192, 12_345, tokens - 1}) {
                 assertRow(problem, row, actual);
@@ -298,30 +149,30 @@ final class FlashAttentionTest {
     }
 
     /** Compares one query's output, log-denominator and gradient with the definition. */
-    private static void assertRow(Problem problem, int row, double[][] actual) {
-        int width = problem.width;
-        double[] weights = new double[problem.keys.total()];
+    private static void assertRow(AttentionProblem problem, int row, double[][] actual) {
+        int width = problem.width();
+        double[] weights = new double[problem.keys().total()];
         double sum = 0;
         for (int j = 0; j < weights.length; j++) {
-            weights[j] = Math.exp(dot(problem.values[0], row, problem.values[1], j, width) / Math.sqrt(width));
+            weights[j] = Math.exp(dot(problem.values()[0], row, problem.values()[1], j, width) / Math.sqrt(width));
             sum += weights[j];
         }
         double[] out = new double[width];
         for (int j = 0; j < weights.length; j++) {
             weights[j] /= sum;
             for (int c = 0; c < width; c++) {
-                out[c] += weights[j] * problem.values[2][j * width + c];
+                out[c] += weights[j] * problem.values()[2][j * width + c];
             }
         }
         double alignment = 0;
         for (int c = 0; c < width; c++) {
-            alignment += problem.values[3][row * width + c] * out[c];
+            alignment += problem.values()[3][row * width + c] * out[c];
         }
         double[] dq = new double[width];
         for (int j = 0; j < weights.length; j++) {
-            double gradient = weights[j] * (dot(problem.values[3], row, problem.values[2], j, width) - alignment);
+            double gradient = weights[j] * (dot(problem.values()[3], row, problem.values()[2], j, width) - alignment);
             for (int c = 0; c < width; c++) {
-                dq[c] += gradient * problem.values[1][j * width + c] / Math.sqrt(width);
+                dq[c] += gradient * problem.values()[1][j * width + c] / Math.sqrt(width);
             }
         }
         assertEquals(Math.log(sum), actual[1][row], 1e-5, "log-denominator of row " + row);
@@ -341,16 +192,17 @@ final class FlashAttentionTest {
 
     @Test
     void shouldTakeAsMuchMemoryAsItPlans() {
-        Problem problem = Problem.random(DType.FP32, 2, 16, new int[] {300, 2500}, new int[] {40, 2500});
-        try (Bench bench = new Bench(DType.FP32, 2, false);
-                Bench plan = new Bench(DType.FP32, 2, true)) {
+        AttentionProblem problem =
+                AttentionProblem.random(DType.FP32, 2, 16, new int[] {300, 2500}, new int[] {40, 2500});
+        try (AttentionBench bench = new AttentionBench(DType.FP32, 2, false);
+                AttentionBench plan = new AttentionBench(DType.FP32, 2, true)) {
             bench.solve(problem);
             try (Device.Scope _ = plan.memory.openScope()) {
-                CpuTensor[] in = new CpuTensor[problem.values.length];
-                Arrays.setAll(in, i -> plan.memory.allocate(problem.type, problem.shape(i)));
-                Attention attention = plan.forward.attention(in[0], in[1], in[2], problem.queries, problem.keys);
+                CpuTensor[] in = new CpuTensor[problem.values().length];
+                Arrays.setAll(in, i -> plan.memory.allocate(problem.type(), problem.shape(i)));
+                Attention attention = plan.forward.attention(in[0], in[1], in[2], problem.queries(), problem.keys());
                 plan.backward.attentionBackward(
-                        in[3], new Qkv(in[0], in[1], in[2]), attention, problem.queries, problem.keys);
+                        in[3], new Qkv(in[0], in[1], in[2]), attention, problem.queries(), problem.keys());
             }
             assertEquals(bench.memory.workspacePeakBytes(), plan.memory.workspacePeakBytes());
         }
@@ -359,17 +211,17 @@ final class FlashAttentionTest {
     @ParameterizedTest
     @EnumSource(names = {"FP32", "BF16"})
     void shouldNotOverflowWhenScoresAreLarge(DType type) {
-        try (Bench bench = new Bench(type, 2, false)) {
+        try (AttentionBench bench = new AttentionBench(type, 2, false)) {
             // Scores of about ±40,000: one key has all the weight, and rounding of the scores decides nothing.
-            Problem problem = Problem.random(type, 2, 16, new int[] {300}, new int[] {520})
+            AttentionProblem problem = AttentionProblem.random(type, 2, 16, new int[] {300}, new int[] {520})
                     .with(0, x -> 200 * x)
                     .with(1, x -> 200 * x);
-            double[][] expected = definition(problem);
+            double[][] expected = problem.definition();
             double[][] actual = bench.solve(problem);
             assertTrue(relativeDifference(expected[0], actual[0]) < (type == DType.FP32 ? 2e-2 : 3e-2));
             assertTrue(relativeDifference(expected[1], actual[1]) < 1e-6);
             for (int i = 2; i < actual.length; i++) {
-                assertTrue(Arrays.stream(actual[i]).allMatch(Double::isFinite), RESULTS.get(i));
+                assertTrue(Arrays.stream(actual[i]).allMatch(Double::isFinite), AttentionBench.RESULTS.get(i));
             }
             assertTrue(relativeDifference(expected[4], actual[4]) < 3e-2);
         }
@@ -392,9 +244,9 @@ final class FlashAttentionTest {
     };
 
     /** Whether an element of a result belongs to the second head of the middle segment. */
-    private static boolean isInside(Problem problem, int result, int element) {
-        Segments segments = result <= 2 ? problem.queries : problem.keys;
-        int columns = result == 1 ? 1 : problem.width;
+    private static boolean isInside(AttentionProblem problem, int result, int element) {
+        Segments segments = result <= 2 ? problem.queries() : problem.keys();
+        int columns = result == 1 ? 1 : problem.width();
         int token = element / (2 * columns);
         return token >= segments.offset(1) && token < segments.offset(2) && element / columns % 2 == 1;
     }
@@ -404,12 +256,13 @@ final class FlashAttentionTest {
     void shouldPassNaNOnToAllThatDependsOnItAndNothingElse(DType type) {
         int width = 16;
         int column = 3;
-        Problem clean = Problem.random(type, 2, width, new int[] {300, 40, 17}, new int[] {280, 530, 17});
-        try (Bench bench = new Bench(type, 2, false)) {
+        AttentionProblem clean =
+                AttentionProblem.random(type, 2, width, new int[] {300, 40, 17}, new int[] {280, 530, 17});
+        try (AttentionBench bench = new AttentionBench(type, 2, false)) {
             double[][] expected = bench.solve(clean);
             for (int tensor = 0; tensor < REACH.length; tensor++) {
                 // The last row of the middle segment, second head: padding follows, then another segment.
-                Segments segments = tensor == 0 || tensor == 3 ? clean.queries : clean.keys;
+                Segments segments = tensor == 0 || tensor == 3 ? clean.queries() : clean.keys();
                 int token = segments.offset(2) - 1;
                 double[][] actual = bench.solve(clean.with(tensor, (token * 2 + 1) * width + column, Double.NaN));
                 for (int i = 0; i < actual.length; i++) {
@@ -425,7 +278,7 @@ final class FlashAttentionTest {
                         assertEquals(
                                 reached ? Double.NaN : expected[i][j],
                                 actual[i][j],
-                                RESULTS.get(i) + " at " + j + " of a NaN in input " + tensor);
+                                AttentionBench.RESULTS.get(i) + " at " + j + " of a NaN in input " + tensor);
                     }
                 }
             }
@@ -434,18 +287,19 @@ final class FlashAttentionTest {
 
     @Test
     void shouldPassInfinityOnWithinItsSegment() {
-        Problem clean = Problem.random(DType.FP32, 2, 16, new int[] {300, 40, 17}, new int[] {280, 530, 17});
-        try (Bench bench = new Bench(DType.FP32, 2, false)) {
+        AttentionProblem clean =
+                AttentionProblem.random(DType.FP32, 2, 16, new int[] {300, 40, 17}, new int[] {280, 530, 17});
+        try (AttentionBench bench = new AttentionBench(DType.FP32, 2, false)) {
             double[][] expected = bench.solve(clean);
             for (double infinity : new double[] {Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
                 for (int tensor = 0; tensor < 4; tensor++) {
-                    Segments segments = tensor == 0 || tensor == 3 ? clean.queries : clean.keys;
+                    Segments segments = tensor == 0 || tensor == 3 ? clean.queries() : clean.keys();
                     int token = segments.offset(1);
                     double[][] actual = bench.solve(clean.with(tensor, (token * 2 + 1) * 16, infinity));
                     for (int i = 0; i < actual.length; i++) {
                         for (int j = 0; j < actual[i].length; j++) {
                             if (!isInside(clean, i, j)) {
-                                assertEquals(expected[i][j], actual[i][j], RESULTS.get(i) + " at " + j);
+                                assertEquals(expected[i][j], actual[i][j], AttentionBench.RESULTS.get(i) + " at " + j);
                             }
                         }
                     }
@@ -458,7 +312,7 @@ final class FlashAttentionTest {
     @Test
     void shouldNameBothShapesWhenTheyDoNotFit() {
         Segments segments = Segments.ofLengths(3, 2);
-        try (Bench bench = new Bench(DType.FP32, 1, false)) {
+        try (AttentionBench bench = new AttentionBench(DType.FP32, 1, false)) {
             CpuTensor q = bench.memory.allocate(DType.FP32, 5, 2, 4);
             CpuTensor other = bench.memory.allocate(DType.FP32, 4, 2, 4);
             String message = assertThrows(

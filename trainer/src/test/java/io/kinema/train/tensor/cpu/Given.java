@@ -2,6 +2,7 @@ package io.kinema.train.tensor.cpu;
 
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +19,7 @@ import java.util.Random;
 record Given(DType type, int[] shape, double[] values) {
 
     static Given normal(Random random, DType type, int... shape) {
-        double[] values = new double[Math.toIntExact(CpuTensor.sizeOf(shape))];
+        double[] values = new double[Math.toIntExact(Shapes.sizeOf(shape))];
         for (int i = 0; i < values.length; i++) {
             float value = (float) random.nextGaussian();
             values[i] = type == DType.BF16 ? Vectors.widen(Vectors.narrow(value)) : value;

@@ -1,0 +1,130 @@
+package io.kinema.train.tensor;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Where a {@link Device}'s tensors live: their types, how long they last, and the way in and out. A tensor belongs to the scope in which it was allocated, or to the
+ * device where none was open. Used by one thread at a time.
+ */
+public interface TensorMemory extends AutoCloseable {
+
+    /** Frees, on close, every tensor that was allocated since it was opened. Scopes nest. */
+    interface Scope extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /** {@return the type of master weights, gradients, sums over many values and the residual stream} */
+    DType dtype();
+
+    /**
+     * Returns the type of the weights that layers multiply by and of what they give, {@link #dtype()} unless precision is mixed. Arithmetic
+     * between reading and storing elements is in {@link #dtype()} always.
+     *
+     * @return the type
+     */
+    DType workingType();
+
+    /**
+     * Opens a scope: the workspace of a step or of a microbatch.
+     *
+     * @return close it to free what was allocated since
+     */
+    Scope openScope();
+
+    /**
+     * Allocates a tensor of zeros.
+     *
+     * @param type {@link #dtype()} or {@link #workingType()}
+     * @param shape extents, each at least 1
+     * @return the tensor, owned by the innermost open scope, or by the device where none is open
+     */
+    Tensor zeros(DType type, int... shape);
+
+    /**
+     * Allocates a tensor of zeros of {@link #dtype()}.
+     *
+     * @param shape extents, each at least 1
+     * @return the tensor, owned by the innermost open scope, or by the device where none is open
+     */
+    default Tensor zeros(int... shape) {
+        return zeros(dtype(), shape);
+    }
+
+    /**
+     * Allocates a tensor and fills it.
+     *
+     * @param values row-major, as many as the shape holds; rounded or widened to {@link #dtype()}
+     * @param shape extents
+     * @return the tensor, owned as that of {@link #zeros}
+     */
+    Tensor of(float[] values, int... shape);
+
+    /**
+     * Names a contiguous part of a tensor; both share their elements.
+     *
+     * @param tensor the whole
+     * @param offset its first element, counted in the flattened whole
+     * @param shape extents of the part
+     * @return the part, which lives as long as the whole
+     */
+    Tensor view(Tensor tensor, long offset, int... shape);
+
+    /**
+     * Copies elements from the device to the host.
+     *
+     * @param from the tensor
+     * @param offset the first element to copy
+     * @param to as many elements of the tensor's type, native byte order, as it has room for
+     */
+    void read(Tensor from, long offset, MemorySegment to);
+
+    /**
+     * Copies elements from the host to the device.
+     *
+     * @param to the tensor
+     * @param offset the first element to replace
+     * @param from elements of the tensor's type, native byte order
+     */
+    void write(Tensor to, long offset, MemorySegment from);
+
+    /**
+     * Sets every element to 0.
+     *
+     * @param tensor is overwritten
+     */
+    void zero(Tensor tensor);
+
+    /**
+     * Copies all elements, rounding where the target's type is narrower.
+     *
+     * @param into is overwritten
+     * @param from the same number of elements
+     */
+    void copy(Tensor into, Tensor from);
+
+    /**
+     * Cuts rows into heads.
+     *
+     * @param xLD rows [L, D]
+     * @param headWidth K
+     * @return a view [L, N, K]
+     */
+    default Tensor headsOf(Tensor xLD, int headWidth) {
+        return view(xLD, 0, xLD.dim(0), xLD.dim(1) / headWidth, headWidth);
+    }
+
+    /**
+     * Lays heads side by side.
+     *
+     * @param xLNK heads [L, N, K]
+     * @return a view [L, D]
+     */
+    default Tensor rowsOf(Tensor xLNK) {
+        return view(xLNK, 0, xLNK.dim(0), xLNK.dim(1) * xLNK.dim(2));
+    }
+
+    /** Frees everything that is still alive. Closing twice does nothing. */
+    @Override
+    void close();
+}
