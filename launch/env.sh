@@ -62,40 +62,54 @@ JAVA_HOME=$(kinema_find_jdk)
   "install one (for instance Eclipse Temurin $KINEMA_JAVA_RELEASE) or point JAVA_HOME at it"
 export JAVA_HOME
 
-KINEMA_BUILT=$KINEMA_HOME/target/built
-
-# Whether every module has its jar, no source is newer than the last build, and that was for the same profiles.
-kinema_is_built() {
+# The modules that a program of this one needs, itself last: each needs those before it.
+kinema_modules() {
   local module
-  [ -e "$KINEMA_BUILT" ] && [ "$(cat "$KINEMA_BUILT")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
   for module in data-pipeline trainer benchmarks; do
-    [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
+    echo "$module"
+    [ "$module" != "$1" ] || return 0
   done
-  [ -z "$(cd "$KINEMA_HOME" && find pom.xml ./*/pom.xml ./*/src/main -newer "$KINEMA_BUILT" -print -quit)" ]
+}
+
+# Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that was for the same profiles.
+kinema_is_built() {
+  local module built
+  for module in $(kinema_modules "$1"); do
+    built=$KINEMA_HOME/$module/target/built
+    [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
+    [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
+    [ -z "$(cd "$KINEMA_HOME/$module" && find ../pom.xml pom.xml src/main -newer "$built" -print -quit)" ] || return 1
+  done
 }
 
 kinema_jar() {
   find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" ! -name '*-sources.jar' ! -name '*-javadoc.jar' -print -quit
 }
 
-# Several scripts may start at once: one builds, the others wait.
+# kinema_build MODULE: with the modules that it needs and no others. Several scripts may start at once: one builds, the others wait.
 kinema_build() {
-  if kinema_is_built; then
+  if kinema_is_built "$1"; then
     return
   fi
   command -v mvn >/dev/null || kinema_fail "Kinema must be built, and mvn is not on the PATH; install Apache Maven 3.8.7 or newer"
   mkdir -p "$KINEMA_HOME/target"
   (
     if command -v flock >/dev/null; then flock 9; fi
-    if kinema_is_built; then
+    if kinema_is_built "$1"; then
       exit
     fi
     echo "building Kinema (once; downloads its libraries the first time) ..." >&2
-    printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$KINEMA_BUILT.new"
+    started=$KINEMA_HOME/target/build.started
+    printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
+    # Maven ends before code that HotSpot has optimised fully pays for it: without, a build takes half the processor time.
     # shellcheck disable=SC2086
-    (cd "$KINEMA_HOME" && mvn -B -q package -Dmaven.test.skip=true ${KINEMA_MAVEN_ARGS:-}) >&2 \
-      || { rm -f "$KINEMA_BUILT.new"; kinema_fail "the build failed; see above, or run: mvn -B package"; }
-    mv "$KINEMA_BUILT.new" "$KINEMA_BUILT"
+    (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" \
+      mvn -B -q package -pl "$1" -am -Dmaven.test.skip=true ${KINEMA_MAVEN_ARGS:-}) >&2 \
+      || kinema_fail "the build failed; see above, or run: mvn -B package"
+    # As old as the start of the build: what has changed since is not in it.
+    for module in $(kinema_modules "$1"); do
+      cp -p "$started" "$KINEMA_HOME/$module/target/built"
+    done
   ) 9>"$KINEMA_HOME/target/build.lock"
 }
 
@@ -103,7 +117,7 @@ kinema_build() {
 kinema_java() {
   local module=$1 main=$2
   shift 2
-  kinema_build
+  kinema_build "$module"
   # shellcheck disable=SC2086
   exec "$JAVA_HOME/bin/java" "${KINEMA_JVM_FLAGS[@]}" ${KINEMA_JAVA_OPTS:-} \
     -cp "$(kinema_jar "$module"):$(cat "$KINEMA_HOME/$module/target/classpath.txt")" "$main" "$@"

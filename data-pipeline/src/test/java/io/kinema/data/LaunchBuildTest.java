@@ -1,0 +1,143 @@
+package io.kinema.data;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** When the launch scripts build, and what: on a tree with {@code launch/env.sh}, empty modules and a Maven that writes down what it is asked. */
+class LaunchBuildTest {
+    private static final List<String> MODULES = List.of("data-pipeline", "trainer", "benchmarks");
+    private static final String MAVEN = """
+            #!/bin/sh
+            [ ! -e fail ] || exit 1
+            echo "$MAVEN_OPTS $*" >>asked
+            while [ "$1" != -pl ]; do shift; done
+            for module in data-pipeline trainer benchmarks; do
+              mkdir -p $module/target
+              echo jar >$module/target/kinema-$module-1.jar
+              echo libraries >$module/target/classpath.txt
+              [ $module != "$2" ] || exit 0
+            done
+            """;
+    private static final int LIMIT_SECONDS = 30;
+
+    @TempDir
+    private Path home;
+
+    @BeforeEach
+    void makeTree() throws IOException {
+        Files.createDirectories(home.resolve("launch"));
+        Files.copy(Path.of("..", "launch", "env.sh"), home.resolve("launch/env.sh"));
+        Files.createFile(home.resolve("pom.xml"));
+        for (String module : MODULES) {
+            Files.createDirectories(home.resolve(module + "/src/main"));
+            Files.createFile(home.resolve(module + "/pom.xml"));
+        }
+        Files.writeString(home.resolve("mvn"), MAVEN);
+        assertTrue(home.resolve("mvn").toFile().setExecutable(true));
+    }
+
+    @Test
+    void shouldBuildWhatTheModuleNeedsAndNothingElse() throws Exception {
+        assertEquals(0, build("trainer", ""));
+        List<String> asked = asked();
+        assertEquals(1, asked.size());
+        assertTrue(asked.getFirst().startsWith("-XX:TieredStopAtLevel=1 "), asked.getFirst());
+        assertTrue(asked.getFirst().contains(" package -pl trainer -am "), asked.getFirst());
+
+        assertEquals(0, build("data-pipeline", ""));
+        assertEquals(0, build("trainer", ""));
+        assertEquals(1, asked().size(), "built already");
+
+        assertEquals(0, build("benchmarks", ""));
+        assertTrue(asked().getLast().contains(" -pl benchmarks "), asked().getLast());
+    }
+
+    @Test
+    void shouldBuildAgainWhenASourceOfWhatTheModuleNeedsIsNewer() throws Exception {
+        assertEquals(0, build("trainer", ""));
+        touch("benchmarks/src/main/New.java");
+        assertEquals(0, build("trainer", ""));
+        assertEquals(1, asked().size(), "trainer does not need benchmarks");
+
+        touch("data-pipeline/src/main/New.java");
+        assertEquals(0, build("trainer", ""));
+        assertEquals(2, asked().size());
+    }
+
+    @Test
+    void shouldBuildAgainForOtherMavenArguments() throws Exception {
+        assertEquals(0, build("trainer", ""));
+        assertEquals(0, build("trainer", "-Pcuda"));
+        assertEquals(0, build("data-pipeline", "-Pcuda"));
+        assertEquals(2, asked().size());
+        assertTrue(asked().getLast().endsWith("-Pcuda"), asked().getLast());
+    }
+
+    @Test
+    void shouldBuildAgainWhenOneJarIsGone() throws Exception {
+        assertEquals(0, build("trainer", ""));
+        Files.delete(home.resolve("data-pipeline/target/kinema-data-pipeline-1.jar"));
+        assertEquals(0, build("trainer", ""));
+        assertEquals(2, asked().size());
+    }
+
+    @Test
+    void shouldTryAgainAfterABuildThatFailed() throws Exception {
+        Files.createFile(home.resolve("fail"));
+        assertEquals(2, build("trainer", ""));
+        Files.delete(home.resolve("fail"));
+        assertEquals(0, build("trainer", ""));
+        assertEquals(1, asked().size());
+    }
+
+    @Test
+    void shouldBuildOnceWhenTwoScriptsStartTogether() throws Exception {
+        Process other = start("trainer", "");
+        assertEquals(0, build("trainer", ""));
+        assertEquals(0, exitCode(other));
+        assertEquals(1, asked().size());
+    }
+
+    private List<String> asked() throws IOException {
+        return Files.readAllLines(home.resolve("asked"));
+    }
+
+    /** A minute ahead: file systems may count in whole seconds. */
+    private void touch(String file) throws IOException {
+        Files.setLastModifiedTime(
+                Files.createFile(home.resolve(file)),
+                FileTime.from(Instant.now().plusSeconds(60)));
+    }
+
+    private int build(String module, String mavenArgs) throws Exception {
+        return exitCode(start(module, mavenArgs));
+    }
+
+    private Process start(String module, String mavenArgs) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder("bash", "-c", "source launch/env.sh; kinema_build " + module)
+                .directory(home.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(home.resolve("output-" + System.nanoTime()).toFile());
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().put("PATH", home + ":" + System.getenv("PATH"));
+        builder.environment().put("KINEMA_MAVEN_ARGS", mavenArgs);
+        builder.environment().remove("MAVEN_OPTS");
+        return builder.start();
+    }
+
+    private static int exitCode(Process process) throws InterruptedException {
+        assertTrue(process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS), "the script did not end");
+        return process.exitValue();
+    }
+}
