@@ -31,7 +31,7 @@ final class FlashAttentionTest {
         return Math.sqrt(difference / size);
     }
 
-    private static void assertNear(AttentionProblem problem, double[][] actual) {
+    static void assertNear(AttentionProblem problem, double[][] actual) {
         double[][] expected = problem.definition();
         for (int i = 0; i < expected.length; i++) {
             String name = AttentionBench.RESULTS.get(i) + " of " + problem.queries() + problem.keys() + " width "
