@@ -7,6 +7,7 @@ import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.optim.LossScale;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
@@ -141,6 +142,11 @@ final class Checkpoints {
                 device.write(tensors[SECOND_MOMENT], 0, second);
             }
         }
-        state.step = checkpoint.state().step();
+        CheckpointState found = checkpoint.state();
+        state.step = found.step();
+        state.skippedSteps = found.skippedSteps();
+        if (state.lossScale != LossScale.NONE && found.lossScale() > 0) {
+            state.lossScale = new LossScale(found.lossScale(), found.goodSteps());
+        }
     }
 }

@@ -150,6 +150,13 @@ final class Rank {
     }
 
     private CheckpointState describe(TrainState state, Dataset dataset, long epoch) throws IOException {
+        return describe(config, state, dataset.sha256(), epoch, List.copyOf(Files.readAllLines(folder.args())));
+    }
+
+    /** What a checkpoint says of a run. */
+    static CheckpointState describe(
+            TrainConfig config, TrainState state, String dataSha256, long epoch, List<String> flags) {
+        boolean scalesLoss = config.precision().scalesLoss();
         return new CheckpointState(
                 CheckpointState.FORMAT_VERSION,
                 state.step,
@@ -157,8 +164,11 @@ final class Rank {
                 new CheckpointState.Cursor(
                         epoch, state.step * config.microbatches(), config.microbatches(), config.tokens()),
                 config.forCheckpoint(),
-                dataset.sha256(),
-                List.copyOf(Files.readAllLines(folder.args())));
+                dataSha256,
+                flags,
+                state.skippedSteps,
+                scalesLoss ? state.lossScale.factor() : 0,
+                scalesLoss ? state.lossScale.goodSteps() : 0);
     }
 
     private String begin(TrainState state) {

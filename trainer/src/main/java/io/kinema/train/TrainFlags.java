@@ -108,8 +108,10 @@ final class TrainFlags {
     @Parameter(
             names = "--precision",
             order = 19,
-            description = "bf16 (weights to multiply by and activations in bf16, all else in fp32; device cpu) or fp32;"
-                    + " bf16 where the processor has instructions for it if absent")
+            description =
+                    "bf16 (weights to multiply by and activations in bf16, all else in fp32; device cpu), fp16 (the"
+                            + " same in fp16, with a scaled loss; device nd4j on NVIDIA cards) or fp32; bf16 where the processor"
+                            + " has instructions for it if absent")
     String precision = "";
 
     @Parameter(

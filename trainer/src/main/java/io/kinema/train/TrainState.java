@@ -7,6 +7,7 @@ import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
@@ -27,6 +28,12 @@ final class TrainState {
     /** How many steps have been made. */
     long step;
 
+    /** How many of them left the weights as they were, because the gradient had overflowed. */
+    long skippedSteps;
+
+    /** Of the next step. */
+    LossScale lossScale;
+
     /**
      * Allocates everything, all zero.
      *
@@ -41,6 +48,7 @@ final class TrainState {
         shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
         optimizer = new ShardedAdamW(device, config.adamw(), weights.flat(), shards.offset(rank), shardSize());
         hostFlat = arena.allocate(layout.flatSize() * Float.BYTES, Long.BYTES);
+        lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
     }
 
     /** Starts the model, the same on every rank. */

@@ -12,6 +12,7 @@ import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Patches;
+import io.kinema.train.optim.LossScale;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
@@ -76,7 +77,7 @@ final class Trainer implements AutoCloseable {
      * Makes one step.
      *
      * @param stopRequested whether this rank was asked to stop; all ranks learn of it
-     * @throws TrainingException when loss or gradient are not finite on any rank; the weights are then as before
+     * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the weights are then as before
      * @throws IOException when a shard is damaged
      */
     Stepped step(BooleanSupplier stopRequested) throws IOException {
@@ -86,6 +87,8 @@ final class Trainer implements AutoCloseable {
         long step = state.step;
         long tokens = order.tokens(step);
         double values = (double) tokens * Patches.values(config.model().patch());
+        boolean scalesLoss = config.precision().scalesLoss();
+        double lossScale = state.lossScale.factor();
 
         StepReport.Leaf[] leaves = new StepReport.Leaf[gradients.leaves().count()];
         for (int i = 0; i < leaves.length; i++) {
@@ -93,23 +96,23 @@ final class Trainer implements AutoCloseable {
             Microbatch batch = loader.next();
             dataNanos += System.nanoTime() - waitNanos;
             ParameterSet gradient = gradients.zeroed();
-            leaves[i] = forwardBackward(gradients.leaves().lo() + i, batch, gradient, 1 / values);
+            leaves[i] = forwardBackward(gradients.leaves().lo() + i, batch, gradient, lossScale / values);
             gradients.add(leaves[i].microbatch(), gradient);
         }
         StepReport mine = new StepReport(Arrays.asList(leaves), stopRequested.getAsBoolean());
         StepReport all = StepReport.join(collectives.allGather(new StepLabel(step, "losses"), mine.encode()));
-        requireFinite(all, step);
-
-        Tensor shardGradient = gradients.reduceScatter(collectives, new StepLabel(step, "gradients"));
-        double norm = globalNorm(shardGradient, step);
-        if (!Double.isFinite(norm)) {
-            throw new TrainingException(
-                    "step " + (step + 1) + ": the gradients of its microbatches are finite, their sum "
-                            + "is not (norm " + norm + "); no weight was changed; lower --learning-rate and resume");
+        if (!scalesLoss) {
+            requireFinite(all, step);
         }
+        Tensor shardGradient = gradients.reduceScatter(collectives, new StepLabel(step, "gradients"));
+        double norm = globalNorm(shardGradient, step) / lossScale;
         double learningRate = config.learningRate().at(step);
-        state.optimizer().update(shardGradient, norm, learningRate, step + 1);
-        state.gatherWeights(collectives);
+        boolean skipped = !Double.isFinite(norm);
+        if (skipped) {
+            skip(all, step, norm);
+        } else {
+            update(shardGradient, norm, learningRate);
+        }
         state.step = step + 1;
 
         double seconds = (System.nanoTime() - startNanos) / 1e9;
@@ -127,7 +130,9 @@ final class Trainer implements AutoCloseable {
                 tokens / seconds,
                 all.flops() / seconds / 1e12,
                 all.flops() / seconds / peakFlops,
-                HostMemory.ofThisHost().residentBytes());
+                HostMemory.ofThisHost().residentBytes(),
+                scalesLoss ? lossScale : 0,
+                skipped);
         return new Stepped(metrics, all.stopRequested());
     }
 
@@ -141,6 +146,33 @@ final class Trainer implements AutoCloseable {
                     Arrays.stream(squares).reduce(0, Double::sum),
                     Flops.training(config.model(), batch.packing()));
         }
+    }
+
+    private void update(Tensor shardGradient, double norm, double learningRate) {
+        long count = state.step - state.skippedSteps + 1;
+        state.optimizer().update(shardGradient, state.lossScale.factor(), norm, learningRate, count);
+        state.gatherWeights(collectives);
+        if (config.precision().scalesLoss()) {
+            state.lossScale = state.lossScale.afterUpdate();
+        }
+    }
+
+    /** Leaves the weights as they are and lowers the loss scale; every rank comes to the same, as the norm is that of all. */
+    private void skip(StepReport all, long step, double norm) {
+        if (!config.precision().scalesLoss()) {
+            throw new TrainingException(
+                    "step " + (step + 1) + ": the gradients of its microbatches are finite, their sum "
+                            + "is not (norm " + norm + "); no weight was changed; lower --learning-rate and resume");
+        }
+        LossScale lower = state.lossScale.afterOverflow();
+        if (lower.isTooSmall()) {
+            throw new TrainingException("step " + (step + 1)
+                    + ": the gradient is not finite (norm " + norm + ", squared error " + all.squaredError()
+                    + ") though the loss scale is down to " + state.lossScale.factor()
+                    + ", so the scale is not the reason; resume with --precision fp32 or a lower --learning-rate");
+        }
+        state.lossScale = lower;
+        state.skippedSteps++;
     }
 
     private void requireFinite(StepReport report, long step) {

@@ -46,7 +46,10 @@ class SampleRunTest {
                 new CheckpointState.Cursor(0, 1, 1, 64),
                 new CheckpointState.Config(CheckpointState.Model.of(TINY), "flow", 3, "fp32"),
                 "",
-                List.of());
+                List.of(),
+                0,
+                0,
+                0);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment zeros = arena.allocate(layout.flatSize() * Float.BYTES, 8);
             folder.begin(1);

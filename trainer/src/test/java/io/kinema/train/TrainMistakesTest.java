@@ -59,7 +59,8 @@ class TrainMistakesTest {
         expectMistake("[debug, S, B, L, XL]", "--model", "tiny");
         expectMistake("use cpu or nd4j", "--device", "cuda");
         expectMistake("use bf16 or fp32", "--precision", "fp8");
-        expectMistake("nd4j on CUDA", "--precision", "fp16");
+        expectMistake("-Pcuda on an NVIDIA card", "--precision", "fp16");
+        expectMistake("1 GFLOP/s", "--device", "nd4j", "--precision", "fp16");
         expectMistake("use none or blocks", "--recompute", "layers");
         expectMistake("--threads -1 is out of range", "--device", "cpu", "--threads", "-1");
         expectMistake("--precision fp32 or --device cpu", "--device", "nd4j", "--precision", "bf16");

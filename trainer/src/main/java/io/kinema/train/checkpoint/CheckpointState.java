@@ -1,5 +1,6 @@
 package io.kinema.train.checkpoint;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.model.DitConfig;
 import java.util.List;
@@ -14,9 +15,21 @@ import java.util.List;
  * @param config the model and its forward process
  * @param dataSha256 digest of the data set's manifest
  * @param flags the resolved flags of the run, as in {@code run.args}
+ * @param skippedSteps of {@code step}, those that changed no weight because the gradient had overflowed; not written where there is none
+ * @param lossScale of the next step in fp16; 0, and not written, in other precisions
+ * @param goodSteps since the loss scale changed last; not written where there is none
  */
 public record CheckpointState(
-        int formatVersion, long step, long seed, Cursor cursor, Config config, String dataSha256, List<String> flags) {
+        int formatVersion,
+        long step,
+        long seed,
+        Cursor cursor,
+        Config config,
+        String dataSha256,
+        List<String> flags,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long skippedSteps,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) double lossScale,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long goodSteps) {
 
     /** The version that is written and read. */
     public static final int FORMAT_VERSION = 1;

@@ -1,8 +1,12 @@
 package io.kinema.train.metrics;
 
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.JsonSerializer;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.module.SimpleModule;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.file.Files;
@@ -12,11 +16,24 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The file {@code metrics.jsonl} of a run: one JSON object a step, each step once, whatever restarts there were. */
+/** The file {@code metrics.jsonl} of a run: one JSON object a step, each step once, whatever restarts there were. What is not finite is null. */
 public final class MetricsLog implements AutoCloseable {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON =
+            new ObjectMapper().registerModule(new SimpleModule().addSerializer(double.class, new FiniteOrNull()));
 
     private final Writer writer;
+
+    /** JSON has no NaN and no infinity, which a step that was skipped has. */
+    private static final class FiniteOrNull extends JsonSerializer<Double> {
+        @Override
+        public void serialize(Double value, JsonGenerator to, SerializerProvider provider) throws IOException {
+            if (Double.isFinite(value)) {
+                to.writeNumber(value);
+            } else {
+                to.writeNull();
+            }
+        }
+    }
 
     private MetricsLog(Writer writer) {
         this.writer = writer;

@@ -30,7 +30,7 @@ public final class ProgressLine {
                 ? metrics.stepMs()
                 : smoothedStepMs + (metrics.stepMs() - smoothedStepMs) / MEMORY_STEPS;
         long etaSeconds = Math.round((totalSteps - metrics.step()) * smoothedStepMs / 1000);
-        return String.format(
+        String line = String.format(
                 Locale.ROOT,
                 "step %d/%d  loss %.4f  grad %.3f  lr %.2e  %.0f tokens/s  %.0f ms (data %.0f, comm %.0f)  ETA %s",
                 metrics.step(),
@@ -43,6 +43,9 @@ public final class ProgressLine {
                 metrics.dataMs(),
                 metrics.commMs(),
                 clock(etaSeconds));
+        return metrics.skipped()
+                ? line + String.format(Locale.ROOT, "  (skipped: overflow at loss scale %s)", metrics.lossScale())
+                : line;
     }
 
     private static String clock(long seconds) {

@@ -1,12 +1,14 @@
 package io.kinema.train.metrics;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+
 /**
  * One line of {@code metrics.jsonl}.
  *
  * @param step that was made, from 1
  * @param epoch that it began in, from 0
  * @param loss the mean squared error over all values of the step
- * @param gradNorm the global norm of the gradient, before clipping
+ * @param gradNorm the global norm of the gradient, before clipping and without the loss scale
  * @param learningRate of the step
  * @param tokens in all microbatches
  * @param stepMs the whole step, in milliseconds
@@ -16,6 +18,8 @@ package io.kinema.train.metrics;
  * @param tflops of all ranks, 10¹² floating point operations a second, counted from shapes
  * @param utilisation {@code tflops} over the ranks' measured matmul peak
  * @param residentBytes memory of rank 0's process after the step; 0 where the system does not say
+ * @param lossScale what the loss was multiplied by in fp16; 0, and not written, in other precisions
+ * @param skipped whether the gradient overflowed and no weight was changed; not written where it was not so
  */
 public record StepMetrics(
         long step,
@@ -30,4 +34,6 @@ public record StepMetrics(
         double tokensPerSecond,
         double tflops,
         double utilisation,
-        long residentBytes) {}
+        long residentBytes,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) double lossScale,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) boolean skipped) {}

@@ -90,18 +90,19 @@ public final class ShardedAdamW {
     /**
      * Makes one update.
      *
-     * @param gradient of the shard, before clipping
-     * @param globalNorm the norm of the whole gradient
+     * @param gradient of the shard, before clipping, times the loss scale
+     * @param lossScale what the loss was multiplied by; 1 where it was not
+     * @param globalNorm the norm of the whole gradient, the loss scale divided out
      * @param learningRate of the step
      * @param count the number of the update, from 1
      */
-    public void update(Tensor gradient, double globalNorm, double learningRate, long count) {
+    public void update(Tensor gradient, double lossScale, double globalNorm, double learningRate, long count) {
         if (size == 0) {
             return;
         }
-        double gradScale = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
+        double clip = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
         AdamWStep step = new AdamWStep(
-                learningRate, config.beta1, config.beta2, config.epsilon, config.weightDecay, count, gradScale);
+                learningRate, config.beta1, config.beta2, config.epsilon, config.weightDecay, count, clip / lossScale);
         device.adamw(master, gradient, firstMoment, secondMoment, working, step);
         device.ema(average, master, Math.min(config.emaDecay, (1.0 + count) / (10.0 + count)));
     }

@@ -64,8 +64,9 @@ final class SampleFlags {
     @Parameter(
             names = "--precision",
             order = 14,
-            description = "bf16 (device cpu) or fp32, whatever the model was trained in; bf16 where the processor has"
-                    + " instructions for it if absent")
+            description =
+                    "bf16 (device cpu), fp16 (device nd4j on NVIDIA cards) or fp32, whatever the model was trained"
+                            + " in; bf16 where the processor has instructions for it if absent")
     String precision = "";
 
     @Parameter(

@@ -9,7 +9,7 @@ package io.kinema.train.tensor;
  * @param epsilon added to the root of the second moment
  * @param weightDecay decoupled decay, multiplied by the learning rate
  * @param count the number of this update, from 1, for bias correction
- * @param gradScale factor on the gradient before all else (clipping)
+ * @param gradScale factor on the gradient before all else (clipping, loss scale)
  */
 public record AdamWStep(
         double learningRate,

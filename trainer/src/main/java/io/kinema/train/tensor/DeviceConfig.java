@@ -2,6 +2,7 @@ package io.kinema.train.tensor;
 
 import io.kinema.data.ConfigException;
 import io.kinema.train.tensor.cpu.CpuDevice;
+import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.util.List;
 
 /**
@@ -29,6 +30,7 @@ public record DeviceConfig(String name, Precision precision, int threads) {
     public DeviceConfig {
         switch (name) {
             case CPU -> {
+                requireHalfProducts(precision, false);
                 if (!isCpuServed()) {
                     throw new ConfigException("--device cpu runs on Linux on x86-64 and arm64, this is "
                             + System.getProperty("os.name") + " on " + System.getProperty("os.arch")
@@ -40,10 +42,10 @@ public record DeviceConfig(String name, Precision precision, int threads) {
                 }
             }
             case ND4J -> {
-                if (precision != Precision.FP32) {
+                requireHalfProducts(precision, Nd4jDevice.isOnCuda());
+                if (precision == Precision.BF16) {
                     throw new ConfigException(
-                            "--precision " + precision.flag()
-                                    + " does not go with --device nd4j, which computes in fp32; use --precision fp32 or --device cpu");
+                            "--precision bf16 does not go with --device nd4j, which computes in fp32, on CUDA in fp16 too; use --precision fp32 or --device cpu");
                 }
                 if (threads != 1) {
                     throw new ConfigException(
@@ -77,6 +79,14 @@ public record DeviceConfig(String name, Precision precision, int threads) {
         }
         int share = isCpu ? Math.max(1, Runtime.getRuntime().availableProcessors() / processes) : 1;
         return new DeviceConfig(device, found, threads == 0 ? share : threads);
+    }
+
+    private static void requireHalfProducts(Precision precision, boolean available) {
+        if (precision == Precision.FP16 && !available) {
+            throw new ConfigException(
+                    "--precision fp16 needs half products, which CPUs do not have (ND4J's reach about 1 GFLOP/s there);"
+                            + " use --precision fp32, bf16 with --device cpu, or --device nd4j built with -Pcuda on an NVIDIA card");
+        }
     }
 
     private static boolean isCpuServed() {

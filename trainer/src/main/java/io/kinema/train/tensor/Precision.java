@@ -10,7 +10,9 @@ public enum Precision {
      * Mixed (Micikevicius et al., 1710.03740, with bf16 for half): weights to multiply by, and activations, are bf16; master weights, gradients, sums,
      * softmax, norms and loss are fp32.
      */
-    BF16(DType.BF16);
+    BF16(DType.BF16),
+    /** As {@link #BF16}, with fp16 for bf16 and dynamic loss scaling: fp16 ends at 65,504 and has nothing between 0 and 6e-8. */
+    FP16(DType.FP16);
 
     private final DType workingType;
 
@@ -29,11 +31,10 @@ public enum Precision {
         return switch (name) {
             case "fp32" -> FP32;
             case "bf16" -> BF16;
-            case "fp16" ->
-                throw new ConfigException("--precision fp16 needs half products, which neither --device cpu nor the CPU"
-                        + " backend of --device nd4j has (about 1 GFLOP/s there); it is kept for --device nd4j on CUDA and"
-                        + " not built yet; use bf16 or fp32");
-            default -> throw new ConfigException("--precision " + name + " is not known; use bf16 or fp32");
+            case "fp16" -> FP16;
+            default ->
+                throw new ConfigException("--precision " + name
+                        + " is not known; use bf16 or fp32, or fp16 with --device nd4j on an NVIDIA card");
         };
     }
 
@@ -46,7 +47,17 @@ public enum Precision {
         return switch (this) {
             case FP32 -> "fp32";
             case BF16 -> "bf16";
+            case FP16 -> "fp16";
         };
+    }
+
+    /**
+     * Returns whether gradients are computed of a scaled loss, so that small ones do not become 0.
+     *
+     * @return whether training keeps a loss scale
+     */
+    public boolean scalesLoss() {
+        return this == FP16;
     }
 
     /**

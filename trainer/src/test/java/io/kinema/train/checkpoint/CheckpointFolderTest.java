@@ -61,7 +61,10 @@ class CheckpointFolderTest {
                 new Cursor(1, 4 * step, 4, 512),
                 new Config(Model.of(TINY), "flow", 3, "fp32"),
                 "abc",
-                List.of("--steps 10"));
+                List.of("--steps 10"),
+                0,
+                0,
+                0);
     }
 
     private Path write(long step, int worldSize) throws IOException {
@@ -96,6 +99,13 @@ class CheckpointFolderTest {
             checkpoint.readEma(layout, flat);
             assertEquals(-1, flat.mismatch(vector(arena, 0.25)));
         }
+    }
+
+    /** So what an older version wrote reads the same. */
+    @Test
+    void shouldNotMentionALossScaleWhereThereIsNone() throws IOException {
+        String text = Files.readString(write(12, 1).resolve("state.json"));
+        assertFalse(text.contains("lossScale") || text.contains("goodSteps") || text.contains("skipped"), text);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.kinema.train.metrics;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -18,7 +19,7 @@ class MetricsLogTest {
     private Path folder;
 
     private static StepMetrics step(long number) {
-        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5, 1 << 30);
+        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5, 1 << 30, 0, false);
     }
 
     @Test
@@ -43,6 +44,32 @@ class MetricsLogTest {
                 "residentBytes")) {
             assertTrue(line.path(field).isNumber(), field);
         }
+    }
+
+    @Test
+    void shouldSayWhatBecameOfAScaledLossAndNothingOfItElsewhere() throws IOException {
+        Path file = folder.resolve("metrics.jsonl");
+        try (MetricsLog log = MetricsLog.open(file, 0)) {
+            log.write(step(1));
+            log.write(scaled(2, 0.25, false));
+            log.write(scaled(3, Double.POSITIVE_INFINITY, true));
+        }
+        ObjectMapper json = new ObjectMapper();
+        List<String> lines = Files.readAllLines(file);
+        assertFalse(lines.get(0).contains("lossScale") || lines.get(0).contains("skipped"), lines.get(0));
+        assertEquals(0.25, json.readTree(lines.get(1)).path("gradNorm").doubleValue());
+        assertEquals(65_536, json.readTree(lines.get(1)).path("lossScale").doubleValue());
+        assertFalse(json.readTree(lines.get(1)).has("skipped"));
+        assertTrue(json.readTree(lines.get(2)).path("gradNorm").isNull());
+        assertTrue(json.readTree(lines.get(2)).path("skipped").booleanValue());
+        assertTrue(new ProgressLine(3)
+                .of(scaled(3, Double.NaN, true))
+                .endsWith("(skipped: overflow at loss scale 65536.0)"));
+        assertFalse(new ProgressLine(3).of(scaled(2, 0.25, false)).contains("scale"));
+    }
+
+    private static StepMetrics scaled(long number, double norm, boolean skipped) {
+        return new StepMetrics(number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5, 1 << 30, 65_536, skipped);
     }
 
     @Test

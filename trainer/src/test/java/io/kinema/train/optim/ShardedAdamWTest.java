@@ -11,6 +11,7 @@ import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -30,6 +31,32 @@ class ShardedAdamWTest {
         return values;
     }
 
+    /** AdamW itself hardly minds a factor on the gradient; its moments do. */
+    @Test
+    void shouldDivideTheLossScaleOut() {
+        List<float[]> results = new ArrayList<>();
+        for (float lossScale : new float[] {1, 65_536}) {
+            try (Device device = Nd4jDevice.open(DType.FP32)) {
+                Tensor weights = device.of(normals(0), SIZE);
+                ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, 0, SIZE);
+                float[] scaled = normals(1);
+                for (int i = 0; i < SIZE; i++) {
+                    scaled[i] *= lossScale;
+                }
+                optimizer.update(device.of(scaled, SIZE), lossScale, 2, 0.01, 1);
+                for (Tensor result :
+                        List.of(weights, optimizer.state()[0], optimizer.state()[1])) {
+                    float[] values = new float[SIZE];
+                    device.read(result, 0, MemorySegment.ofArray(values));
+                    results.add(values);
+                }
+            }
+        }
+        for (int i = 0; i < 3; i++) {
+            assertArrayEquals(results.get(i), results.get(3 + i), "weights or moment " + i);
+        }
+    }
+
     /** The textbook, in float64. */
     @Test
     void shouldFollowTheFormulas() {
@@ -46,7 +73,7 @@ class ShardedAdamWTest {
                 double[] g = read(device, gradient);
                 double norm = count * 0.8;
                 double rate = 0.01 / count;
-                optimizer.update(gradient, norm, rate, count);
+                optimizer.update(gradient, 1, norm, rate, count);
                 double decay = Math.min(0.9, (1.0 + count) / (10 + count));
                 for (int i = 0; i < SIZE; i++) {
                     double clipped = g[i] * Math.min(1, 1 / norm);
@@ -73,12 +100,12 @@ class ShardedAdamWTest {
             ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, 0, SIZE);
             ShardedAdamW left = new ShardedAdamW(device, CONFIG, parts, 0, cut);
             ShardedAdamW right = new ShardedAdamW(device, CONFIG, parts, cut, SIZE - cut);
-            new ShardedAdamW(device, CONFIG, parts, SIZE, 0).update(whole, 1, 1, 1);
+            new ShardedAdamW(device, CONFIG, parts, SIZE, 0).update(whole, 1, 1, 1, 1);
             for (int count = 1; count <= 3; count++) {
                 Tensor gradient = device.of(normals(count), SIZE);
-                one.update(gradient, 2, 0.01, count);
-                left.update(device.view(gradient, 0, cut), 2, 0.01, count);
-                right.update(device.view(gradient, cut, SIZE - cut), 2, 0.01, count);
+                one.update(gradient, 1, 2, 0.01, count);
+                left.update(device.view(gradient, 0, cut), 1, 2, 0.01, count);
+                right.update(device.view(gradient, cut, SIZE - cut), 1, 2, 0.01, count);
             }
             float[] expected = new float[SIZE];
             float[] found = new float[SIZE];
@@ -109,9 +136,9 @@ class ShardedAdamWTest {
             }
             for (int count = 1; count <= 3; count++) {
                 Tensor gradient = device.of(normals(count), SIZE);
-                one.update(gradient, 2, 1e-4, count);
-                left.update(device.view(gradient, 0, cut), 2, 1e-4, count);
-                right.update(device.view(gradient, cut, SIZE - cut), 2, 1e-4, count);
+                one.update(gradient, 1, 2, 1e-4, count);
+                left.update(device.view(gradient, 0, cut), 1, 2, 1e-4, count);
+                right.update(device.view(gradient, cut, SIZE - cut), 1, 2, 1e-4, count);
             }
             Tensor rounded = device.zeros(DType.BF16, SIZE);
             device.copy(rounded, one.master());

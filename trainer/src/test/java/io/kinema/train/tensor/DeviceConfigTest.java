@@ -44,7 +44,8 @@ class DeviceConfigTest {
     void shouldSayWhatDoesNotGoTogether() {
         expectRefused("--device cuda", "cuda", "", 0);
         expectRefused("--precision fp64", "cpu", "fp64", 0);
-        expectRefused("--precision fp16", "cpu", "fp16", 0);
+        expectRefused("--precision fp16 needs half products", "cpu", "fp16", 0);
+        expectRefused("--precision fp16 needs half products", "nd4j", "fp16", 0);
         expectRefused("--precision bf16", "nd4j", "bf16", 0);
         expectRefused("--threads 2", "nd4j", "", 2);
         expectRefused("--threads -2", "nd4j", "", -2);

@@ -47,7 +47,7 @@ public final class CpuDevice implements Device {
     public record Footprint(long lastingBytes, long workspacePeakBytes) {}
 
     private CpuDevice(DType workingType, int threads, boolean planning) {
-        if (workingType == DType.FP64) {
+        if (workingType != DType.FP32 && workingType != DType.BF16) {
             throw new IllegalArgumentException("the cpu device computes in FP32 and BF16, not " + workingType);
         }
         this.workingType = workingType;

@@ -46,11 +46,7 @@ final class LinearGradients {
         workers.run(
                 rowTiles * columnTiles,
                 (tile, worker) -> tile(
-                        of,
-                        tile / columnTiles * tallest,
-                        tile % columnTiles * widest,
-                        worker,
-                        scratch.of(worker)));
+                        of, tile / columnTiles * tallest, tile % columnTiles * widest, worker, scratch.of(worker)));
         memory.release(mark);
     }
 
@@ -81,7 +77,16 @@ final class LinearGradients {
         long aColumn = matmuls.isInPlace(of.dy, sumRows) ? of.dy.columns() : of.rows(out);
         long bRow = matmuls.isInPlace(of.x, sumRows) ? of.x.columns() : of.columns(in);
         return matmuls.of(new Matmul.Shape(
-                of.rows(out), of.columns(in), Matmuls.paddedRows(sumRows), productType, 1, aColumn, bRow, 1, of.x.columns(), true));
+                of.rows(out),
+                of.columns(in),
+                Matmuls.paddedRows(sumRows),
+                productType,
+                1,
+                aColumn,
+                bRow,
+                1,
+                of.x.columns(),
+                true));
     }
 
     /** Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the bias's. */

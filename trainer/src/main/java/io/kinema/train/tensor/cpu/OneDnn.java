@@ -150,7 +150,7 @@ final class OneDnn {
         return switch (type) {
             case BF16 -> 2;
             case FP32 -> 3;
-            case FP64 -> throw new IllegalArgumentException("no products in " + type);
+            case FP16, FP64 -> throw new IllegalArgumentException("no products in " + type);
         };
     }
 

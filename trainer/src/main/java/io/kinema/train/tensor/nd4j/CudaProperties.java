@@ -18,6 +18,9 @@ record CudaProperties(int driverCuda, String deviceName, int major, int minor) {
     private static final int FIRST_CAPABILITY = 37;
     private static final int LAST_CAPABILITY = 89;
 
+    /** From MmulHelper::mmulMxM of libnd4j, cuda_off/MmulHelper.cu. */
+    private static final int FIRST_HALF_MAJOR = 6;
+
     /** Drivers of any CUDA 11 run machine code of 11.6 (CUDA compatibility guide, minor version compatibility). */
     private static final int OLDEST_DRIVER_CUDA = 11000;
 
@@ -49,6 +52,21 @@ record CudaProperties(int driverCuda, String deviceName, int major, int minor) {
             }
             if (card.driverCuda < OLDEST_DRIVER_CUDA) {
                 throw new ConfigException("found " + card + "; " + NEEDED + "; update the driver, or " + ON_CPU);
+            }
+        }
+    }
+
+    /**
+     * Requires that every card multiplies FP16 into FP32: ND4J asks cuBLAS to from this capability on, and computes something else below.
+     *
+     * @throws ConfigException with what was found, what is needed, and the remedy
+     */
+    static void requireHalfProducts(List<CudaProperties> cards) {
+        for (CudaProperties card : cards) {
+            if (card.major < FIRST_HALF_MAJOR) {
+                throw new ConfigException("found " + card + "; --precision fp16 needs compute capability "
+                        + FIRST_HALF_MAJOR + ".0 or newer; use --precision fp32, or choose another card by"
+                        + " CUDA_VISIBLE_DEVICES");
             }
         }
     }

@@ -10,6 +10,7 @@ import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * The device {@code nd4j}: every operation in plain ND4J calls, on whichever ND4J backend is on the classpath.
@@ -30,8 +31,9 @@ public final class Nd4jDevice implements Device {
     private final Nd4jAttention attention;
     private final Nd4jRope rope;
 
-    private Nd4jDevice(DType dtype) {
-        memory = new Nd4jMemory(dtype);
+    /** Computes in the type of the memory, on tensors of that type. */
+    Nd4jDevice(Nd4jMemory memory) {
+        this.memory = memory;
         vectors = new Nd4jVectors(memory);
         layers = new Nd4jLayers(memory);
         norms = new Nd4jNorms(memory);
@@ -43,15 +45,31 @@ public final class Nd4jDevice implements Device {
     /**
      * Opens the device.
      *
-     * @param dtype the type of its tensors
+     * @param workingType the type of its tensors; with {@link DType#FP16} for mixed precision {@link Device#dtype()} is FP32
      * @return a device without tensors; close it to free all that it will hold
      * @throws io.kinema.data.ConfigException where ND4J's CUDA backend is on the classpath and cannot run on the cards at hand
      */
-    public static Nd4jDevice open(DType dtype) {
-        if (CudaDriver.isBackendPresent()) {
-            CudaProperties.requireServed(CudaDriver.cards(CudaDriver.LIBRARY));
+    public static Device open(DType workingType) {
+        boolean onCuda = isOnCuda();
+        if (onCuda) {
+            List<CudaProperties> cards = CudaDriver.cards(CudaDriver.LIBRARY);
+            CudaProperties.requireServed(cards);
+            if (workingType == DType.FP16) {
+                CudaProperties.requireHalfProducts(cards);
+            }
         }
-        return new Nd4jDevice(dtype);
+        return workingType == DType.FP16
+                ? new Nd4jMixed(new Nd4jMemory(DType.FP32), onCuda)
+                : new Nd4jDevice(new Nd4jMemory(workingType));
+    }
+
+    /**
+     * Returns whether ND4J computes on NVIDIA cards here, and so has products of FP16 worth the name.
+     *
+     * @return whether its CUDA backend is on the classpath
+     */
+    public static boolean isOnCuda() {
+        return CudaDriver.isBackendPresent();
     }
 
     @Override
@@ -150,7 +168,8 @@ public final class Nd4jDevice implements Device {
 
     @Override
     public void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias) {
-        layers.linearBackwardParameters(dyRO, xRI, dWeight, dBias);
+        layers.linearBackwardWeight(dyRO, xRI, dWeight);
+        layers.linearBackwardBias(dyRO, dBias);
     }
 
     @Override

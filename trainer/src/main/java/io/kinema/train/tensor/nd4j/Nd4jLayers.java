@@ -46,22 +46,24 @@ final class Nd4jLayers {
         return dxRI;
     }
 
-    void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias) {
+    void linearBackwardWeight(Tensor dyRO, Tensor xRI, Tensor dWeight) {
         Shapes.requireRank("dy", dyRO, 2);
         Shapes.requireRank("x", xRI, 2);
         Shapes.require("x", xRI, dyRO.dim(0), xRI.dim(1));
         Shapes.require("dWeight", dWeight, dyRO.dim(1), xRI.dim(1));
-        Shapes.require("dBias", dBias, dyRO.dim(1));
-        INDArray dy = memory.inside(dyRO).rows();
         Nd4jMath.matmul(
-                transposed(dy),
+                transposed(memory.inside(dyRO).rows()),
                 of(memory.inside(xRI).rows()),
                 1,
                 1,
                 memory.inside(dWeight).rows());
+    }
+
+    void linearBackwardBias(Tensor dyRO, Tensor dBias) {
+        Shapes.require("dBias", dBias, dyRO.dim(1));
         Nd4jMath.matmul(
                 of(memory.onesRow(dyRO.dim(0))),
-                of(dy),
+                of(memory.inside(dyRO).rows()),
                 1,
                 1,
                 memory.inside(dBias).rows());

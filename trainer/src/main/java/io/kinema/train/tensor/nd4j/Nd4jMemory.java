@@ -54,9 +54,18 @@ final class Nd4jMemory implements AutoCloseable {
 
     Nd4jMemory(DType dtype) {
         this.dtype = dtype;
-        this.dataType = dtype == DType.FP32 ? DataType.FLOAT : DataType.DOUBLE;
+        this.dataType = dataType(dtype);
         this.scratch = Nd4j.getWorkspaceManager().createNewWorkspace(GROWING, name + "-scratch");
-        this.ones = detached(1, 1024).assign(1);
+        this.ones = detached(dataType, 1, 1024).assign(1);
+    }
+
+    private static DataType dataType(DType type) {
+        return switch (type) {
+            case FP16 -> DataType.FLOAT16;
+            case FP32 -> DataType.FLOAT;
+            case FP64 -> DataType.DOUBLE;
+            case BF16 -> throw new IllegalArgumentException("the nd4j device has no tensors of " + type);
+        };
     }
 
     private final class OpenScope implements Device.Scope {
@@ -146,6 +155,7 @@ final class Nd4jMemory implements AutoCloseable {
         }
     }
 
+    /** The type of temporaries, and of tensors where no other is asked for. */
     DType dtype() {
         return dtype;
     }
@@ -165,17 +175,22 @@ final class Nd4jMemory implements AutoCloseable {
         return new Scratch();
     }
 
-    /** Allocates a tensor of undefined content in the innermost open scope. */
+    /** Allocates a tensor of {@link #dtype()} and undefined content in the innermost open scope. */
     Nd4jTensor allocate(int... shape) {
+        return allocate(dtype, shape);
+    }
+
+    /** Allocates a tensor of undefined content in the innermost open scope. */
+    Nd4jTensor allocate(DType type, int[] shape) {
         requireOpen();
         long[] extents = Nd4jTensor.rowExtents(shape);
         if (scopes.isEmpty()) {
-            INDArray array = detached(extents);
+            INDArray array = detached(dataType(type), extents);
             unscoped.add(array);
-            return Nd4jTensor.whole(deviceLifetime, array, shape.clone());
+            return Nd4jTensor.whole(deviceLifetime, type, array, shape.clone());
         }
-        INDArray array = Nd4j.createUninitialized(dataType, extents, 'c');
-        return Nd4jTensor.whole(scopes.peek().lifetime, array, shape.clone());
+        INDArray array = Nd4j.createUninitialized(dataType(type), extents, 'c');
+        return Nd4jTensor.whole(scopes.peek().lifetime, type, array, shape.clone());
     }
 
     /** Looks inside a tensor: the one place where a foreign or dead one is refused. */
@@ -203,14 +218,14 @@ final class Nd4jMemory implements AutoCloseable {
     private DataBuffer onesBuffer(long n) {
         if (ones.length() < n) {
             ones.close();
-            ones = detached(1, Math.max(n, 2 * ones.length())).assign(1);
+            ones = detached(dataType, 1, Math.max(n, 2 * ones.length())).assign(1);
         }
         return ones.data();
     }
 
-    private INDArray detached(long... shape) {
+    private static INDArray detached(DataType type, long... shape) {
         try (MemoryWorkspace _ = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            return Nd4j.createUninitialized(dataType, shape, 'c');
+            return Nd4j.createUninitialized(type, shape, 'c');
         }
     }
 
@@ -262,7 +277,7 @@ final class Nd4jMemory implements AutoCloseable {
     private INDArray stretch(Tensor tensor, long offset, MemorySegment host) {
         Nd4jTensor own = inside(tensor);
         Shapes.requireInside(own, offset, host);
-        return own.flat(offset, host.byteSize() / dtype.bytes());
+        return own.flat(offset, host.byteSize() / own.dtype().bytes());
     }
 
     private static MemorySegment hostBytes(INDArray array, long bytes) {

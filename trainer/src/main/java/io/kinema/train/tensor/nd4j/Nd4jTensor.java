@@ -24,6 +24,7 @@ final class Nd4jTensor implements Tensor {
     }
 
     private final Lifetime lifetime;
+    private final DType dtype;
     private final DataBuffer root;
     private final long offset;
     private final int[] shape;
@@ -35,8 +36,9 @@ final class Nd4jTensor implements Tensor {
     /**
      * @param offset the first element, counted from the start of the root buffer
      */
-    private Nd4jTensor(Lifetime lifetime, DataBuffer root, long offset, int[] shape) {
+    private Nd4jTensor(Lifetime lifetime, DType dtype, DataBuffer root, long offset, int[] shape) {
         this.lifetime = lifetime;
+        this.dtype = dtype;
         this.root = root;
         this.offset = offset;
         this.shape = shape;
@@ -44,8 +46,8 @@ final class Nd4jTensor implements Tensor {
     }
 
     /** Wraps all of a fresh array of the extents {@link #rowExtents}. */
-    static Nd4jTensor whole(Lifetime lifetime, INDArray array, int[] shape) {
-        Nd4jTensor tensor = new Nd4jTensor(lifetime, array.data(), 0, shape);
+    static Nd4jTensor whole(Lifetime lifetime, DType dtype, INDArray array, int[] shape) {
+        Nd4jTensor tensor = new Nd4jTensor(lifetime, dtype, array.data(), 0, shape);
         tensor.rows = array;
         return tensor;
     }
@@ -59,7 +61,7 @@ final class Nd4jTensor implements Tensor {
 
     Nd4jTensor part(long first, int[] partShape) {
         Shapes.requirePart(shape, first, partShape);
-        return new Nd4jTensor(lifetime, root, offset + first, partShape);
+        return new Nd4jTensor(lifetime, dtype, root, offset + first, partShape);
     }
 
     boolean isOf(Nd4jMemory memory) {
@@ -72,7 +74,7 @@ final class Nd4jTensor implements Tensor {
 
     @Override
     public DType dtype() {
-        return lifetime.memory.dtype();
+        return dtype;
     }
 
     @Override

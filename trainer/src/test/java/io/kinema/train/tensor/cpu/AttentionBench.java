@@ -35,8 +35,7 @@ final class AttentionBench implements AutoCloseable {
             if (type == DType.FP32) {
                 Vectors.set(tensor.address(i), (float) values[i]);
             } else {
-                Vectors.ALL.set(
-                        ValueLayout.JAVA_SHORT_UNALIGNED, tensor.address(i), Vectors.narrow((float) values[i]));
+                Vectors.ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, tensor.address(i), Vectors.narrow((float) values[i]));
             }
         }
         return tensor;

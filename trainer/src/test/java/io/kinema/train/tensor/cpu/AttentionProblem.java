@@ -76,8 +76,8 @@ record AttentionProblem(DType type, int heads, int width, Segments queries, Segm
                 device.write(in[i], 0, MemorySegment.ofArray(values[i]));
             }
             Attention attention = device.attention(in[0], in[1], in[2], queries, keys);
-            AttentionGrad grad = device.attentionBackward(
-                    in[3], new Qkv(in[0], in[1], in[2]), attention, queries, keys);
+            AttentionGrad grad =
+                    device.attentionBackward(in[3], new Qkv(in[0], in[1], in[2]), attention, queries, keys);
             Tensor[] results = {attention.outLNK(), attention.logSumExpLN(), grad.dqLNK(), grad.dkLNK(), grad.dvLNK()};
             return Arrays.stream(results)
                     .map(tensor -> {

@@ -58,6 +58,7 @@ record Given(DType type, int[] shape, double[] values) {
             for (int i = 0; i < values.length; i++) {
                 values[i] = switch (tensor.dtype()) {
                     case BF16 -> Vectors.widen(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i));
+                    case FP16 -> throw new IllegalArgumentException("the cpu device has no tensors of FP16");
                     case FP32 -> bytes.getAtIndex(ValueLayout.JAVA_FLOAT, i);
                     case FP64 -> bytes.getAtIndex(ValueLayout.JAVA_DOUBLE, i);
                 };

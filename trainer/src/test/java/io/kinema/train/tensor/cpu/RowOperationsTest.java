@@ -29,7 +29,7 @@ class RowOperationsTest {
     @EnumSource(names = {"FP32", "BF16"})
     void shouldAgreeWithFloat64(DType workingType) {
         try (CpuDevice device = CpuDevice.open(workingType, 1);
-                Nd4jDevice oracle = Nd4jDevice.open(DType.FP64)) {
+                Device oracle = Nd4jDevice.open(DType.FP64)) {
             for (Operation operation : RowOperations.everything(workingType)) {
                 try (Device.Scope _ = device.openScope();
                         Device.Scope _ = oracle.openScope()) {
@@ -44,7 +44,7 @@ class RowOperationsTest {
         }
     }
 
-    private static void assertClose(double[] expected, double[] actual, boolean narrow, String what) {
+    static void assertClose(double[] expected, double[] actual, boolean narrow, String what) {
         assertEquals(expected.length, actual.length, what);
         double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
         for (int i = 0; i < expected.length; i++) {
@@ -84,7 +84,7 @@ class RowOperationsTest {
         operations.addAll(RowOperations.ofSegments(2, workingType, Segments.ofLengths(2, 1), 19));
         operations.addAll(RowOperations.ofHeads(3, workingType, 3, 2, 10));
         try (CpuDevice device = CpuDevice.open(workingType, 1);
-                Nd4jDevice oracle = Nd4jDevice.open(DType.FP64)) {
+                Device oracle = Nd4jDevice.open(DType.FP64)) {
             for (Operation operation : operations) {
                 for (double broken : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
                     for (int operand = 0; operand < operation.operands().size(); operand++) {

@@ -63,6 +63,18 @@ final class CudaPropertiesTest {
         assertTrue(message.contains("3.7 to 8.9") && message.contains("without -Pcuda"), message);
     }
 
+    @Test
+    void shouldAskForPascalWhereProductsAreHalf() {
+        assertDoesNotThrow(() -> CudaProperties.requireHalfProducts(
+                List.of(T4, new CudaProperties(11000, "Tesla P100-PCIE-16GB", 6, 0))));
+        CudaProperties maxwell = new CudaProperties(11040, "Tesla M40", 5, 2);
+        String message = assertThrows(
+                        ConfigException.class, () -> CudaProperties.requireHalfProducts(List.of(T4, maxwell)))
+                .getMessage();
+        assertTrue(message.contains("Tesla M40 of compute capability 5.2") && message.contains("6.0"), message);
+        assertTrue(message.contains("--precision fp32"), message);
+    }
+
     private static String refusal(List<CudaProperties> cards) {
         String message = assertThrows(ConfigException.class, () -> CudaProperties.requireServed(cards))
                 .getMessage();
