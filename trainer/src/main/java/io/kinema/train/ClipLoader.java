@@ -38,7 +38,21 @@ final class ClipLoader implements AutoCloseable {
     private final List<Integer> microbatches;
     private final ExecutorService thread;
     private final ArrayDeque<Future<Microbatch>> ahead = new ArrayDeque<>();
+    private final Room[] rooms = new Room[READ_AHEAD];
     private long submitted;
+
+    /** Where a microbatch's numbers are put, again and again: as long as the longest so far. */
+    private static final class Room {
+        private float[] cleanLP = {};
+        private float[] noiseLP = {};
+
+        void reserve(int count) {
+            if (cleanLP.length < count) {
+                cleanLP = new float[count];
+                noiseLP = new float[count];
+            }
+        }
+    }
 
     /**
      * Begins to read.
@@ -57,6 +71,7 @@ final class ClipLoader implements AutoCloseable {
         this.philox = new Philox(config.seed());
         this.microbatches = List.copyOf(microbatches);
         this.submitted = firstStep * microbatches.size();
+        Arrays.setAll(rooms, _ -> new Room());
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
     }
@@ -83,7 +98,7 @@ final class ClipLoader implements AutoCloseable {
     }
 
     /**
-     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step.
+     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step. It is good until the next call.
      *
      * @throws IOException when a shard is damaged
      */
@@ -92,8 +107,10 @@ final class ClipLoader implements AutoCloseable {
         while (ahead.size() < READ_AHEAD && submitted < end) {
             long step = submitted / microbatches.size();
             int microbatch = microbatches.get((int) (submitted % microbatches.size()));
+            // Those that are ahead and the one that is returned have rooms of their own.
+            Room room = rooms[(int) (submitted % READ_AHEAD)];
             submitted++;
-            ahead.add(thread.submit(() -> load(step, microbatch)));
+            ahead.add(thread.submit(() -> load(step, microbatch, room)));
         }
         try {
             return ahead.remove().get();
@@ -108,7 +125,7 @@ final class ClipLoader implements AutoCloseable {
         }
     }
 
-    private Microbatch load(long step, int microbatch) throws IOException {
+    private Microbatch load(long step, int microbatch, Room room) throws IOException {
         int[] indices = order.clips(step, microbatch);
         long number = step * config.microbatches() + microbatch;
         Patch patch = config.model().patch();
@@ -121,22 +138,21 @@ final class ClipLoader implements AutoCloseable {
         for (int index : indices) {
             rows += grid(dataset.clips().get(index), patch).tokens();
         }
-        float[] cleanLP = new float[rows * values];
-        float[] noiseLP = new float[rows * values];
+        room.reserve(rows * values);
         int offset = 0;
         for (int index : indices) {
             ClipEntry entry = dataset.clips().get(index);
             Clip clip = dataset.read(entry);
             Grid grid = grid(entry, patch);
-            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, cleanLP, offset);
-            philox.normals(Philox.Purpose.NOISE, number, index, noiseLP, offset, grid.tokens() * values);
+            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, room.cleanLP, offset);
+            philox.normals(Philox.Purpose.NOISE, number, index, room.noiseLP, offset, grid.tokens() * values);
             offset += grid.tokens() * values;
             ids.add(entry.id());
             grids.add(grid);
             captions.add(caption(clip, number, index));
             mixtures.add(mixture(number, index));
         }
-        return new Microbatch(ids, Packing.of(grids, captions), cleanLP, noiseLP, mixtures);
+        return new Microbatch(ids, Packing.of(grids, captions), room.cleanLP, room.noiseLP, mixtures);
     }
 
     private int[] caption(Clip clip, long number, int index) {

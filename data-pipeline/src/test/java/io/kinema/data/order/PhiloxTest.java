@@ -46,6 +46,21 @@ class PhiloxTest {
     }
 
     @Test
+    void shouldTurnPairsOfUniformsIntoNormalsByBoxAndMuller() {
+        Philox philox = new Philox(11);
+        double[] uniforms = new double[40_000];
+        float[] normals = new float[uniforms.length];
+        philox.uniforms(Purpose.NOISE, 1, 2, uniforms);
+        philox.normals(Purpose.NOISE, 1, 2, normals, 0, normals.length);
+        for (int i = 0; i < normals.length; i += 2) {
+            double radius = Math.sqrt(-2 * Math.log(uniforms[i]));
+            double angle = 2 * Math.PI * uniforms[i + 1];
+            assertEquals(radius * Math.cos(angle), normals[i], 1e-6);
+            assertEquals(radius * Math.sin(angle), normals[i + 1], 1e-6);
+        }
+    }
+
+    @Test
     void shouldRefuseCountersThatDoNotFit() {
         assertThrows(IllegalArgumentException.class, () -> new Philox(1).uniform(Purpose.TIME, 1L << 32, 0, 0));
         assertThrows(IllegalArgumentException.class, () -> new Philox(1).uniform(Purpose.TIME, 0, -1, 0));

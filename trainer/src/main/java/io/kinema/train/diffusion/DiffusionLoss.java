@@ -9,6 +9,7 @@ import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.function.ToDoubleFunction;
 
 /** The squared error of a prediction on noised clips, forward and backward. */
@@ -59,13 +60,26 @@ public final class DiffusionLoss {
         Packing packing = batch.packing();
         int rows = packing.tokens().total();
         int values = Patches.values(model.config().patch());
-        Tensor cleanLP = device.of(batch.cleanLP(), rows, values);
-        Tensor noiseLP = device.of(batch.noiseLP(), rows, values);
+        Tensor cleanLP = device.of(firstOf(batch.cleanLP(), rows * values), rows, values);
+        Tensor noiseLP = device.of(firstOf(batch.noiseLP(), rows * values), rows, values);
         Tensor noisedLP = mix(cleanLP, noiseLP, batch, Mixture::data, Mixture::noise);
         Tensor targetLP = mix(cleanLP, noiseLP, batch, Mixture::targetData, Mixture::targetNoise);
-        double[] timeS = batch.mixtures().stream().mapToDouble(Mixture::tau).toArray();
+        double[] timeS = each(batch, Mixture::tau);
         SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, timeS);
         return new Evaluated(forward, device.squaredError(forward.outputLP(), targetLP, packing.tokens(), scale));
+    }
+
+    private static MemorySegment firstOf(float[] values, int count) {
+        return MemorySegment.ofArray(values).asSlice(0, (long) count * Float.BYTES);
+    }
+
+    /** One number of each clip's mixture [S]. */
+    private static double[] each(Microbatch batch, ToDoubleFunction<Mixture> number) {
+        double[] numberS = new double[batch.mixtures().size()];
+        for (int s = 0; s < numberS.length; s++) {
+            numberS[s] = number.applyAsDouble(batch.mixtures().get(s));
+        }
+        return numberS;
     }
 
     private Tensor mix(
@@ -77,8 +91,8 @@ public final class DiffusionLoss {
         return device.mix(
                 cleanLP,
                 noiseLP,
-                batch.mixtures().stream().mapToDouble(clean).toArray(),
-                batch.mixtures().stream().mapToDouble(noise).toArray(),
+                each(batch, clean),
+                each(batch, noise),
                 batch.packing().tokens());
     }
 }

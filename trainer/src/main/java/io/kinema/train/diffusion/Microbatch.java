@@ -9,8 +9,8 @@ import java.util.List;
  *
  * @param clipIds what it is made of, for messages
  * @param packing how the clips lie
- * @param cleanLP the clips' patches, row-major [L, P]
- * @param noiseLP standard normal noise [L, P]
+ * @param cleanLP the clips' patches, row-major [L, P]; what the array holds beyond them is not meant
+ * @param noiseLP standard normal noise [L, P], likewise
  * @param mixtures the time of each clip
  */
 public record Microbatch(

@@ -15,6 +15,7 @@ final class CaptionEncoder {
     private final List<Block> blocks = new ArrayList<>();
     private final Entry norm;
     private final Linear pool;
+    private final Positions positions = new Positions();
 
     /** One pre-norm transformer block. */
     private record Block(Entry norm1, SelfAttention attention, Entry norm2, Mlp mlp) {}
@@ -43,7 +44,7 @@ final class CaptionEncoder {
 
     Saved forward(Device device, ParameterSet weights, Packing packing) {
         Segments captions = packing.captions();
-        Rotary rotary = Rotary.ofText(device, captions, headWidth);
+        Rotary rotary = positions.ofText(device, captions, headWidth);
         Tensor xBE = device.embedding(weights.get(embedding), packing.captionIds());
         List<SavedBlock> saved = new ArrayList<>();
         for (Block block : blocks) {

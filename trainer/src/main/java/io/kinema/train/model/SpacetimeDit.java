@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * The spacetime diffusion transformer over packed clips; docs/numerics.md has its mathematics. It holds the shapes only: weights and gradients
- * are {@link ParameterSet}s of its {@link #layout()}.
+ * are {@link ParameterSet}s of its {@link #layout()}. Used by one thread at a time.
  */
 public final class SpacetimeDit {
     private static final int FINAL_MODULATIONS = 2;
@@ -22,6 +22,7 @@ public final class SpacetimeDit {
     private final List<DitBlock> blocks = new ArrayList<>();
     private final Linear finalModulation;
     private final Linear finalLinear;
+    private final Positions positions = new Positions();
 
     /**
      * What a forward pass leaves behind: its result, and what backward needs.
@@ -126,12 +127,12 @@ public final class SpacetimeDit {
         CaptionEncoder.Saved caption = captions.forward(device, weights, packing);
         Tensor conditionSD = timeSaved.ySD();
         device.add(conditionSD, caption.pooledSD());
-        Rotary rotary = Rotary.ofGrids(device, packing.grids(), config.width() / config.heads());
+        Rotary rotary = positions.ofGrids(device, packing, config.width() / config.heads());
         DitBlock.Conditioning given =
                 new DitBlock.Conditioning(device.silu(conditionSD), caption.statesBE(), rotary, packing);
         Saved saved = new Saved(packing, xLP, timeSaved, caption, conditionSD, given);
 
-        Tensor positionsLD = Rotary.positions(device, packing.grids(), config.width());
+        Tensor positionsLD = positions.absolute(device, packing, config.width());
         Tensor hLD = patch.forward(device, weights, xLP, positionsLD);
         for (DitBlock block : blocks) {
             hLD = forward(device, weights, block, hLD, saved);

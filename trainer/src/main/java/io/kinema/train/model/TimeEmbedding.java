@@ -4,7 +4,7 @@ import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 
 /** Sinusoids of the diffusion time (as in DiT, 2212.09748, and Vaswani et al., 1706.03762, section 3.5) through an MLP. */
-record TimeEmbedding(Linear in, Linear out) {
+record TimeEmbedding(Linear in, Linear out, Staging waves) {
     private static final int FREQUENCIES = 128;
     private static final double LONGEST_PERIOD = 10_000;
 
@@ -13,19 +13,21 @@ record TimeEmbedding(Linear in, Linear out) {
 
     static TimeEmbedding add(ParameterLayout layout, int width) {
         return new TimeEmbedding(
-                Linear.add(layout, "time.in", 2 * FREQUENCIES, width), Linear.add(layout, "time.out", width, width));
+                Linear.add(layout, "time.in", 2 * FREQUENCIES, width),
+                Linear.add(layout, "time.out", width, width),
+                new Staging());
     }
 
     Saved forward(Device device, ParameterSet weights, double[] timeS) {
-        float[] waves = new float[timeS.length * 2 * FREQUENCIES];
+        float[] values = waves.room(timeS.length * 2 * FREQUENCIES);
         for (int s = 0; s < timeS.length; s++) {
             for (int i = 0; i < FREQUENCIES; i++) {
                 double angle = timeS[s] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
-                waves[s * 2 * FREQUENCIES + i] = (float) Math.cos(angle);
-                waves[s * 2 * FREQUENCIES + FREQUENCIES + i] = (float) Math.sin(angle);
+                values[s * 2 * FREQUENCIES + i] = (float) Math.cos(angle);
+                values[s * 2 * FREQUENCIES + FREQUENCIES + i] = (float) Math.sin(angle);
             }
         }
-        Tensor sinusoids = device.of(waves, timeS.length, 2 * FREQUENCIES);
+        Tensor sinusoids = waves.tensor(device, timeS.length, 2 * FREQUENCIES);
         Tensor inner = in.forward(device, weights, sinusoids);
         Tensor activated = device.silu(inner);
         return new Saved(sinusoids, inner, activated, out.forward(device, weights, activated));

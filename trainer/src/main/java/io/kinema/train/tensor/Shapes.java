@@ -40,12 +40,13 @@ public final class Shapes {
     /**
      * Requires as many values as a shape holds.
      *
-     * @param values the values
+     * @param values fp32
      * @param shape extents
      */
-    public static void requireFilled(float[] values, int... shape) {
-        if (values.length != sizeOf(shape)) {
-            throw new IllegalArgumentException(values.length + " values do not fill the shape " + text(shape));
+    public static void requireFilled(MemorySegment values, int... shape) {
+        if (values.byteSize() != sizeOf(shape) * Float.BYTES) {
+            throw new IllegalArgumentException(
+                    values.byteSize() / Float.BYTES + " values do not fill the shape " + text(shape));
         }
     }
 
@@ -87,22 +88,56 @@ public final class Shapes {
      * @param rows what it belongs to [..., D]
      */
     public static void requireColumns(String name, Tensor vector, Tensor rows) {
-        int[] shape = rows.shape();
-        require(name, vector, shape[shape.length - 1]);
+        require(name, vector, rows.dim(rows.rank() - 1));
     }
 
+    // A check makes no array unless it fails: a step makes hundreds.
+
     /**
-     * Requires exactly these extents.
+     * Requires one extent.
      *
      * @param name of the operand, for the message
      * @param tensor the operand
-     * @param expected its extents
+     * @param length its extent
      */
-    public static void require(String name, Tensor tensor, int... expected) {
-        if (!Arrays.equals(tensor.shape(), expected)) {
-            throw new IllegalArgumentException(
-                    name + " has shape " + text(tensor.shape()) + " where " + text(expected) + " is needed");
+    public static void require(String name, Tensor tensor, int length) {
+        if (tensor.rank() != 1 || tensor.dim(0) != length) {
+            throw misfit(name, tensor, length);
         }
+    }
+
+    /**
+     * Requires two extents.
+     *
+     * @param name of the operand, for the message
+     * @param tensor the operand
+     * @param rows its first extent
+     * @param columns its second
+     */
+    public static void require(String name, Tensor tensor, int rows, int columns) {
+        if (tensor.rank() != 2 || tensor.dim(0) != rows || tensor.dim(1) != columns) {
+            throw misfit(name, tensor, rows, columns);
+        }
+    }
+
+    /**
+     * Requires three extents.
+     *
+     * @param name of the operand, for the message
+     * @param tensor the operand
+     * @param rows its first extent
+     * @param heads its second
+     * @param width its third
+     */
+    public static void require(String name, Tensor tensor, int rows, int heads, int width) {
+        if (tensor.rank() != 3 || tensor.dim(0) != rows || tensor.dim(1) != heads || tensor.dim(2) != width) {
+            throw misfit(name, tensor, rows, heads, width);
+        }
+    }
+
+    private static IllegalArgumentException misfit(String name, Tensor tensor, int... expected) {
+        return new IllegalArgumentException(
+                name + " has shape " + text(tensor.shape()) + " where " + text(expected) + " is needed");
     }
 
     /**
@@ -114,7 +149,11 @@ public final class Shapes {
      * @param other the other
      */
     public static void requireSame(String name, Tensor tensor, String otherName, Tensor other) {
-        if (!Arrays.equals(tensor.shape(), other.shape())) {
+        boolean isSame = tensor.rank() == other.rank();
+        for (int axis = 0; isSame && axis < tensor.rank(); axis++) {
+            isSame = tensor.dim(axis) == other.dim(axis);
+        }
+        if (!isSame) {
             throw new IllegalArgumentException(name + " has shape " + text(tensor.shape()) + " but " + otherName
                     + " has shape " + text(other.shape()));
         }
@@ -143,7 +182,7 @@ public final class Shapes {
      * @param rank how many extents
      */
     public static void requireRank(String name, Tensor tensor, int rank) {
-        if (tensor.shape().length != rank) {
+        if (tensor.rank() != rank) {
             throw new IllegalArgumentException(
                     name + " has shape " + text(tensor.shape()) + " where " + rank + " extents are needed");
         }

@@ -30,6 +30,15 @@ public interface Tensor {
     long size();
 
     /**
+     * Returns the number of extents.
+     *
+     * @return at least 1
+     */
+    default int rank() {
+        return shape().length;
+    }
+
+    /**
      * Returns one extent.
      *
      * @param axis which, from 0 at the outermost

@@ -58,7 +58,18 @@ public interface TensorMemory extends AutoCloseable {
      * @param shape extents
      * @return the tensor, owned as that of {@link #zeros}
      */
-    Tensor of(float[] values, int... shape);
+    default Tensor of(float[] values, int... shape) {
+        return of(MemorySegment.ofArray(values), shape);
+    }
+
+    /**
+     * Allocates a tensor and fills it.
+     *
+     * @param values fp32, native byte order, row-major, as many as the shape holds; rounded or widened to {@link #dtype()}
+     * @param shape extents
+     * @return the tensor, owned as that of {@link #zeros}
+     */
+    Tensor of(MemorySegment values, int... shape);
 
     /**
      * Names a contiguous part of a tensor; both share their elements.

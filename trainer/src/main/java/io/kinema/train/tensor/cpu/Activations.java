@@ -83,7 +83,7 @@ final class Activations {
 
     private Tensor forward(Tensor xAny, Forward function) {
         CpuTensor x = memory.inside(xAny);
-        CpuTensor y = memory.allocate(workingType, x.shape());
+        CpuTensor y = memory.allocateLike(workingType, x);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
             Pieces.run(workers, x.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
@@ -98,7 +98,7 @@ final class Activations {
         Shapes.requireSame("dy", dyAny, "x", xAny);
         CpuTensor dy = memory.inside(dyAny);
         CpuTensor x = memory.inside(xAny);
-        CpuTensor dx = memory.allocate(x.dtype(), x.shape());
+        CpuTensor dx = memory.allocateLike(x.dtype(), x);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
             Pieces.run(workers, x.size(), (first, n, worker) -> {
                 long dyRow = Rows.floats(dy, first, scratch.row(worker, 0), n);

@@ -30,7 +30,7 @@ final class BySegment {
         CpuTensor x = memory.inside(xLD);
         CpuTensor y = memory.inside(yLD);
         CpuTensor gate = memory.inside(gateSD);
-        CpuTensor out = memory.allocate(x.dtype(), x.shape());
+        CpuTensor out = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
@@ -59,7 +59,7 @@ final class BySegment {
         CpuTensor y = memory.inside(yLD);
         CpuTensor gate = memory.inside(gateSD);
         CpuTensor into = Rows.requireFp32("dGate", memory.inside(dGate)).changed();
-        CpuTensor dy = memory.allocate(y.dtype(), y.shape());
+        CpuTensor dy = memory.allocateLike(y.dtype(), y);
         int width = y.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
@@ -148,7 +148,7 @@ final class BySegment {
         }
         CpuTensor a = memory.inside(aLP);
         CpuTensor b = memory.inside(bLP);
-        CpuTensor out = memory.allocate(DType.FP32, a.shape());
+        CpuTensor out = memory.allocateLike(DType.FP32, a);
         int width = a.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
@@ -171,7 +171,7 @@ final class BySegment {
         Shapes.requireSame("target", targetLP, "prediction", predictionLP);
         CpuTensor prediction = memory.inside(predictionLP);
         CpuTensor target = memory.inside(targetLP);
-        CpuTensor dPrediction = memory.allocate(prediction.dtype(), prediction.shape());
+        CpuTensor dPrediction = memory.allocateLike(prediction.dtype(), prediction);
         int width = prediction.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         double[] tileSums = new double[tiles.count()];

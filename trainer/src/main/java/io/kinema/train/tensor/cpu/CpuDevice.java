@@ -141,10 +141,10 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor of(float[] values, int... shape) {
+    public Tensor of(MemorySegment values, int... shape) {
         Shapes.requireFilled(values, shape);
         CpuTensor tensor = memory.allocate(DType.FP32, shape.clone());
-        write(tensor, 0, MemorySegment.ofArray(values));
+        write(tensor, 0, values);
         return tensor;
     }
 

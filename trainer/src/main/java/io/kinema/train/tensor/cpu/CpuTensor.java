@@ -48,6 +48,11 @@ final class CpuTensor implements Tensor {
         this.size = Shapes.sizeOf(shape);
     }
 
+    /** A tensor of this shape elsewhere. */
+    CpuTensor like(Lifetime otherLifetime, long otherAddress, DType otherType) {
+        return new CpuTensor(otherLifetime, otherAddress, otherType, shape);
+    }
+
     CpuTensor part(long first, int[] partShape) {
         Shapes.requirePart(shape, first, partShape);
         return new CpuTensor(lifetime, address + first * type.bytes(), type, partShape);
@@ -91,6 +96,11 @@ final class CpuTensor implements Tensor {
     @Override
     public int[] shape() {
         return shape.clone();
+    }
+
+    @Override
+    public int rank() {
+        return shape.length;
     }
 
     @Override

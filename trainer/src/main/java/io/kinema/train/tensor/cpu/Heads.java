@@ -72,7 +72,7 @@ final class Heads {
         int numTokens = xLNK.dim(0);
         Angles angles = angles(cosLP, sinLP, numTokens, headWidth, direction);
         CpuTensor x = memory.inside(xLNK);
-        CpuTensor y = memory.allocate(workingType, x.shape());
+        CpuTensor y = memory.allocateLike(workingType, x);
         int width = x.dim(1) * headWidth;
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
             forTokens(numTokens, (token, worker) -> {
@@ -183,7 +183,7 @@ final class Heads {
                 memory.inside(qkvL3D),
                 new CpuTensor[] {memory.inside(by.queryNormK()), memory.inside(by.keyNormK())},
                 angles(by.cosLP(), by.sinLP(), numTokens, headWidth, -1));
-        CpuTensor dQkv = memory.allocate(qkvL3D.dtype(), qkvL3D.shape());
+        CpuTensor dQkv = memory.allocateLike(qkvL3D.dtype(), memory.inside(qkvL3D));
         int numTiles = (numTokens + TOKENS - 1) / TOKENS;
         try (Scratch scratch = Scratch.of(memory, workers.count(), Backward.SCRATCH_ROWS, width);
                 TileSums querySums = TileSums.of(memory, numTiles, Lanes.filledLength(headWidth));

@@ -71,9 +71,22 @@ final class Memory implements AutoCloseable {
         if (innermost != null) {
             return new CpuTensor(innermost.lifetime, reserve(bytes), type, shape);
         }
+        return new CpuTensor(lastingLifetime(), allocateLasting(bytes), type, shape);
+    }
+
+    /** Allocates a tensor of another's shape, as {@link #allocate} does. */
+    CpuTensor allocateLike(DType type, CpuTensor other) {
+        requireOpen();
+        long bytes = other.size() * type.bytes();
+        return innermost == null
+                ? other.like(lastingLifetime(), allocateLasting(bytes), type)
+                : other.like(innermost.lifetime, reserve(bytes), type);
+    }
+
+    private CpuTensor.Lifetime lastingLifetime() {
         CpuTensor.Lifetime lifetime = new CpuTensor.Lifetime(this, true);
         lifetimes.add(lifetime);
-        return new CpuTensor(lifetime, allocateLasting(bytes), type, shape);
+        return lifetime;
     }
 
     /** Allocates bytes, all zero, until the device is closed. */

@@ -21,7 +21,7 @@ final class Norms {
         Shapes.requireColumns("weight", weightD, xRD);
         CpuTensor x = memory.inside(xRD);
         CpuTensor weight = memory.inside(weightD);
-        CpuTensor y = memory.allocate(workingType, x.shape());
+        CpuTensor y = memory.allocateLike(workingType, x);
         int width = x.columns();
         int numRows = x.rows();
         int perTile = Rows.perTile(width);
@@ -49,7 +49,7 @@ final class Norms {
         CpuTensor x = memory.inside(xRD);
         CpuTensor weight = memory.inside(weightD);
         CpuTensor into = Rows.requireFp32("dWeight", memory.inside(dWeight)).changed();
-        CpuTensor dx = memory.allocate(x.dtype(), x.shape());
+        CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         int numRows = x.rows();
         int perTile = Rows.perTile(width);
@@ -81,7 +81,7 @@ final class Norms {
         CpuTensor x = memory.inside(xLD);
         CpuTensor shift = memory.inside(shiftSD);
         CpuTensor scale = memory.inside(scaleSD);
-        CpuTensor y = memory.allocate(workingType, x.shape());
+        CpuTensor y = memory.allocateLike(workingType, x);
         int width = x.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
@@ -116,7 +116,7 @@ final class Norms {
         CpuTensor scale = memory.inside(scaleSD);
         CpuTensor intoShift = Rows.requireFp32("dShift", memory.inside(dShift)).changed();
         CpuTensor intoScale = Rows.requireFp32("dScale", memory.inside(dScale)).changed();
-        CpuTensor dx = memory.allocate(x.dtype(), x.shape());
+        CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);

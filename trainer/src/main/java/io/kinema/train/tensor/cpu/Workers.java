@@ -1,6 +1,7 @@
 package io.kinema.train.tensor.cpu;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
@@ -15,8 +16,18 @@ final class Workers implements AutoCloseable {
     private final boolean planning;
     private final int count;
     private final Worker[] others;
-    private volatile Job job;
     private volatile boolean closed;
+
+    /**
+     * The number of the run in the upper half, how many of its tiles nobody has taken yet in the lower. Whoever counts one down has the tile; the run then
+     * cannot end before that tile is done, so what follows is that run's.
+     */
+    private final AtomicLong tickets = new AtomicLong();
+
+    private final AtomicInteger done = new AtomicInteger();
+    private final AtomicReference<Throwable> failure = new AtomicReference<>();
+    private Tile tile;
+    private int numTiles;
 
     /** A piece of work of an operation. */
     interface Tile {
@@ -27,32 +38,6 @@ final class Workers implements AutoCloseable {
          * @param worker who does it, 0 to {@link Workers#count()} − 1
          */
         void run(int tile, int worker);
-    }
-
-    /** Tiles that are handed out one by one; one that is finished is never looked at again, so latecomers do no harm. */
-    private static final class Job {
-        private final Tile tile;
-        private final int numTiles;
-        private final AtomicInteger next = new AtomicInteger();
-        private final AtomicInteger done = new AtomicInteger();
-        private final AtomicReference<Throwable> failure = new AtomicReference<>();
-
-        Job(Tile tile, int numTiles) {
-            this.tile = tile;
-            this.numTiles = numTiles;
-        }
-
-        void work(int worker) {
-            for (int i = next.getAndIncrement(); i < numTiles; i = next.getAndIncrement()) {
-                try {
-                    tile.run(i, worker);
-                } catch (Throwable e) {
-                    failure.compareAndSet(null, e);
-                } finally {
-                    done.incrementAndGet();
-                }
-            }
-        }
     }
 
     private final class Worker extends Thread {
@@ -67,29 +52,24 @@ final class Workers implements AutoCloseable {
 
         @Override
         public void run() {
-            Job last = null;
             while (!closed) {
-                Job now = await(last);
-                if (now != null) {
-                    now.work(index);
-                }
-                last = now;
+                await();
+                work(index);
             }
         }
 
-        private Job await(Job last) {
+        private void await() {
             for (int i = 0; i < SPINS; i++) {
-                if (job != last) {
-                    return job;
+                if (isWaiting(tickets.get())) {
+                    return;
                 }
                 Thread.onSpinWait();
             }
             parked = true;
-            while (job == last && !closed) {
+            while (!isWaiting(tickets.get()) && !closed) {
                 LockSupport.park(Workers.this);
             }
             parked = false;
-            return job;
         }
     }
 
@@ -125,27 +105,49 @@ final class Workers implements AutoCloseable {
             }
             return;
         }
-        Job now = new Job(tile, numTiles);
-        job = now;
+        this.tile = tile;
+        this.numTiles = numTiles;
+        done.set(0);
+        // The fields above are seen by whoever sees this.
+        tickets.set(((tickets.get() >>> Integer.SIZE) + 1) << Integer.SIZE | numTiles);
         for (Worker worker : others) {
             if (worker.parked) {
                 LockSupport.unpark(worker);
             }
         }
-        now.work(0);
-        for (int spins = 0; now.done.get() < numTiles; spins++) {
+        work(0);
+        for (int spins = 0; done.get() < numTiles; spins++) {
             if (spins < SPINS) {
                 Thread.onSpinWait();
             } else {
                 Thread.yield();
             }
         }
-        Throwable failure = now.failure.get();
-        switch (failure) {
+        this.tile = null;
+        switch (failure.getAndSet(null)) {
             case null -> {}
             case RuntimeException e -> throw e;
             case Error e -> throw e;
-            default -> throw new IllegalStateException(failure);
+            case Throwable e -> throw new IllegalStateException(e);
+        }
+    }
+
+    private static boolean isWaiting(long ticket) {
+        return (int) ticket > 0;
+    }
+
+    /** Takes tiles as long as there are any. */
+    private void work(int worker) {
+        for (long ticket = tickets.get(); isWaiting(ticket); ticket = tickets.get()) {
+            if (tickets.compareAndSet(ticket, ticket - 1)) {
+                try {
+                    tile.run(numTiles - (int) ticket, worker);
+                } catch (Throwable e) {
+                    failure.compareAndSet(null, e);
+                } finally {
+                    done.incrementAndGet();
+                }
+            }
         }
     }
 

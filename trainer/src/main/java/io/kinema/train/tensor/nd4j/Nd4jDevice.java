@@ -103,7 +103,7 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public Tensor of(float[] values, int... shape) {
+    public Tensor of(MemorySegment values, int... shape) {
         return memory.of(values, shape);
     }
 

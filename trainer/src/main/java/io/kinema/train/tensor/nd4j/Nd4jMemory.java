@@ -6,6 +6,7 @@ import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -229,16 +230,16 @@ final class Nd4jMemory implements AutoCloseable {
         }
     }
 
-    Nd4jTensor of(float[] values, int... shape) {
+    Nd4jTensor of(MemorySegment values, int... shape) {
         Shapes.requireFilled(values, shape);
         Nd4jTensor tensor = allocate(shape);
         if (dtype == DType.FP32) {
-            copyIn(tensor.rows(), MemorySegment.ofArray(values));
+            copyIn(tensor.rows(), values);
             return tensor;
         }
-        double[] wide = new double[values.length];
-        for (int i = 0; i < values.length; i++) {
-            wide[i] = values[i];
+        double[] wide = new double[Math.toIntExact(tensor.size())];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = values.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
         }
         copyIn(tensor.rows(), MemorySegment.ofArray(wide));
         return tensor;

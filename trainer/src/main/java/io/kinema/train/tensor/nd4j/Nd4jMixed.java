@@ -107,7 +107,7 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
-    public Tensor of(float[] values, int... shape) {
+    public Tensor of(MemorySegment values, int... shape) {
         return wide.of(values, shape);
     }
 

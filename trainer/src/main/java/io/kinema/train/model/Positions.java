@@ -1,0 +1,129 @@
+package io.kinema.train.model;
+
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Cosines and sines of the positions of a packed sequence's rows; see docs/numerics.md for how pairs are shared out to the axes. Those of a place on an
+ * axis are computed once and kept. Used by one thread at a time.
+ */
+final class Positions {
+    private static final double BASE = 10_000;
+
+    private final List<Axis> axes = new ArrayList<>();
+    private final Staging first = new Staging();
+    private final Staging second = new Staging();
+
+    /** The cosines and sines of the places on an axis [places, pairs], as far as they were asked for. */
+    private static final class Axis {
+        private final int pairs;
+        private float[] cos = {};
+        private float[] sin = {};
+
+        Axis(int pairs) {
+            this.pairs = pairs;
+        }
+
+        Axis upTo(int places) {
+            int known = cos.length / Math.max(1, pairs);
+            if (places > known) {
+                cos = Arrays.copyOf(cos, places * pairs);
+                sin = Arrays.copyOf(sin, places * pairs);
+                for (int place = known; place < places; place++) {
+                    for (int j = 0; j < pairs; j++) {
+                        double angle = place * Math.pow(BASE, -(double) j / pairs);
+                        cos[place * pairs + j] = (float) Math.cos(angle);
+                        sin[place * pairs + j] = (float) Math.sin(angle);
+                    }
+                }
+            }
+            return this;
+        }
+    }
+
+    /** Where the tables of angles are filled: a row every {@code stride} elements. */
+    private record Rows(float[] cos, int cosAt, float[] sin, int sinAt, int stride) {
+        void put(int row, int pair, Axis axis, int place) {
+            int from = place * axis.pairs;
+            System.arraycopy(axis.cos, from, cos, row * stride + cosAt + pair, axis.pairs);
+            System.arraycopy(axis.sin, from, sin, row * stride + sinAt + pair, axis.pairs);
+        }
+    }
+
+    /**
+     * Absolute positions (Vaswani et al., 1706.03762, section 3.5): the cosines, then the sines, of the angles of a head as wide as the model [L, D]. The
+     * residual stream begins with them and has their type, {@link Device#dtype()}.
+     */
+    Tensor absolute(Device device, Packing packing, int width) {
+        int numRows = packing.tokens().total();
+        float[] both = first.room(numRows * width);
+        fill(packing.grids(), width / 2, new Rows(both, 0, both, width / 2, width));
+        return first.tensor(device, numRows, width);
+    }
+
+    /** Angles of video tokens from their places in the grid. */
+    Rotary ofGrids(Device device, Packing packing, int headWidth) {
+        int numRows = packing.tokens().total();
+        fill(packing.grids(), headWidth / 2, sideBySide(numRows, headWidth / 2));
+        return rotary(device, numRows, headWidth / 2);
+    }
+
+    /** Angles of text from places counted from the start of each segment. */
+    Rotary ofText(Device device, Segments segments, int headWidth) {
+        int pairs = headWidth / 2;
+        Rows rows = sideBySide(segments.total(), pairs);
+        Axis axis = axis(pairs);
+        for (int s = 0; s < segments.count(); s++) {
+            axis.upTo(segments.length(s));
+            for (int place = 0; place < segments.length(s); place++) {
+                rows.put(segments.offset(s) + place, 0, axis, place);
+            }
+        }
+        return rotary(device, segments.total(), pairs);
+    }
+
+    private void fill(List<Grid> grids, int pairs, Rows rows) {
+        int pairsOfPlane = 3 * pairs / 8;
+        int pairsOfTime = pairs - 2 * pairsOfPlane;
+        Axis time = axis(pairsOfTime);
+        Axis plane = axis(pairsOfPlane);
+        int row = 0;
+        for (Grid grid : grids) {
+            time.upTo(grid.t());
+            plane.upTo(Math.max(grid.h(), grid.w()));
+            for (int t = 0; t < grid.t(); t++) {
+                for (int h = 0; h < grid.h(); h++) {
+                    for (int w = 0; w < grid.w(); w++) {
+                        rows.put(row, 0, time, t);
+                        rows.put(row, pairsOfTime, plane, h);
+                        rows.put(row, pairsOfTime + pairsOfPlane, plane, w);
+                        row++;
+                    }
+                }
+            }
+        }
+    }
+
+    private Axis axis(int pairs) {
+        for (Axis axis : axes) {
+            if (axis.pairs == pairs) {
+                return axis;
+            }
+        }
+        Axis axis = new Axis(pairs);
+        axes.add(axis);
+        return axis;
+    }
+
+    private Rows sideBySide(int numRows, int pairs) {
+        return new Rows(first.room(numRows * pairs), 0, second.room(numRows * pairs), 0, pairs);
+    }
+
+    private Rotary rotary(Device device, int numRows, int pairs) {
+        return new Rotary(first.tensor(device, numRows, pairs), second.tensor(device, numRows, pairs));
+    }
+}
