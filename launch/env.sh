@@ -73,12 +73,15 @@ kinema_modules() {
 
 # Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that was for the same profiles.
 kinema_is_built() {
-  local module built
+  local module built before=
   for module in $(kinema_modules "$1"); do
     built=$KINEMA_HOME/$module/target/built
     [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
     [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
-    [ -z "$(cd "$KINEMA_HOME/$module" && find ../pom.xml pom.xml src/main -newer "$built" -print -quit)" ] || return 1
+    [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] || return 1
+    # What it needs was built without it since.
+    [ -z "$before" ] || [ ! "$before" -nt "$built" ] || return 1
+    before=$built
   done
 }
 
@@ -101,6 +104,10 @@ kinema_build() {
     echo "building Kinema (once; downloads its libraries the first time) ..." >&2
     started=$KINEMA_HOME/target/build.started
     printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
+    # A build that fails leaves some of each behind.
+    for module in $(kinema_modules "$1"); do
+      rm -f "$KINEMA_HOME/$module/target/built"
+    done
     # Maven ends before code that HotSpot has optimised fully pays for it: without, a build takes half the processor time.
     # shellcheck disable=SC2086
     (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" \

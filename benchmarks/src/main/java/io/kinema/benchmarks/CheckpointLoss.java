@@ -59,7 +59,7 @@ public final class CheckpointLoss {
             try (Device.Scope _ = on.openScope()) {
                 return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch))
                                 .sum()
-                        / batch.cleanLP().length;
+                        / batch.numValues(model.config().patch());
             }
         }
     }

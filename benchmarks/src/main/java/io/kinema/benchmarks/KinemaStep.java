@@ -28,6 +28,7 @@ final class KinemaStep {
     private final Tensor firstMoment;
     private final Tensor secondMoment;
     private final double flops;
+    private final long values;
     private long count;
 
     /** Allocates in the innermost scope. */
@@ -39,6 +40,7 @@ final class KinemaStep {
         gradients = new Gradients(weights, ParameterSet.gradients(device, model.layout()));
         batch = of.microbatch();
         flops = Flops.training(of.model(), batch.packing());
+        values = batch.numValues(of.model().patch());
         int size = Math.toIntExact(weights.flat().size());
         if (device.workingType() == device.dtype()) {
             master = weights.flat();
@@ -54,7 +56,6 @@ final class KinemaStep {
     double run() {
         Tensor sums = gradients.sums().flat();
         Tensor working = gradients.weights().flat();
-        int values = batch.cleanLP().length;
         device.zero(sums);
         double[] errorS;
         double square;

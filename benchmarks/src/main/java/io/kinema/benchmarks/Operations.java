@@ -201,8 +201,8 @@ final class Operations {
         Tensor dy = random(working, ROWS, D);
         Tensor x = random(device.dtype(), ROWS, D);
         Tensor scale = random(working, clips.count(), D);
-        Tensor dShift = device.zeros(working, clips.count(), D);
-        Tensor dScale = device.zeros(working, clips.count(), D);
+        Tensor dShift = device.zeros(clips.count(), D);
+        Tensor dScale = device.zeros(clips.count(), D);
         return stream(
                 D,
                 List.of(dy, x),
@@ -247,7 +247,7 @@ final class Operations {
         Tensor dOut = random(device.dtype(), ROWS, D);
         Tensor y = random(working, ROWS, D);
         Tensor gate = random(working, clips.count(), D);
-        Tensor dGate = device.zeros(working, clips.count(), D);
+        Tensor dGate = device.zeros(clips.count(), D);
         return stream(D, List.of(dOut, y), () -> List.of(device.gatedResidualBackward(dOut, y, gate, clips, dGate)));
     }
 

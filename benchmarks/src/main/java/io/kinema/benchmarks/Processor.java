@@ -26,11 +26,8 @@ final class Processor {
                 }
             }
         }
+        double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
         return name + ", " + Runtime.getRuntime().availableProcessors() + " processors, " + (bf16 ? "with" : "without")
-                + " bf16 instructions, load average "
-                + String.format(
-                        Locale.ROOT,
-                        "%.1f",
-                        ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
+                + " bf16 instructions" + (load < 0 ? "" : String.format(Locale.ROOT, ", load average %.1f", load));
     }
 }

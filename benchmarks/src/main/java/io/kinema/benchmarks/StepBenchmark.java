@@ -19,6 +19,9 @@ import java.util.Optional;
 
 /** Times whole training steps, Kinema's and PyTorch's in turn: the same weights, inputs and operations, precision and number of threads. */
 public final class StepBenchmark {
+    /** Rounds in which the matmul peak is measured, before and after a case. */
+    static final int PEAK_ROUNDS = 6;
+
     /** Both sides' first losses agree to this, relative; they differ by the rounding of a whole pass. */
     private static final double FP32_TOLERANCE = 1e-4;
 
@@ -56,9 +59,6 @@ public final class StepBenchmark {
 
     @Parameter(names = "--json", order = 7, description = "Also write the results to this file")
     private String json = "";
-
-    /** Rounds in which the matmul peak is measured, before and after a case. */
-    static final int PEAK_ROUNDS = 6;
 
     private StepBenchmark() {}
 

@@ -5,12 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.openjdk.jmh.annotations.Param;
 
 class OperationTableTest {
@@ -39,6 +42,21 @@ class OperationTableTest {
         assertTrue(
                 text.lines().anyMatch(line -> line.matches("\\| copy \\| 16777216 elements .* GB/s \\| \\d+ \\|")),
                 text);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "BF16"})
+    void shouldRunEveryOperationInEveryPrecision(DType workingType) {
+        try (Device device = CpuDevice.open(workingType, 2)) {
+            Operations operations = new Operations(device);
+            for (String name : operations.names()) {
+                try (Device.Scope _ = device.openScope()) {
+                    Operation operation = operations.get(name);
+                    operation.run();
+                    assertTrue(operation.flops() > 0 != operation.bytes() > 0, name);
+                }
+            }
+        }
     }
 
     @Test

@@ -20,6 +20,7 @@ class LaunchBuildTest {
     private static final String MAVEN = """
             #!/bin/sh
             [ ! -e fail ] || exit 1
+            [ ! -e slow ] || sleep 1
             echo "$MAVEN_OPTS $*" >>asked
             while [ "$1" != -pl ]; do shift; done
             for module in data-pipeline trainer benchmarks; do
@@ -102,7 +103,27 @@ class LaunchBuildTest {
     }
 
     @Test
+    void shouldBuildAgainWhenWhatTheModuleNeedsWasBuiltWithoutIt() throws Exception {
+        assertEquals(0, build("trainer", ""));
+        assertEquals(0, build("data-pipeline", "-Dother"));
+        assertEquals(0, build("data-pipeline", ""));
+        assertEquals(0, build("trainer", ""));
+        assertEquals(4, asked().size());
+    }
+
+    @Test
+    void shouldNotTrustWhatABuildThatFailedLeavesBehind() throws Exception {
+        assertEquals(0, build("trainer", ""));
+        Files.createFile(home.resolve("fail"));
+        assertEquals(2, build("trainer", "-Pcuda"));
+        Files.delete(home.resolve("fail"));
+        assertEquals(0, build("trainer", ""));
+        assertEquals(2, asked().size());
+    }
+
+    @Test
     void shouldBuildOnceWhenTwoScriptsStartTogether() throws Exception {
+        Files.createFile(home.resolve("slow"));
         Process other = start("trainer", "");
         assertEquals(0, build("trainer", ""));
         assertEquals(0, exitCode(other));

@@ -145,7 +145,7 @@ final class Checkpoints {
         CheckpointState found = checkpoint.state();
         state.step = found.step();
         state.skippedSteps = found.skippedSteps();
-        if (state.lossScale != LossScale.NONE && found.lossScale() > 0) {
+        if (!state.lossScale.equals(LossScale.NONE) && found.lossScale() > 0) {
             state.lossScale = new LossScale(found.lossScale(), found.goodSteps());
         }
     }

@@ -110,9 +110,8 @@ final class Rank {
             System.out.println(begin(state));
         }
         // Only rank 0 writes metrics; the others wait for it meanwhile, so it measures an idle machine.
-        double peakFlops = isFirst
-                ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(state.device(), flags.device())
-                : Double.NaN;
+        double peakFlops =
+                isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
         try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
                 Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops, arena)) {
             ProgressLine progress = new ProgressLine(config.steps());

@@ -157,7 +157,7 @@ final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Leaves the weights as they are and lowers the loss scale; every rank comes to the same, as the norm is that of all. */
+    /** Leaves the weights as they are and lowers the loss scale; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that of all. */
     private void skip(StepReport all, long step, double norm) {
         if (!config.precision().scalesLoss()) {
             throw new TrainingException(

@@ -1,5 +1,6 @@
 package io.kinema.train;
 
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
@@ -53,18 +54,26 @@ class SteadyStateTest {
         void run() throws IOException;
     }
 
-    /** Bytes that this thread and those of that prefix have allocated. */
-    private static long allocatedBytes(String prefix) {
+    private static List<Thread> threads(String prefix) {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(thread ->
+                        thread != Thread.currentThread() && thread.getName().startsWith(prefix))
+                .toList();
+    }
+
+    /** Bytes that this thread and others have allocated. */
+    private static long allocatedBytes(List<Thread> others) {
         long bytes = THREADS.getCurrentThreadAllocatedBytes();
-        for (Thread thread : Thread.getAllStackTraces().keySet()) {
-            if (thread != Thread.currentThread() && thread.getName().startsWith(prefix)) {
-                bytes += THREADS.getThreadAllocatedBytes(thread.threadId());
-            }
+        for (Thread thread : others) {
+            bytes += THREADS.getThreadAllocatedBytes(thread.threadId());
         }
         return bytes;
     }
 
-    private static void expectAtMost(long bound, String threads, Work work) throws IOException {
+    private static void expectAtMost(long bound, String prefix, Work work) throws IOException {
+        work.run();
+        List<Thread> threads = threads(prefix);
+        assertFalse(threads.isEmpty(), prefix);
         long least = Long.MAX_VALUE;
         for (int window = 0; window < MOST_WINDOWS && least > bound; window++) {
             long before = allocatedBytes(threads);
@@ -122,7 +131,7 @@ class SteadyStateTest {
         flags.model = "debug";
         flags.patch = "2x4x4";
         flags.tokens = 40;
-        flags.steps = MOST_WINDOWS * WINDOW;
+        flags.steps = MOST_WINDOWS * WINDOW + 1;
         flags.microbatches = 1;
         TrainConfig config = flags.toConfig();
         try (Dataset dataset =

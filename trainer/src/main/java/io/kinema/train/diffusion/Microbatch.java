@@ -1,11 +1,13 @@
 package io.kinema.train.diffusion;
 
+import io.kinema.data.clip.Patch;
 import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.model.Packing;
+import io.kinema.train.model.Patches;
 import java.util.List;
 
 /**
- * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch).
+ * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Arrays may be the loader's, which fills them again.
  *
  * @param clipIds what it is made of, for messages
  * @param packing how the clips lie
@@ -14,4 +16,14 @@ import java.util.List;
  * @param mixtures the time of each clip
  */
 public record Microbatch(
-        List<String> clipIds, Packing packing, float[] cleanLP, float[] noiseLP, List<Mixture> mixtures) {}
+        List<String> clipIds, Packing packing, float[] cleanLP, float[] noiseLP, List<Mixture> mixtures) {
+    /**
+     * Counts what the network predicts.
+     *
+     * @param patch of the model
+     * @return L·P
+     */
+    public long numValues(Patch patch) {
+        return (long) packing.tokens().total() * Patches.values(patch);
+    }
+}

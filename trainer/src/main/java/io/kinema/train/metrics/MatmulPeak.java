@@ -2,6 +2,7 @@ package io.kinema.train.metrics;
 
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.DeviceConfig;
+import io.kinema.train.tensor.Devices;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -44,18 +45,20 @@ public record MatmulPeak(Path folder) {
     }
 
     /**
-     * Measures, and returns the best that was ever measured: a machine that was busy the first time does not spoil the yardstick. A folder that cannot be written
-     * only means that nothing is known from before.
+     * Measures on a device of its own, and returns the best that was ever measured: a machine that was busy the first time does not spoil the yardstick. A
+     * folder that cannot be written only means that nothing is known from before.
      *
-     * @param device whose product is meant
-     * @param config that it was opened by
+     * @param config of the device whose product is meant
      * @return floating point operations a second
      */
-    public double flopsPerSecond(Device device, DeviceConfig config) {
+    public double flopsPerSecond(DeviceConfig config) {
         String what = what(config);
         Path file = folder.resolve("matmul-peak-" + HexFormat.of().toHexDigits(what.hashCode()) + ".txt");
         double known = read(file, what).orElse(0);
-        double measured = measure(device, config.threads(), known > 0 ? ROUNDS_AGAIN : ROUNDS);
+        double measured;
+        try (Device device = Devices.open(config)) {
+            measured = measure(device, config.threads(), known > 0 ? ROUNDS_AGAIN : ROUNDS);
+        }
         if (measured > known) {
             keep(file, what, measured);
         }
@@ -127,8 +130,8 @@ public record MatmulPeak(Path folder) {
     }
 
     /**
-     * Multiplies matrices of random numbers and takes the fastest round. The right one lasts, as weights do, so that a device may keep a copy of it in
-     * the order that it multiplies in.
+     * Multiplies matrices of random numbers and takes the fastest round. The right one lasts until the device is closed, as weights do, so that a device may keep a
+     * copy of it in the order that it multiplies in.
      *
      * @param device whose product is meant, no scope of it open
      * @param threads that it computes with

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The spacetime diffusion transformer over packed clips; docs/numerics.md has its mathematics. It holds the shapes only: weights and gradients
+ * The spacetime diffusion transformer over packed clips; docs/numerics.md has its mathematics. It holds shapes, and tables of positions that it fills again for each pass: weights and gradients
  * are {@link ParameterSet}s of its {@link #layout()}. Used by one thread at a time.
  */
 public final class SpacetimeDit {

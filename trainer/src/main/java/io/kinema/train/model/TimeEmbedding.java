@@ -4,18 +4,25 @@ import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 
 /** Sinusoids of the diffusion time (as in DiT, 2212.09748, and Vaswani et al., 1706.03762, section 3.5) through an MLP. */
-record TimeEmbedding(Linear in, Linear out, Staging waves) {
+final class TimeEmbedding {
     private static final int FREQUENCIES = 128;
     private static final double LONGEST_PERIOD = 10_000;
+
+    private final Linear in;
+    private final Linear out;
+    private final Staging waves = new Staging();
+
+    private TimeEmbedding(Linear in, Linear out) {
+        this.in = in;
+        this.out = out;
+    }
 
     /** What backward needs, and the embedding [S, D]. */
     record Saved(Tensor sinusoids, Tensor inner, Tensor activated, Tensor ySD) {}
 
     static TimeEmbedding add(ParameterLayout layout, int width) {
         return new TimeEmbedding(
-                Linear.add(layout, "time.in", 2 * FREQUENCIES, width),
-                Linear.add(layout, "time.out", width, width),
-                new Staging());
+                Linear.add(layout, "time.in", 2 * FREQUENCIES, width), Linear.add(layout, "time.out", width, width));
     }
 
     Saved forward(Device device, ParameterSet weights, double[] timeS) {

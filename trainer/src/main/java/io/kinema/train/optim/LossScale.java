@@ -9,6 +9,17 @@ package io.kinema.train.optim;
  * @param goodSteps steps in a row whose gradient was finite since the factor changed last
  */
 public record LossScale(double factor, long goodSteps) {
+    /**
+     * Checks what a checkpoint may have brought.
+     *
+     * @throws IllegalArgumentException when the factor is not above 0 and finite, or the count below 0
+     */
+    public LossScale {
+        if (!(factor > 0 && factor <= Double.MAX_VALUE) || goodSteps < 0) {
+            throw new IllegalArgumentException("a loss scale of " + factor + " after " + goodSteps + " good steps");
+        }
+    }
+
     /** For precisions that need none. */
     public static final LossScale NONE = new LossScale(1, 0);
 

@@ -3,18 +3,13 @@ package io.kinema.train.metrics;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.train.tensor.DType;
-import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Precision;
-import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,18 +19,6 @@ class MatmulPeakTest {
     @TempDir
     private Path folder;
 
-    private static Device device;
-
-    @BeforeAll
-    static void open() {
-        device = Nd4jDevice.open(DType.FP32);
-    }
-
-    @AfterAll
-    static void close() {
-        device.close();
-    }
-
     private List<Path> files() throws IOException {
         try (Stream<Path> names = Files.list(folder)) {
             return names.toList();
@@ -44,34 +27,34 @@ class MatmulPeakTest {
 
     @Test
     void shouldRememberTheBestMeasurement() throws IOException {
-        double measured = new MatmulPeak(folder).flopsPerSecond(device, CONFIG);
+        double measured = new MatmulPeak(folder).flopsPerSecond(CONFIG);
         assertTrue(measured > 1e8, "measured " + measured);
         assertEquals(1, files().size());
         Path file = files().getFirst();
         String what = Files.readAllLines(file).getFirst();
         assertTrue(what.contains("nd4j; fp32; 1 threads"), what);
         Files.writeString(file, what + "\n1.0E18\n");
-        assertEquals(1e18, new MatmulPeak(folder).flopsPerSecond(device, CONFIG));
+        assertEquals(1e18, new MatmulPeak(folder).flopsPerSecond(CONFIG));
         Files.writeString(file, what + "\n12345.0\n");
-        double better = new MatmulPeak(folder).flopsPerSecond(device, CONFIG);
+        double better = new MatmulPeak(folder).flopsPerSecond(CONFIG);
         assertTrue(better > 1e8, "measured " + better);
         assertEquals(what + "\n" + better + "\n", Files.readString(file));
     }
 
     @Test
     void shouldMeasureAgainWhatIsDamagedOrOfSomethingElse() throws IOException {
-        new MatmulPeak(folder).flopsPerSecond(device, CONFIG);
+        new MatmulPeak(folder).flopsPerSecond(CONFIG);
         Path file = files().getFirst();
         String what = Files.readAllLines(file).getFirst();
         for (String text : List.of("", what + "\nfast\n", what + "\n-1\n", "another processor\n12345.0\n")) {
             Files.writeString(file, text);
-            assertTrue(new MatmulPeak(folder).flopsPerSecond(device, CONFIG) > 1e8, text);
+            assertTrue(new MatmulPeak(folder).flopsPerSecond(CONFIG) > 1e8, text);
         }
     }
 
     @Test
     void shouldNotFailWhereNothingCanBeKept() throws IOException {
         Path notAFolder = Files.createFile(folder.resolve("file"));
-        assertTrue(new MatmulPeak(notAFolder).flopsPerSecond(device, CONFIG) > 1e8);
+        assertTrue(new MatmulPeak(notAFolder).flopsPerSecond(CONFIG) > 1e8);
     }
 }

@@ -67,6 +67,13 @@ final class Nd4jMixedTest {
 
     private static Map<String, Operation> operations() {
         Map<String, Operation> all = new LinkedHashMap<>();
+        putProducts(all);
+        putRows(all);
+        putSegments(all);
+        return all;
+    }
+
+    private static void putProducts(Map<String, Operation> all) {
         all.put("add", (device, given) -> {
             Tensor into = given.half(ROWS, WIDTH);
             device.add(into, given.wide(ROWS, WIDTH));
@@ -95,6 +102,9 @@ final class Nd4jMixedTest {
             device.linearBackwardParameters(dy, given.half(ROWS, WIDTH), dWeight, dBias);
             return List.of(dx, dWeight, dBias);
         });
+    }
+
+    private static void putRows(Map<String, Operation> all) {
         all.put("activations", (device, given) -> {
             Tensor x = given.half(ROWS, WIDTH);
             Tensor dy = given.half(ROWS, WIDTH);
@@ -141,6 +151,9 @@ final class Nd4jMixedTest {
             Tensor x = given.half(ROWS, 2, HEAD);
             return List.of(device.rope(x, cos, sin), device.ropeBackward(x, cos, sin));
         });
+    }
+
+    private static void putSegments(Map<String, Operation> all) {
         all.put("attention", (device, given) -> {
             Qkv qkv = new Qkv(given.half(ROWS, 2, HEAD), given.half(ROWS, 2, HEAD), given.half(ROWS, 2, HEAD));
             Attention forward = device.attention(qkv.qLNK(), qkv.kLNK(), qkv.vLNK(), SEGMENTS, KEYS);
@@ -171,7 +184,6 @@ final class Nd4jMixedTest {
             SquaredError error = device.squaredError(given.half(ROWS, WIDTH), given.wide(ROWS, WIDTH), SEGMENTS, 0.125);
             return List.of(error.dPrediction(), Host.tensor(device, error.sumS(), 3));
         });
-        return all;
     }
 
     private static double[] values(Device device, Tensor tensor) {

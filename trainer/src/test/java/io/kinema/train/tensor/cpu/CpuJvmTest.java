@@ -14,13 +14,16 @@ import io.kinema.train.tensor.cpu.RowOperations.Operation;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -121,15 +124,30 @@ class CpuJvmTest {
         Run compiled = run(flags, Extent.FEW_ROWS, ROUNDS);
         for (String loop : loops) {
             // The number before a method's name is the compiler's level, of which 4 is the last.
-            String method = Pattern.quote(loop).replace("*", "\\E\\w*\\Q");
             assertTrue(
-                    Pattern.compile(" 4 +" + method + " \\(")
+                    Pattern.compile(" 4 +" + Pattern.quote(loop) + " \\(")
                             .matcher(compiled.output())
                             .find(),
                     () -> loop + " was not compiled: " + compiled.output());
         }
         Run interpreted = run(List.of("-Xint"), Extent.FEW_ROWS, 1);
         assertEquals(List.of(), interpreted.results().different(compiled.results()));
+    }
+
+    /** The methods that a pattern of class and method names. */
+    private static Stream<String> methods(String pattern) {
+        String[] parts = pattern.split("::");
+        Pattern name = Pattern.compile(parts[1].replace("*", "\\w*"));
+        try {
+            return Arrays.stream(Class.forName(parts[0]).getDeclaredMethods())
+                    .filter(method -> !method.isSynthetic())
+                    .map(Method::getName)
+                    .filter(method -> name.matcher(method).matches())
+                    .distinct()
+                    .map(method -> parts[0] + "::" + method);
+        } catch (ClassNotFoundException e) {
+            throw new AssertionError(pattern + " names no class", e);
+        }
     }
 
     /** The methods that loop over vectors: all that are compiled by themselves. */
@@ -141,6 +159,7 @@ class CpuJvmTest {
         List<String> loops = Files.readAllLines(Path.of(flag.substring(COMMANDS_FLAG.length()))).stream()
                 .filter(line -> line.startsWith(LOOP_COMMAND))
                 .map(line -> line.substring(LOOP_COMMAND.length()))
+                .flatMap(CpuJvmTest::methods)
                 .toList();
         assertFalse(loops.isEmpty());
         return loops;
