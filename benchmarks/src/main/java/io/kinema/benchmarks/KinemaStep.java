@@ -27,6 +27,7 @@ final class KinemaStep {
     private final Tensor master;
     private final Tensor firstMoment;
     private final Tensor secondMoment;
+    private final double[] squares;
     private final double flops;
     private final long values;
     private long count;
@@ -42,6 +43,7 @@ final class KinemaStep {
         flops = Flops.training(of.model(), batch.packing());
         values = batch.numValues(of.model().patch());
         int size = Math.toIntExact(weights.flat().size());
+        squares = new double[size / Device.SHARD_ALIGNMENT];
         if (device.workingType() == device.dtype()) {
             master = weights.flat();
         } else {
@@ -58,13 +60,11 @@ final class KinemaStep {
         Tensor working = gradients.weights().flat();
         device.zero(sums);
         double[] errorS;
-        double square;
         try (Device.Scope _ = device.openScope()) {
             errorS = loss.forwardBackward(gradients, batch, 1.0 / values);
-            square = Arrays.stream(device.sumOfSquares(sums, Device.SHARD_ALIGNMENT))
-                    .sum();
+            device.sumOfSquares(sums, Device.SHARD_ALIGNMENT, squares);
         }
-        double norm = Math.sqrt(square);
+        double norm = Math.sqrt(Arrays.stream(squares).sum());
         count++;
         device.adamw(
                 master,

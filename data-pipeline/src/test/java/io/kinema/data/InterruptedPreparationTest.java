@@ -34,9 +34,8 @@ class InterruptedPreparationTest {
                 "--input", input.toString(), "--output", output.toString(), "--fps", "1000", "--clip-seconds", "0.1");
         try {
             List<ProcessHandle> decoders = awaitDecoders(preparation);
-            new ProcessBuilder("kill", "-INT", Long.toString(preparation.pid()))
-                    .start()
-                    .waitFor();
+            // SIGTERM and not the SIGINT of Ctrl-C, which children of a script in the background ignore.
+            preparation.destroy();
             assertTrue(preparation.waitFor(PATIENCE_MS, TimeUnit.MILLISECONDS), "it does not end");
             assertNotEquals(0, preparation.exitValue());
             for (ProcessHandle decoder : decoders) {

@@ -35,6 +35,8 @@ final class Trainer implements AutoCloseable {
     private final DiffusionLoss loss;
     private final GradientSum gradients;
     private final double peakFlops;
+    /** Of blocks of a gradient. */
+    private final double[] squares;
 
     /**
      * What a step gave.
@@ -71,6 +73,7 @@ final class Trainer implements AutoCloseable {
                 .toList();
         this.loader = new ClipLoader(dataset, config, mine, state.step, state.rank());
         this.peakFlops = peakFlops;
+        squares = new double[Math.toIntExact(state.model().layout().flatSize() / Device.SHARD_ALIGNMENT)];
     }
 
     /**
@@ -139,7 +142,7 @@ final class Trainer implements AutoCloseable {
     private StepReport.Leaf forwardBackward(int microbatch, Microbatch batch, ParameterSet gradient, double scale) {
         try (Device.Scope _ = device.openScope()) {
             double[] errorS = loss.forwardBackward(new Gradients(state.weights(), gradient), batch, scale);
-            double[] squares = device.sumOfSquares(gradient.flat(), Device.SHARD_ALIGNMENT);
+            device.sumOfSquares(gradient.flat(), Device.SHARD_ALIGNMENT, squares);
             return new StepReport.Leaf(
                     microbatch,
                     Arrays.stream(errorS).reduce(0, Double::sum),
@@ -193,10 +196,12 @@ final class Trainer implements AutoCloseable {
 
     /** The norm of the whole gradient: fixed blocks, added in their order whatever the world size. */
     private double globalNorm(Tensor shardGradient, long step) {
-        double[] mine =
-                state.shardSize() == 0 ? new double[0] : device.sumOfSquares(shardGradient, Device.SHARD_ALIGNMENT);
-        ByteBuffer message = ByteBuffer.allocate(mine.length * Double.BYTES);
-        message.asDoubleBuffer().put(mine);
+        int mine = state.shardSize() / Device.SHARD_ALIGNMENT;
+        if (mine > 0) {
+            device.sumOfSquares(shardGradient, Device.SHARD_ALIGNMENT, squares);
+        }
+        ByteBuffer message = ByteBuffer.allocate(mine * Double.BYTES);
+        message.asDoubleBuffer().put(squares, 0, mine);
         double sum = 0;
         for (byte[] blocks : collectives.allGather(new StepLabel(step, "gradient norm"), message.array())) {
             ByteBuffer buffer = ByteBuffer.wrap(blocks);

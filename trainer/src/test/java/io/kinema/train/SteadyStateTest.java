@@ -41,9 +41,9 @@ class SteadyStateTest {
     private static final int MOST_WINDOWS = 80;
     private static final int CLIPS = 2;
     /** Tensors, what operations hand to workers, sums of blocks: some hundred objects of a few dozen bytes each. */
-    private static final long STEP_BYTES = 100_000;
+    private static final long STEP_BYTES = 75_000;
     /** What Arrow makes of a record batch, texts of clips, their frames. */
-    private static final long LOADED_BYTES = 24_000;
+    private static final long LOADED_BYTES = 12_000;
 
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -109,6 +109,7 @@ class SteadyStateTest {
             int size = Math.toIntExact(model.layout().flatSize());
             ShardedAdamW optimizer =
                     new ShardedAdamW(device, new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.99), weights.flat(), 0, size);
+            double[] squares = new double[size / Device.SHARD_ALIGNMENT];
             DiffusionLoss loss = new DiffusionLoss(model, device);
             for (int patchesOfTime : new int[] {4, 1}) {
                 Microbatch batch = microbatch(config, patchesOfTime);
@@ -117,7 +118,7 @@ class SteadyStateTest {
                     try (Device.Scope _ = device.openScope()) {
                         loss.forwardBackward(gradients, batch, 1e-4);
                     }
-                    double[] squares = device.sumOfSquares(gradients.sums().flat(), Device.SHARD_ALIGNMENT);
+                    device.sumOfSquares(gradients.sums().flat(), Device.SHARD_ALIGNMENT, squares);
                     double norm = Math.sqrt(Arrays.stream(squares).sum());
                     optimizer.update(gradients.sums().flat(), 1, norm, 1e-4, 1);
                 });

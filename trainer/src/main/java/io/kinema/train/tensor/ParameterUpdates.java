@@ -13,9 +13,9 @@ public interface ParameterUpdates {
      *
      * @param vector its size a multiple of {@code block}
      * @param block elements a block
-     * @return one sum a block, accumulated in float64; not finite where the block is not
+     * @param sums receives one sum a block, accumulated in float64, not finite where the block is not; may be longer, what is behind stays
      */
-    double[] sumOfSquares(Tensor vector, int block);
+    void sumOfSquares(Tensor vector, int block, double[] sums);
 
     /**
      * Updates a contiguous range of parameters by AdamW.

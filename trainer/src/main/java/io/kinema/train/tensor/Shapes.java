@@ -175,6 +175,26 @@ public final class Shapes {
     }
 
     /**
+     * Requires that blocks divide a vector and that there is room for a number for each.
+     *
+     * @param vector the vector
+     * @param block elements a block
+     * @param each as long as there are blocks, or longer
+     * @return how many blocks there are
+     */
+    public static int requireBlocks(Tensor vector, int block, double[] each) {
+        if (block < 1 || vector.size() % block != 0) {
+            throw new IllegalArgumentException(
+                    "blocks of " + block + " do not divide the vector " + text(vector.shape()));
+        }
+        if (each.length < vector.size() / block) {
+            throw new IllegalArgumentException("the vector " + text(vector.shape()) + " has " + vector.size() / block
+                    + " blocks of " + block + " but there is room for " + each.length);
+        }
+        return Math.toIntExact(vector.size() / block);
+    }
+
+    /**
      * Requires a number of extents.
      *
      * @param name of the operand

@@ -6,7 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 
 /** Carries values between tests and a device, in float64 whatever the device's type. */
-final class Host {
+public final class Host {
     private Host() {}
 
     static double[] read(Device device, Tensor tensor) {
@@ -36,6 +36,12 @@ final class Host {
             }
             device.write(tensor, offset, bytes);
         }
+    }
+
+    public static double[] sumOfSquares(Device device, Tensor vector, int block) {
+        double[] sums = new double[Math.toIntExact(vector.size() / block)];
+        device.sumOfSquares(vector, block, sums);
+        return sums;
     }
 
     static Tensor tensor(Device device, double[] values, int... shape) {

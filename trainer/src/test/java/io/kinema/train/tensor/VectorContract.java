@@ -43,7 +43,7 @@ interface VectorContract extends DeviceContract {
             values[30] = (float) 1e-30;
             Tensor vector = Host.tensor(device, values, 60);
             for (int block : new int[] {1, 3, 15, 20, 60}) {
-                double[] sums = device.sumOfSquares(vector, block);
+                double[] sums = Host.sumOfSquares(device, vector, block);
                 assertEquals(60 / block, sums.length);
                 for (int b = 0; b < sums.length; b++) {
                     double expected = Arrays.stream(values, b * block, (b + 1) * block)
@@ -54,12 +54,13 @@ interface VectorContract extends DeviceContract {
             }
             Host.write(device, vector, 7, Double.NaN);
             Host.write(device, vector, 22, Double.POSITIVE_INFINITY);
-            double[] sums = device.sumOfSquares(vector, 10);
+            double[] sums = Host.sumOfSquares(device, vector, 10);
             assertFalse(Double.isFinite(sums[0]));
             assertTrue(Double.isFinite(sums[1]));
             assertFalse(Double.isFinite(sums[2]));
             assertTrue(Double.isFinite(sums[3]));
-            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 7));
+            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 7, new double[60]));
+            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 10, new double[5]));
         }
     }
 
@@ -178,14 +179,15 @@ interface VectorContract extends DeviceContract {
         try (Device device = open(dtype)) {
             int block = Device.SHARD_ALIGNMENT;
             Tensor vector = Host.normal(device, new Random(5), SHARDS * block);
-            double[] whole = device.sumOfSquares(vector, block);
+            double[] whole = Host.sumOfSquares(device, vector, block);
             Random random = new Random(6);
             for (int cut = 0; cut < 60; cut++) {
                 int first = random.nextInt(SHARDS);
                 int count = 1 + random.nextInt(cut % 2 == 0 ? 5 : SHARDS);
                 count = Math.min(count, SHARDS - first);
                 Tensor part = device.view(vector, (long) first * block, count * block);
-                assertArrayEquals(Arrays.copyOfRange(whole, first, first + count), device.sumOfSquares(part, block));
+                assertArrayEquals(
+                        Arrays.copyOfRange(whole, first, first + count), Host.sumOfSquares(device, part, block));
             }
         }
     }

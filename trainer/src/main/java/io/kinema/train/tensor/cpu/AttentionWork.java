@@ -9,8 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What attention and its backward share: how segments are cut into tiles, the products for the tiles, and which head of which segment a worker has
- * packed into its scratch memory.
+ * What attention and its backward share: how segments are cut into tiles, the products for the tiles, and which head of which segment a worker is on.
  */
 final class AttentionWork {
     private static final int LONGEST_TILE = 512;
@@ -91,22 +90,39 @@ final class AttentionWork {
         }
     }
 
-    /** Which head of which segment each worker has packed: tasks of one head mostly follow each other. */
-    static final class Packed {
-        private static final int STEP = 16;
+    /** The head of a segment that a worker is on. Tasks of one head mostly follow each other: what was packed for it is kept until the next. */
+    static final class Position {
+        private int segment = -1;
+        private int head = -1;
+        private boolean packed;
 
-        private final int[] heads;
-
-        Packed(int numWorkers) {
-            heads = new int[numWorkers * STEP];
-            Arrays.fill(heads, -1);
+        /** Positions for so many workers. */
+        static Position[] forWorkers(int count) {
+            Position[] all = new Position[count];
+            Arrays.setAll(all, _ -> new Position());
+            return all;
         }
 
-        /** Says that a worker packs a head now; returns whether it had not. */
-        boolean replace(int worker, int head) {
-            boolean isNew = heads[worker * STEP] != head;
-            heads[worker * STEP] = head;
-            return isNew;
+        /** Goes to a head. */
+        void moveTo(int newSegment, int newHead) {
+            packed &= segment == newSegment && head == newHead;
+            segment = newSegment;
+            head = newHead;
+        }
+
+        int segment() {
+            return segment;
+        }
+
+        int head() {
+            return head;
+        }
+
+        /** Returns whether the head has yet to be packed, which the caller then does. */
+        boolean startPacking() {
+            boolean starts = !packed;
+            packed = true;
+            return starts;
         }
     }
 

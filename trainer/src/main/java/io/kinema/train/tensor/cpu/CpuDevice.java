@@ -187,8 +187,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public double[] sumOfSquares(Tensor vector, int block) {
-        return updates.sumOfSquares(vector, block);
+    public void sumOfSquares(Tensor vector, int block, double[] sums) {
+        updates.sumOfSquares(vector, block, sums);
     }
 
     @Override

@@ -39,25 +39,23 @@ final class FlashAttention {
         return result;
     }
 
-    /** A head of a segment, and who works on it. */
-    private record Head(int segment, int head, int worker) {}
-
     /** One call: its tensors, its tasks and where workers keep what they pack. */
     private final class Pass implements Workers.Tile {
-        private final CpuTensor q;
-        private final CpuTensor k;
-        private final CpuTensor v;
-        private final CpuTensor out;
+        private final HeadRows q;
+        private final HeadRows k;
+        private final HeadRows v;
+        private final HeadRows out;
         private final CpuTensor logSumExp;
         private final Segments querySegments;
         private final Segments keySegments;
         private final int numHeads;
         private final int width;
-        private final float scale;
         private final DType type = work.productType();
         private final TileProducts.Grid grid;
         private final AttentionWork.Tasks tasks;
-        private final AttentionWork.Packed packed = new AttentionWork.Packed(workers.count());
+        private final AttentionWork.Position[] positions = AttentionWork.Position.forWorkers(workers.count());
+        private final Cut[] keyCuts;
+        private final Cut[] queryCuts;
         /** The segment's keys, tile by tile [K, keys of the tile]. */
         private final PerWorker keyColumns;
         /** The segment's values [keys, K]. */
@@ -68,31 +66,34 @@ final class FlashAttention {
         private final PerWorker scores;
         /** The weights in the products' type, where that is not FP32. */
         private final PerWorker narrowed;
-
-        /** What the softmax keeps of a tile of queries. */
-        private final PerWorker state;
         /** A tile of outputs. */
         private final PerWorker outRows;
+        /** What each worker keeps of a tile of queries. */
+        private final RunningSoftmax[] softmaxes;
 
         Pass(Qkv qkv, Attention result, Segments querySegments, Segments keySegments) {
-            q = memory.inside(qkv.qLNK());
-            k = memory.inside(qkv.kLNK());
-            v = memory.inside(qkv.vLNK());
-            out = memory.inside(result.outLNK());
+            q = HeadRows.of(memory.inside(qkv.qLNK()), type);
+            k = HeadRows.of(memory.inside(qkv.kLNK()), type);
+            v = HeadRows.of(memory.inside(qkv.vLNK()), type);
+            out = HeadRows.of(memory.inside(result.outLNK()), type);
             logSumExp = memory.inside(result.logSumExpLN());
             this.querySegments = querySegments;
             this.keySegments = keySegments;
-            numHeads = q.dim(1);
-            width = q.dim(2);
-            scale = AttentionWork.scale(width);
+            numHeads = logSumExp.dim(1);
+            width = q.width();
             grid = work.grid(width);
-            tasks = new AttentionWork.Tasks(querySegments.count());
+            int numSegments = querySegments.count();
+            keyCuts = new Cut[numSegments];
+            queryCuts = new Cut[numSegments];
+            tasks = new AttentionWork.Tasks(numSegments);
             long mostKeys = 0;
             long longestTile = 0;
             long mostScores = 0;
-            for (int s = 0; s < querySegments.count(); s++) {
-                Cut keys = keyCut(s);
-                Cut queries = queryCut(s, keys);
+            for (int s = 0; s < numSegments; s++) {
+                Cut keys = Cut.of(keySegments.length(s), LONGEST_KEY_TILE);
+                Cut queries = AttentionWork.cutAgainst(keys.tile(), querySegments.length(s));
+                keyCuts[s] = keys;
+                queryCuts[s] = queries;
                 tasks.add(s, numHeads * Math.ceilDiv(queries.count(), tilesPerBlock(queries)));
                 compile(queries, keys);
                 mostKeys = Math.max(mostKeys, keys.paddedLength());
@@ -104,16 +105,17 @@ final class FlashAttention {
             rows = PerWorker.reserve(memory, workers, longestTile * width * type.bytes());
             scores = PerWorker.reserve(memory, workers, mostScores * Float.BYTES);
             narrowed = PerWorker.reserve(memory, workers, type == DType.FP32 ? 0 : mostScores * type.bytes());
-            state = PerWorker.reserve(memory, workers, RunningSoftmax.stateBytes(longestTile));
             outRows = PerWorker.reserve(memory, workers, longestTile * width * Float.BYTES);
-        }
-
-        private Cut keyCut(int segment) {
-            return Cut.of(keySegments.length(segment), LONGEST_KEY_TILE);
-        }
-
-        private Cut queryCut(int segment, Cut keys) {
-            return AttentionWork.cutAgainst(keys.tile(), querySegments.length(segment));
+            PerWorker state = PerWorker.reserve(memory, workers, RunningSoftmax.stateBytes(longestTile));
+            softmaxes = new RunningSoftmax[workers.count()];
+            for (int i = 0; i < softmaxes.length; i++) {
+                softmaxes[i] = new RunningSoftmax(
+                        state.of(i),
+                        outRows.of(i),
+                        width,
+                        AttentionWork.scale(width),
+                        type == DType.FP32 ? 0 : narrowed.of(i));
+            }
         }
 
         private static int tilesPerBlock(Cut queries) {
@@ -130,44 +132,44 @@ final class FlashAttention {
         @Override
         public void run(int task, int worker) {
             int segment = tasks.segment(task);
-            Cut keys = keyCut(segment);
-            Cut queries = queryCut(segment, keys);
+            Cut queries = queryCuts[segment];
             int tilesPerBlock = tilesPerBlock(queries);
             int blocks = Math.ceilDiv(queries.count(), tilesPerBlock);
             int index = tasks.index(task, segment);
-            int block = index % blocks;
-            Head on = new Head(segment, index / blocks, worker);
-            if (packed.replace(worker, segment * numHeads + on.head)) {
-                packKeys(on, keys);
+            AttentionWork.Position on = positions[worker];
+            on.moveTo(segment, index / blocks);
+            if (on.startPacking()) {
+                packKeys(on, worker);
             }
+            int block = index % blocks;
             int end = Math.min(queries.count(), (block + 1) * tilesPerBlock);
             for (int i = block * tilesPerBlock; i < end; i++) {
-                attend(on, queries, i, keys);
+                attend(on, i, worker);
             }
         }
 
-        private void packKeys(Head on, Cut keys) {
-            HeadRows keyRows = HeadRows.of(k, keySegments.offset(on.segment), on.head);
-            HeadRows valueRows = HeadRows.of(v, keySegments.offset(on.segment), on.head);
-            long temporary = rows.of(on.worker);
+        private void packKeys(AttentionWork.Position on, int worker) {
+            Cut keys = keyCuts[on.segment()];
+            int firstToken = keySegments.offset(on.segment());
+            long temporary = rows.of(worker);
             for (int j = 0; j < keys.count(); j++) {
+                int first = firstToken + keys.start(j);
                 long at = (long) keys.start(j) * width * type.bytes();
                 int padded = keys.paddedRows(j);
-                keyRows.pack(keys.start(j), keys.rows(j), padded, type, temporary);
-                HeadRows.transpose(temporary, padded, width, type, keyColumns.of(on.worker) + at);
-                valueRows.pack(keys.start(j), keys.rows(j), padded, type, values.of(on.worker) + at);
+                k.pack(on.head(), first, keys.rows(j), padded, temporary);
+                HeadRows.transpose(temporary, padded, width, type, keyColumns.of(worker) + at);
+                v.pack(on.head(), first, keys.rows(j), padded, values.of(worker) + at);
             }
         }
 
-        private void attend(Head on, Cut queries, int tile, Cut keys) {
-            int worker = on.worker;
-            int first = queries.start(tile);
+        private void attend(AttentionWork.Position on, int tile, int worker) {
+            Cut keys = keyCuts[on.segment()];
+            Cut queries = queryCuts[on.segment()];
+            int firstToken = querySegments.offset(on.segment()) + queries.start(tile);
             int numRows = queries.rows(tile);
             int padded = queries.paddedRows(tile);
-            HeadRows.of(q, querySegments.offset(on.segment), on.head)
-                    .pack(first, numRows, padded, type, rows.of(worker));
-            RunningSoftmax softmax = new RunningSoftmax(
-                    state.of(worker), outRows.of(worker), width, scale, type == DType.FP32 ? 0 : narrowed.of(worker));
+            q.pack(on.head(), firstToken, numRows, padded, rows.of(worker));
+            RunningSoftmax softmax = softmaxes[worker];
             long weights = type == DType.FP32 ? scores.of(worker) : narrowed.of(worker);
             for (int j = 0; j < keys.count(); j++) {
                 long at = (long) keys.start(j) * width * type.bytes();
@@ -182,10 +184,10 @@ final class FlashAttention {
                 products.weighted(j > 0).run(worker, weights, values.of(worker) + at, outRows.of(worker));
             }
             for (int row = 0; row < numRows; row++) {
-                long token = (long) querySegments.offset(on.segment) + first + row;
-                Vectors.set(logSumExp.address(token * numHeads + on.head), softmax.finish(row));
+                long token = (long) firstToken + row;
+                Vectors.set(logSumExp.address(token * numHeads + on.head()), softmax.finish(row));
             }
-            HeadRows.of(out, querySegments.offset(on.segment), on.head).write(first, numRows, outRows.of(worker));
+            out.write(on.head(), firstToken, numRows, outRows.of(worker));
         }
     }
 }

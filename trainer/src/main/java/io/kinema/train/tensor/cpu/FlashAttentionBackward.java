@@ -7,6 +7,7 @@ import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -56,51 +57,55 @@ final class FlashAttentionBackward {
 
     private record Given(Tensor dOutLNK, Qkv qkv, Attention forward) {}
 
-    /** A head of a segment, and who works on it. */
-    private record Head(int segment, int head, int worker) {}
-
     /** One call: its tensors and where workers keep what they pack. */
     private final class Pass {
-        private final CpuTensor q;
-        private final CpuTensor k;
-        private final CpuTensor v;
-        private final CpuTensor out;
+        private final HeadRows q;
+        private final HeadRows k;
+        private final HeadRows v;
+        private final HeadRows out;
         private final CpuTensor logSumExp;
-        private final CpuTensor dOut;
-        private final CpuTensor dq;
-        private final CpuTensor dk;
-        private final CpuTensor dv;
+        private final HeadRows dOut;
+        private final HeadRows dq;
+        private final HeadRows dk;
+        private final HeadRows dv;
         private final Segments querySegments;
         private final Segments keySegments;
         private final int numHeads;
         private final int width;
         private final DType type = work.productType();
         private final TileProducts.Grid grid;
-        private final AttentionWork.Packed packed = new AttentionWork.Packed(workers.count());
+        private final AttentionWork.Position[] positions = AttentionWork.Position.forWorkers(workers.count());
+        private final Cut[] keyCuts;
+        private final Cut[] queryCuts;
         private final BackwardBuffers buffers;
+        private final WeightGradient[] weightGradients;
 
         Pass(Given given, AttentionGrad grad, Segments querySegments, Segments keySegments) {
-            q = memory.inside(given.qkv.qLNK());
-            k = memory.inside(given.qkv.kLNK());
-            v = memory.inside(given.qkv.vLNK());
-            out = memory.inside(given.forward.outLNK());
+            q = HeadRows.of(memory.inside(given.qkv.qLNK()), type);
+            k = HeadRows.of(memory.inside(given.qkv.kLNK()), type);
+            v = HeadRows.of(memory.inside(given.qkv.vLNK()), type);
+            out = HeadRows.of(memory.inside(given.forward.outLNK()), type);
             logSumExp = memory.inside(given.forward.logSumExpLN());
-            dOut = memory.inside(given.dOutLNK);
-            dq = memory.inside(grad.dqLNK());
-            dk = memory.inside(grad.dkLNK());
-            dv = memory.inside(grad.dvLNK());
+            dOut = HeadRows.of(memory.inside(given.dOutLNK), type);
+            dq = HeadRows.of(memory.inside(grad.dqLNK()), type);
+            dk = HeadRows.of(memory.inside(grad.dkLNK()), type);
+            dv = HeadRows.of(memory.inside(grad.dvLNK()), type);
             this.querySegments = querySegments;
             this.keySegments = keySegments;
-            numHeads = q.dim(1);
-            width = q.dim(2);
+            numHeads = logSumExp.dim(1);
+            width = q.width();
             grid = work.grid(width);
             long mostQueries = 0;
             long longestTile = 0;
             long mostScores = 0;
             long mostPartial = 0;
-            for (int s = 0; s < querySegments.count(); s++) {
-                Cut keys = keyCut(s);
-                Cut queries = queryCut(s, keys);
+            keyCuts = new Cut[keySegments.count()];
+            queryCuts = new Cut[keySegments.count()];
+            for (int s = 0; s < keyCuts.length; s++) {
+                Cut keys = Cut.of(keySegments.length(s), LONGEST_KEY_TILE);
+                Cut queries = AttentionWork.cutAgainst(keys.tile(), querySegments.length(s));
+                keyCuts[s] = keys;
+                queryCuts[s] = queries;
                 compile(queries, keys);
                 mostQueries = Math.max(mostQueries, queries.paddedLength());
                 longestTile = Math.max(longestTile, Math.max(queries.tile(), keys.tile()));
@@ -116,14 +121,8 @@ final class FlashAttentionBackward {
                     type,
                     width,
                     new BackwardBuffers.Sizes(mostQueries, longestTile, mostScores, mostPartial));
-        }
-
-        private Cut keyCut(int segment) {
-            return Cut.of(keySegments.length(segment), LONGEST_KEY_TILE);
-        }
-
-        private Cut queryCut(int segment, Cut keys) {
-            return AttentionWork.cutAgainst(keys.tile(), querySegments.length(segment));
+            weightGradients = new WeightGradient[workers.count()];
+            Arrays.setAll(weightGradients, worker -> buffers.weightGradient(worker, AttentionWork.scale(width)));
         }
 
         private static int tilesOfStripe(Cut keys) {
@@ -148,41 +147,39 @@ final class FlashAttentionBackward {
         }
 
         void run() {
-            AttentionWork.Tasks tasks = new AttentionWork.Tasks(keySegments.count());
-            for (int s = 0; s < keySegments.count(); s++) {
-                tasks.add(s, stripes(keyCut(s)) == 1 ? numHeads : 0);
+            AttentionWork.Tasks tasks = new AttentionWork.Tasks(keyCuts.length);
+            for (int s = 0; s < keyCuts.length; s++) {
+                tasks.add(s, stripes(keyCuts[s]) == 1 ? numHeads : 0);
             }
             workers.run(tasks.count(), (task, worker) -> {
                 int segment = tasks.segment(task);
-                Head on = new Head(segment, tasks.index(task, segment), worker);
-                stripe(on, 0, buffers.queryColumnGradients.of(worker));
-                Cut queries = queryCut(segment, keyCut(segment));
-                for (int i = 0; i < queries.count(); i++) {
-                    writeQueries(on, queries, i, buffers.queryColumnGradients.of(worker));
+                AttentionWork.Position on = positions[worker];
+                on.moveTo(segment, tasks.index(task, segment));
+                stripe(on, 0, buffers.queryColumnGradients.of(worker), worker);
+                for (int i = 0; i < queryCuts[segment].count(); i++) {
+                    writeQueries(on, i, buffers.queryColumnGradients.of(worker), worker);
                 }
             });
-            for (int s = 0; s < keySegments.count(); s++) {
-                if (stripes(keyCut(s)) > 1) {
+            for (int s = 0; s < keyCuts.length; s++) {
+                if (stripes(keyCuts[s]) > 1) {
                     runLong(s);
                 }
             }
         }
 
         private void runLong(int segment) {
-            Cut keys = keyCut(segment);
-            Cut queries = queryCut(segment, keys);
-            int stripes = stripes(keys);
+            Cut queries = queryCuts[segment];
+            int stripes = stripes(keyCuts[segment]);
             int most = headsAtOnce(stripes);
             long partBytes = 4L * queries.paddedLength() * width;
             for (int h = 0; h < numHeads; h += most) {
                 int firstHead = h;
                 int heads = Math.min(most, numHeads - firstHead);
-                workers.run(
-                        heads * stripes,
-                        (task, worker) -> stripe(
-                                new Head(segment, firstHead + task / stripes, worker),
-                                task % stripes,
-                                buffers.partial + task * partBytes));
+                workers.run(heads * stripes, (task, worker) -> {
+                    AttentionWork.Position on = positions[worker];
+                    on.moveTo(segment, firstHead + task / stripes);
+                    stripe(on, task % stripes, buffers.partial + task * partBytes, worker);
+                });
                 workers.run(heads * queries.count(), (task, worker) -> {
                     int head = task / queries.count();
                     int tile = task % queries.count();
@@ -191,63 +188,65 @@ final class FlashAttentionBackward {
                     for (int i = 1; i < stripes; i++) {
                         Rows.add(sum + at, sum + i * partBytes + at, sum + at, queries.paddedRows(tile) * width);
                     }
-                    writeQueries(new Head(segment, firstHead + head, worker), queries, tile, sum);
+                    AttentionWork.Position on = positions[worker];
+                    on.moveTo(segment, firstHead + head);
+                    writeQueries(on, tile, sum, worker);
                 });
             }
         }
 
         /** A stripe of keys; the gradients of the queries become those of this stripe. */
-        private void stripe(Head on, int stripe, long queryColumnGradients) {
-            Cut keys = keyCut(on.segment);
-            Cut queries = queryCut(on.segment, keys);
-            if (packed.replace(on.worker, on.segment * numHeads + on.head)) {
-                packQueries(on, queries);
+        private void stripe(AttentionWork.Position on, int stripe, long queryColumnGradients, int worker) {
+            Cut keys = keyCuts[on.segment()];
+            Cut queries = queryCuts[on.segment()];
+            if (on.startPacking()) {
+                packQueries(on, worker);
             }
             int first = stripe * tilesOfStripe(keys);
             int end = Math.min(keys.count(), first + tilesOfStripe(keys));
             for (int j = first; j < end; j++) {
-                packKeys(on, keys, j);
+                packKeys(on, j, worker);
                 for (int i = 0; i < queries.count(); i++) {
-                    differentiate(on, keys, j, queries, i);
+                    differentiate(keys, j, queries, i, worker);
                     long at = 4L * queries.start(i) * width;
                     grid.of(keys.paddedRows(j), queries.paddedRows(i))
                             .columns(j > first)
                             .run(
-                                    on.worker,
-                                    buffers.keyColumns.of(on.worker),
-                                    buffers.scoreGradients(on.worker),
+                                    worker,
+                                    buffers.keyColumns.of(worker),
+                                    buffers.scoreGradients(worker),
                                     queryColumnGradients + at);
                 }
-                writeKeys(on, keys, j);
+                writeKeys(on, j, worker);
             }
         }
 
-        private void packQueries(Head on, Cut queries) {
-            int worker = on.worker;
-            int firstToken = querySegments.offset(on.segment);
-            HeadRows queryRows = HeadRows.of(q, firstToken, on.head);
-            HeadRows dOutRows = HeadRows.of(dOut, firstToken, on.head);
+        private void packQueries(AttentionWork.Position on, int worker) {
+            Cut queries = queryCuts[on.segment()];
+            int firstToken = querySegments.offset(on.segment());
+            int head = on.head();
             for (int i = 0; i < queries.count(); i++) {
                 long at = (long) queries.start(i) * width * type.bytes();
+                int first = firstToken + queries.start(i);
                 int padded = queries.paddedRows(i);
-                queryRows.pack(queries.start(i), queries.rows(i), padded, type, buffers.queryRows.of(worker) + at);
+                q.pack(head, first, queries.rows(i), padded, buffers.queryRows.of(worker) + at);
                 HeadRows.transpose(
                         buffers.queryRows.of(worker) + at, padded, width, type, buffers.queryColumns.of(worker) + at);
-                dOutRows.pack(queries.start(i), queries.rows(i), padded, type, buffers.dOutRows.of(worker) + at);
+                dOut.pack(head, first, queries.rows(i), padded, buffers.dOutRows.of(worker) + at);
                 HeadRows.transpose(
                         buffers.dOutRows.of(worker) + at, padded, width, type, buffers.dOutColumns.of(worker) + at);
             }
-            HeadRows outRows = HeadRows.of(out, firstToken, on.head);
             long widened = buffers.widened.of(worker);
             for (int row = 0; row < queries.paddedLength(); row++) {
                 float minusLogSum = WeightGradient.PADDING;
                 float alignment = 0;
                 if (row < queries.length()) {
-                    long token = (long) firstToken + row;
-                    minusLogSum = -AttentionWork.toBase2(Vectors.get(logSumExp.address(token * numHeads + on.head)));
+                    int token = firstToken + row;
+                    minusLogSum =
+                            -AttentionWork.toBase2(Vectors.get(logSumExp.address((long) token * numHeads + head)));
                     alignment = dot(
-                            Vectors.floats(dOutRows.at(row), dOut.dtype(), widened, width),
-                            Vectors.floats(outRows.at(row), out.dtype(), widened + 4L * width, width),
+                            Vectors.floats(dOut.at(head, token), dOut.type(), widened, width),
+                            Vectors.floats(out.at(head, token), out.type(), widened + 4L * width, width),
                             width,
                             widened + 8L * width);
                 }
@@ -256,20 +255,17 @@ final class FlashAttentionBackward {
             }
         }
 
-        private void packKeys(Head on, Cut keys, int tile) {
-            int worker = on.worker;
-            int firstToken = keySegments.offset(on.segment);
+        private void packKeys(AttentionWork.Position on, int tile, int worker) {
+            Cut keys = keyCuts[on.segment()];
+            int first = keySegments.offset(on.segment()) + keys.start(tile);
             int padded = keys.paddedRows(tile);
-            HeadRows.of(k, firstToken, on.head)
-                    .pack(keys.start(tile), keys.rows(tile), padded, type, buffers.keyRows.of(worker));
+            k.pack(on.head(), first, keys.rows(tile), padded, buffers.keyRows.of(worker));
             HeadRows.transpose(buffers.keyRows.of(worker), padded, width, type, buffers.keyColumns.of(worker));
-            HeadRows.of(v, firstToken, on.head)
-                    .pack(keys.start(tile), keys.rows(tile), padded, type, buffers.valueRows.of(worker));
+            v.pack(on.head(), first, keys.rows(tile), padded, buffers.valueRows.of(worker));
         }
 
         /** Weights and the gradients of scores of a tile, and what they add to the gradients of its keys and values. */
-        private void differentiate(Head on, Cut keys, int j, Cut queries, int i) {
-            int worker = on.worker;
+        private void differentiate(Cut keys, int j, Cut queries, int i, int worker) {
             int paddedQueries = queries.paddedRows(i);
             TileProducts products = grid.of(keys.paddedRows(j), paddedQueries);
             long at = (long) queries.start(i) * width * type.bytes();
@@ -285,13 +281,12 @@ final class FlashAttentionBackward {
                             buffers.valueRows.of(worker),
                             buffers.dOutColumns.of(worker) + at,
                             buffers.gradients.of(worker));
-            buffers.weightGradient(worker, AttentionWork.scale(width))
-                    .run(
-                            keys.rows(j),
-                            keys.paddedRows(j),
-                            paddedQueries,
-                            buffers.minusLogSums.of(worker) + 4L * queries.start(i),
-                            buffers.alignments.of(worker) + 4L * queries.start(i));
+            weightGradients[worker].run(
+                    keys.rows(j),
+                    keys.paddedRows(j),
+                    paddedQueries,
+                    buffers.minusLogSums.of(worker) + 4L * queries.start(i),
+                    buffers.alignments.of(worker) + 4L * queries.start(i));
             products.weighted(i > 0)
                     .run(
                             worker,
@@ -306,18 +301,20 @@ final class FlashAttentionBackward {
                             buffers.keyGradients.of(worker));
         }
 
-        private void writeKeys(Head on, Cut keys, int tile) {
-            int firstToken = keySegments.offset(on.segment);
+        private void writeKeys(AttentionWork.Position on, int tile, int worker) {
+            Cut keys = keyCuts[on.segment()];
+            int first = keySegments.offset(on.segment()) + keys.start(tile);
             int rows = keys.rows(tile);
-            long keyGradients = buffers.keyGradients.of(on.worker);
+            long keyGradients = buffers.keyGradients.of(worker);
             HeadRows.scale(keyGradients, (float) (1 / Math.sqrt(width)), rows * width);
-            HeadRows.of(dk, firstToken, on.head).write(keys.start(tile), rows, keyGradients);
-            HeadRows.of(dv, firstToken, on.head).write(keys.start(tile), rows, buffers.valueGradients.of(on.worker));
+            dk.write(on.head(), first, rows, keyGradients);
+            dv.write(on.head(), first, rows, buffers.valueGradients.of(worker));
         }
 
-        private void writeQueries(Head on, Cut queries, int tile, long queryColumnGradients) {
+        private void writeQueries(AttentionWork.Position on, int tile, long queryColumnGradients, int worker) {
+            Cut queries = queryCuts[on.segment()];
             int rows = queries.rows(tile);
-            long scratch = buffers.keyGradients.of(on.worker);
+            long scratch = buffers.keyGradients.of(worker);
             HeadRows.transpose(
                     queryColumnGradients + 4L * queries.start(tile) * width,
                     width,
@@ -325,7 +322,7 @@ final class FlashAttentionBackward {
                     DType.FP32,
                     scratch);
             HeadRows.scale(scratch, (float) (1 / Math.sqrt(width)), rows * width);
-            HeadRows.of(dq, querySegments.offset(on.segment), on.head).write(queries.start(tile), rows, scratch);
+            dq.write(on.head(), querySegments.offset(on.segment()) + queries.start(tile), rows, scratch);
         }
     }
 

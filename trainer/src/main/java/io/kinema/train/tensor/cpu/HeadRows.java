@@ -5,43 +5,44 @@ import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The rows of one head of one segment, as they lie in a tensor [L, N, K]. Products want them side by side, padded with rows of zeros: they are copied
- * ("packed"), so that what stands next to a segment is never read.
+ * The rows of the heads of a tensor [L, N, K]. Products want those of one head side by side, padded with rows of zeros: they are copied ("packed"), so that
+ * what stands next to a segment is never read.
  *
- * @param address of the head's first element in the segment's first row
+ * @param address of the first head's first element
  * @param type of the elements
  * @param stride elements from row to row, N·K
  * @param width K
+ * @param packedType what packed rows are made of
  */
-record HeadRows(long address, DType type, int stride, int width) {
+record HeadRows(long address, DType type, int stride, int width, DType packedType) {
     /** Both sides of a block that is transposed at once: small enough for the first cache. */
     private static final int BLOCK = 16;
 
     private static final ValueLayout.OfShort BITS = ValueLayout.JAVA_SHORT_UNALIGNED;
 
-    static HeadRows of(CpuTensor xLNK, int firstRow, int head) {
+    static HeadRows of(CpuTensor xLNK, DType packedType) {
         int width = xLNK.dim(2);
-        int stride = xLNK.dim(1) * width;
-        return new HeadRows(xLNK.address((long) firstRow * stride + (long) head * width), xLNK.dtype(), stride, width);
+        return new HeadRows(xLNK.address(), xLNK.dtype(), xLNK.dim(1) * width, width, packedType);
     }
 
-    long at(int row) {
-        return address + (long) row * stride * type.bytes();
+    /** Where a row of a head is. */
+    long at(int head, int row) {
+        return address + ((long) row * stride + (long) head * width) * type.bytes();
     }
 
     /**
      * Packs rows.
      *
+     * @param head whose
      * @param first the first of them
      * @param rows how many
      * @param padded how many with the zeros after them
-     * @param to the type to pack as
      * @param target where to, [padded, K]
      */
-    void pack(int first, int rows, int padded, DType to, long target) {
-        long rowBytes = (long) width * to.bytes();
+    void pack(int head, int first, int rows, int padded, long target) {
+        long rowBytes = (long) width * packedType.bytes();
         for (int row = 0; row < rows; row++) {
-            copy(at(first + row), type, target + row * rowBytes, to, width);
+            copy(at(head, first + row), type, target + row * rowBytes, packedType, width);
         }
         if (padded > rows) {
             Vectors.zero(target + rows * rowBytes, (padded - rows) * rowBytes);
@@ -49,15 +50,16 @@ record HeadRows(long address, DType type, int stride, int width) {
     }
 
     /**
-     * Writes packed FP32 rows back.
+     * Writes FP32 rows back.
      *
+     * @param head whose
      * @param first where the first goes
      * @param rows how many
      * @param source the rows [rows, K]
      */
-    void write(int first, int rows, long source) {
+    void write(int head, int first, int rows, long source) {
         for (int row = 0; row < rows; row++) {
-            copy(source + 4L * row * width, DType.FP32, at(first + row), type, width);
+            copy(source + 4L * row * width, DType.FP32, at(head, first + row), type, width);
         }
     }
 

@@ -83,23 +83,18 @@ final class Updates {
         }
     }
 
-    double[] sumOfSquares(Tensor vectorAny, int block) {
-        if (block < 1 || vectorAny.size() % block != 0) {
-            throw new IllegalArgumentException(
-                    "blocks of " + block + " do not divide the vector " + Shapes.text(vectorAny.shape()));
-        }
+    void sumOfSquares(Tensor vectorAny, int block, double[] sums) {
+        int numBlocks = Shapes.requireBlocks(vectorAny, block, sums);
         CpuTensor vector = memory.inside(vectorAny);
-        double[] sums = new double[Math.toIntExact(vector.size() / block)];
         int perTile = Rows.perTile(block);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
-            workers.run((sums.length + perTile - 1) / perTile, (tile, worker) -> {
-                int end = Math.min(sums.length, (tile + 1) * perTile);
+            workers.run((numBlocks + perTile - 1) / perTile, (tile, worker) -> {
+                int end = Math.min(numBlocks, (tile + 1) * perTile);
                 for (int i = tile * perTile; i < end; i++) {
                     sums[i] = sumOfSquares(vector, (long) i * block, block, scratch.row(worker, 0));
                 }
             });
         }
-        return sums;
     }
 
     private static double sumOfSquares(CpuTensor vector, long first, int length, long scratch) {

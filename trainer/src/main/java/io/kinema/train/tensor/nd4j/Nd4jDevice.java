@@ -138,8 +138,8 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public double[] sumOfSquares(Tensor vector, int block) {
-        return vectors.sumOfSquares(vector, block);
+    public void sumOfSquares(Tensor vector, int block, double[] sums) {
+        vectors.sumOfSquares(vector, block, sums);
     }
 
     @Override

@@ -148,8 +148,8 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
-    public double[] sumOfSquares(Tensor vector, int block) {
-        return wide.sumOfSquares(vector, block);
+    public void sumOfSquares(Tensor vector, int block, double[] sums) {
+        wide.sumOfSquares(vector, block, sums);
     }
 
     @Override

@@ -31,23 +31,18 @@ final class Nd4jVectors {
         Nd4jMath.add(sum, memory.inside(term).flat(0, into.size()), sum);
     }
 
-    double[] sumOfSquares(Tensor vector, int block) {
-        if (block < 1 || vector.size() % block != 0) {
-            throw new IllegalArgumentException(
-                    "blocks of " + block + " do not divide the vector " + Shapes.text(vector.shape()));
-        }
+    void sumOfSquares(Tensor vector, int block, double[] sums) {
+        int numBlocks = Shapes.requireBlocks(vector, block, sums);
         Nd4jTensor all = memory.inside(vector);
-        double[] sums = new double[Math.toIntExact(vector.size() / block)];
         int blocksAtOnce = Math.max(1, PIECE / block);
-        for (int first = 0; first < sums.length; first += blocksAtOnce) {
-            int count = Math.min(blocksAtOnce, sums.length - first);
+        for (int first = 0; first < numBlocks; first += blocksAtOnce) {
+            int count = Math.min(blocksAtOnce, numBlocks - first);
             try (Nd4jMemory.Scratch scratch = memory.scratch()) {
                 INDArray squares = scratch.squaredInDouble(all.flat((long) first * block, (long) count * block));
                 double[] pieceSums = squares.reshape(count, block).sum(1).data().asDouble();
                 System.arraycopy(pieceSums, 0, sums, first, count);
             }
         }
-        return sums;
     }
 
     void copy(Tensor into, Tensor from) {

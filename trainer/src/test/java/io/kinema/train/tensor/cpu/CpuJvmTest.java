@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Host;
 import io.kinema.train.tensor.cpu.CpuResults.Extent;
 import io.kinema.train.tensor.cpu.CpuResults.Result;
 import io.kinema.train.tensor.cpu.RowOperations.Operation;
@@ -94,8 +95,8 @@ class CpuJvmTest {
                     }
                     FlashAttentionTest.assertNear(problem, solution);
                 }
-                double[] squares =
-                        oracle.sumOfSquares(Extent.MANY_ROWS.squares(type).on(oracle, 0), CpuResults.SQUARES_BLOCK);
+                double[] squares = Host.sumOfSquares(
+                        oracle, Extent.MANY_ROWS.squares(type).on(oracle, 0), CpuResults.SQUARES_BLOCK);
                 assertArrayEquals(squares, results.next().values(), 1e-9);
             }
         }

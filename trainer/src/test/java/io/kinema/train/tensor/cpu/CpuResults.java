@@ -2,6 +2,7 @@ package io.kinema.train.tensor.cpu;
 
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Host;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.cpu.RowOperations.Operation;
@@ -97,7 +98,7 @@ record CpuResults(int vectorBits, List<Result> all) {
                     }
                 }
                 Tensor squares = extent.squares(type).on(device, SHIFT);
-                all.add(new Result("squares", false, device.sumOfSquares(squares, SQUARES_BLOCK)));
+                all.add(new Result("squares", false, Host.sumOfSquares(device, squares, SQUARES_BLOCK)));
             }
         }
         return new CpuResults(Vectors.FLOATS.vectorBitSize(), all);
