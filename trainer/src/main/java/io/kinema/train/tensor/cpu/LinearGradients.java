@@ -10,10 +10,8 @@ final class LinearGradients {
     private static final int SUM_ROWS = 256;
     /** The most rows of a tile of a weight's gradient; its columns are cut as those of packed weights are. */
     private static final int TILE_ROWS = 256;
-    /** Rows between which copies are made of what products cannot take as it is: they bound the memory for them. */
-    private static final int BAND_ROWS = 8 * SUM_ROWS;
-    /** Rows that a worker copies at a time. */
-    private static final int COPIED_ROWS = 32;
+    /** Products that a call needs at the most: the last rows, columns and rows that are summed over may be fewer than the others. */
+    private static final int KINDS = 8;
 
     private final Memory memory;
     private final Workers workers;
@@ -34,147 +32,117 @@ final class LinearGradients {
         Shapes.require("x", x, dy.dim(0), x.columns());
         Shapes.require("dWeight", dWeight, dy.columns(), x.columns());
         Shapes.require("dBias", dBias, dy.columns());
-        CpuTensor weightGradient =
-                Rows.requireFp32("dWeight", memory.inside(dWeight)).changed();
-        CpuTensor biasGradient = Rows.requireFp32("dBias", memory.inside(dBias)).changed();
+        int widest = PackedWeights.chunk(x.columns(), PackedWeights.MAX_COLUMNS);
+        int tallest = PackedWeights.chunk(dy.columns(), TILE_ROWS);
+        Gradient of = new Gradient(
+                dy,
+                x,
+                Rows.requireFp32("dWeight", memory.inside(dWeight)).changed(),
+                Rows.requireFp32("dBias", memory.inside(dBias)).changed(),
+                tallest,
+                widest,
+                new Matmul[KINDS]);
+        compile(of);
         long mark = memory.mark();
-        new Pass(operand(dy), operand(x), weightGradient, biasGradient).run();
+        long operandBytes = (long) SUM_ROWS * (tallest + widest) * productType.bytes();
+        PerWorker scratch = PerWorker.reserve(memory, workers, operandBytes + 2L * tallest * Float.BYTES);
+        int rowTiles = (dy.columns() + tallest - 1) / tallest;
+        int columnTiles = (x.columns() + widest - 1) / widest;
+        workers.run(
+                rowTiles * columnTiles,
+                (tile, worker) -> tile(
+                        of, tile / columnTiles * tallest, tile % columnTiles * widest, worker, scratch.of(worker)));
         memory.release(mark);
     }
 
-    private Operand operand(CpuTensor x) {
-        int tail = x.rows() % SUM_ROWS;
-        int firstCopied = x.rows();
-        if (x.dtype() != productType) {
-            firstCopied = 0;
-        } else if (tail > 0 && !matmuls.isInPlace(x, tail)) {
-            firstCopied -= tail;
-        }
-        int end = x.rows() - tail + (tail == 0 ? 0 : Matmuls.paddedRows(tail));
-        long copiedRows = Math.min(BAND_ROWS, end - firstCopied);
-        return new Operand(x, productType, firstCopied, memory.reserve(copiedRows * x.columns() * productType.bytes()));
-    }
-
     /**
-     * A matrix as products take it: of their type, in groups of {@link #SUM_ROWS} rows, the last of which is padded with rows of zeros.
+     * One call.
      *
-     * @param of the matrix
-     * @param type of products
-     * @param firstCopied the first row that they cannot take where it is; the end where there is none
-     * @param copies where they find those rows of a band that they cannot
+     * @param tallest rows of all tiles of the weight's gradient but the last
+     * @param widest columns of all tiles but the last
+     * @param products by whether there are fewer rows, fewer columns and fewer products to sum than elsewhere
      */
-    private record Operand(CpuTensor of, DType type, int firstCopied, long copies) {
-        long row(int row, int band) {
-            long columns = of.columns();
-            return row < firstCopied
-                    ? of.address(row * columns)
-                    : copies + (row - Math.max(firstCopied, band)) * columns * type.bytes();
+    private record Gradient(
+            CpuTensor dy, CpuTensor x, CpuTensor dWeight, CpuTensor dBias, int tallest, int widest, Matmul[] products) {
+        int rows(int out) {
+            return Math.min(tallest, dy.columns() - out);
         }
 
-        void copy(int row, int band) {
-            int columns = of.columns();
-            if (row >= of.rows()) {
-                Vectors.zero(row(row, band), (long) columns * type.bytes());
-            } else if (row >= firstCopied) {
-                Vectors.copy(of.address((long) row * columns), of.dtype(), row(row, band), type, columns);
+        int columns(int in) {
+            return Math.min(widest, x.columns() - in);
+        }
+
+        Matmul product(int m, int n, int sumRows) {
+            return products[(m == tallest ? 0 : 1) + (n == widest ? 0 : 2) + (sumRows == SUM_ROWS ? 0 : 4)];
+        }
+    }
+
+    /** Makes sure, in the calling thread, that all products of {@link #tile} are there. */
+    private void compile(Gradient of) {
+        for (int i = 0; i < KINDS; i++) {
+            int m = (i & 1) == 0 ? of.tallest : of.dy.columns() % of.tallest;
+            int n = (i & 2) == 0 ? of.widest : of.x.columns() % of.widest;
+            int sumRows = (i & 4) == 0 ? SUM_ROWS : of.x.rows() % SUM_ROWS;
+            if (m > 0 && n > 0 && sumRows > 0 && sumRows <= of.x.rows()) {
+                of.products[i] = matmuls.of(new Matmul.Shape(
+                        m,
+                        n,
+                        Matmuls.paddedRows(sumRows),
+                        productType,
+                        1,
+                        matmuls.isInPlace(of.dy, sumRows) ? of.dy.columns() : m,
+                        matmuls.isInPlace(of.x, sumRows) ? of.x.columns() : n,
+                        1,
+                        of.x.columns(),
+                        true));
             }
         }
     }
 
-    /** One call. */
-    private final class Pass {
-        private final Operand dy;
-        private final Operand x;
-        private final CpuTensor dWeight;
-        private final CpuTensor dBias;
-        private final int numRows;
-        private final int outputs;
-        private final int inputs;
-        private final int tallest;
-        private final int widest;
-        private final int columnTiles;
-        private final PerWorker sums;
-        /** By whether there are fewer rows, fewer columns and fewer products to sum than elsewhere. */
-        private final Matmul[] products = new Matmul[8];
-
-        Pass(Operand dy, Operand x, CpuTensor dWeight, CpuTensor dBias) {
-            this.dy = dy;
-            this.x = x;
-            this.dWeight = dWeight;
-            this.dBias = dBias;
-            numRows = x.of.rows();
-            outputs = dy.of.columns();
-            inputs = x.of.columns();
-            tallest = PackedWeights.chunk(outputs, TILE_ROWS);
-            widest = PackedWeights.chunk(inputs, PackedWeights.MAX_COLUMNS);
-            columnTiles = Math.ceilDiv(inputs, widest);
-            sums = PerWorker.reserve(memory, workers, 2L * tallest * Float.BYTES);
-            for (int i = 0; i < products.length; i++) {
-                int m = (i & 4) == 0 ? tallest : outputs % tallest;
-                int n = (i & 2) == 0 ? widest : inputs % widest;
-                int k = (i & 1) == 0 ? SUM_ROWS : numRows % SUM_ROWS;
-                boolean needed = (i & 1) != 0 || numRows >= SUM_ROWS;
-                if (needed && m > 0 && n > 0 && k > 0) {
-                    products[i] = matmuls.of(new Matmul.Shape(
-                            m, n, Matmuls.paddedRows(k), productType, 1, outputs, inputs, 1, inputs, true));
-                }
-            }
+    /** Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the bias's. */
+    private void tile(Gradient of, int out, int in, int worker, long scratch) {
+        int m = of.rows(out);
+        int n = of.columns(in);
+        long b = scratch + (long) SUM_ROWS * m * productType.bytes();
+        long sums = b + (long) SUM_ROWS * n * productType.bytes();
+        if (in == 0) {
+            Vectors.zero(sums, (long) m * Float.BYTES);
         }
-
-        private Matmul product(int m, int n, int k) {
-            return products[(m == tallest ? 0 : 4) + (n == widest ? 0 : 2) + (k == SUM_ROWS ? 0 : 1)];
-        }
-
-        void run() {
-            int tiles = Math.ceilDiv(outputs, tallest) * columnTiles;
-            for (int b = 0; b < numRows; b += BAND_ROWS) {
-                int band = b;
-                int end = Math.min(numRows, band + BAND_ROWS);
-                int firstCopied = Math.max(band, Math.min(dy.firstCopied, x.firstCopied));
-                int copied = end + padding(end) - firstCopied;
-                if (firstCopied < end) {
-                    workers.run(Math.ceilDiv(copied, COPIED_ROWS), (piece, _) -> {
-                        int first = piece * COPIED_ROWS;
-                        for (int i = first; i < Math.min(copied, first + COPIED_ROWS); i++) {
-                            dy.copy(firstCopied + i, band);
-                            x.copy(firstCopied + i, band);
-                        }
-                    });
-                }
-                workers.run(tiles, (tile, worker) -> tile(tile, band, end, worker));
-            }
-        }
-
-        private int padding(int end) {
-            int tail = end % SUM_ROWS;
-            return tail == 0 ? 0 : Matmuls.paddedRows(tail) - tail;
-        }
-
-        /** Adds a band's rows to a tile of the weight's gradient; tiles of the first column add to the bias's. */
-        private void tile(int tile, int band, int end, int worker) {
-            int out = tile / columnTiles * tallest;
-            int in = tile % columnTiles * widest;
-            int m = Math.min(tallest, outputs - out);
-            int n = Math.min(widest, inputs - in);
-            long to = dWeight.address((long) out * inputs + in);
-            int bytes = productType.bytes();
-            for (int row = band; row < end; row += SUM_ROWS) {
-                product(m, n, Math.min(SUM_ROWS, end - row))
-                        .run(worker, dy.row(row, band) + (long) out * bytes, x.row(row, band) + (long) in * bytes, to);
-            }
+        for (int row = 0; row < of.x.rows(); row += SUM_ROWS) {
+            int rows = Math.min(SUM_ROWS, of.x.rows() - row);
+            long dyAt = columns(of.dy, row, rows, out, m, scratch);
+            long xAt = columns(of.x, row, rows, in, n, b);
+            long to = of.dWeight.address((long) out * of.x.columns() + in);
+            of.product(m, n, rows).run(worker, dyAt, xAt, to);
             if (in == 0) {
-                addColumns(out, m, band, end, sums.of(worker));
+                addColumns(of.dy, row, rows, out, m, sums);
             }
         }
+        if (in == 0) {
+            Rows.add(of.dBias.address(out), sums, of.dBias.address(out), m);
+        }
+    }
 
-        /** Adds a band's rows to the bias's gradient; the row of sums has room for another behind it. */
-        private void addColumns(int out, int m, int band, int end, long sum) {
-            Vectors.zero(sum, (long) m * Float.BYTES);
-            for (int row = band; row < end; row++) {
-                long at = dy.of.address((long) row * outputs + out);
-                Rows.add(sum, Vectors.floats(at, dy.of.dtype(), sum + 4L * m, m), sum, m);
-            }
-            Rows.add(dBias.address(out), sum, dBias.address(out), m);
+    /** Columns of some rows as a product takes them: where they are, or packed, converted and padded with rows of 0. */
+    private long columns(CpuTensor of, int row, int rows, int column, int n, long scratch) {
+        long from = of.address((long) row * of.columns() + column);
+        if (matmuls.isInPlace(of, rows)) {
+            return from;
+        }
+        int bytes = productType.bytes();
+        for (int i = 0; i < rows; i++) {
+            long at = from + (long) i * of.columns() * of.dtype().bytes();
+            Vectors.copy(at, of.dtype(), scratch + (long) i * n * bytes, productType, n);
+        }
+        Vectors.zero(scratch + (long) rows * n * bytes, (long) (Matmuls.paddedRows(rows) - rows) * n * bytes);
+        return scratch;
+    }
+
+    /** Adds rows to a row of sums, which has room for another behind it. */
+    private static void addColumns(CpuTensor of, int row, int rows, int column, int n, long sums) {
+        for (int i = 0; i < rows; i++) {
+            long at = of.address((long) (row + i) * of.columns() + column);
+            Rows.add(sums, Vectors.floats(at, of.dtype(), sums + 4L * n, n), sums, n);
         }
     }
 }
