@@ -10,6 +10,9 @@ KINEMA_JAVA_RELEASE=25
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 
+# HotSpot's compiler threads would each keep a heap of their own of what they have used.
+export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
+
 # What jvm.flags in pom.xml has, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
 KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC

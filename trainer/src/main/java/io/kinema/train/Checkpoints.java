@@ -4,6 +4,7 @@ import io.kinema.data.ConfigException;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.dist.CollectiveBuffer;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
@@ -111,7 +112,10 @@ final class Checkpoints {
     /** Puts a vector, of which each rank holds its shard, into {@link TrainState#hostFlat()}. */
     private void gather(String what, Tensor shard) {
         state.readShard(shard);
-        collectives.allGather(new StepLabel(state.step, what), state.shards(), Float.BYTES, state.hostFlat());
+        CollectiveBuffer all = CollectiveBuffer.of(state.hostFlat(), Float.BYTES);
+        collectives
+                .allGather(new StepLabel(state.step, what), state.shards(), all)
+                .await();
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.kinema.train;
 
+import io.kinema.train.dist.CollectiveBuffer;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.LeafRange;
 import io.kinema.train.dist.ReductionTree;
@@ -8,8 +9,6 @@ import io.kinema.train.dist.TreeSum;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -21,27 +20,14 @@ final class GradientSum {
     private final ReductionTree tree;
     private final LeafRange leaves;
     private final Deque<ParameterSet> free = new ArrayDeque<>();
-    private final List<MemorySegment> hostPartials = new ArrayList<>();
-    private final MemorySegment hostShard;
     private final Tensor shard;
     private TreeSum<ParameterSet> sum;
 
-    /**
-     * Begins a sum, and takes the memory in which it is exchanged.
-     *
-     * @param arena that host memory belongs to
-     */
-    GradientSum(TrainState state, ReductionTree tree, Arena arena) {
+    GradientSum(TrainState state, ReductionTree tree) {
         this.state = state;
         this.tree = tree;
         this.leaves = tree.leavesOf(state.rank(), state.shards().worldSize());
-        int received = isAlone() ? 0 : state.shardSize();
-        this.hostShard = arena.allocate((long) received * Float.BYTES, Long.BYTES);
-        this.shard = state.device().zeros(Math.max(1, received));
-        int sent = isAlone() ? 0 : tree.cover(leaves).size();
-        for (int i = 0; i < sent; i++) {
-            hostPartials.add(arena.allocate(state.hostFlat().byteSize(), Long.BYTES));
-        }
+        this.shard = state.device().zeros(isAlone() ? 1 : Math.max(1, state.shardSize()));
         begin();
     }
 
@@ -84,15 +70,14 @@ final class GradientSum {
             begin();
             return root.flat();
         }
-        for (int i = 0; i < partials.size(); i++) {
-            state.device().read(partials.get(i).flat(), 0, hostPartials.get(i));
-            free.push(partials.get(i));
+        List<CollectiveBuffer> sent = new ArrayList<>();
+        for (ParameterSet partial : partials) {
+            sent.add(new DeviceBuffer(state.device(), partial.flat()));
         }
+        CollectiveBuffer received = new DeviceBuffer(state.device(), shard).part(0, state.shardSize());
+        collectives.reduceScatter(label, tree, sent, state.shards(), received).await();
+        partials.forEach(free::push);
         begin();
-        collectives.reduceScatter(label, tree, hostPartials, state.shards(), hostShard);
-        if (state.shardSize() > 0) {
-            state.device().write(shard, 0, hostShard);
-        }
         return shard;
     }
 }

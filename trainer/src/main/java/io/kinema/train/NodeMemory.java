@@ -93,7 +93,7 @@ record NodeMemory(
                     * state.weights().flat().dtype().bytes();
             long optimizer = device.footprint().lastingBytes() - weights;
 
-            GradientSum sum = new GradientSum(state, new ReductionTree(need.config.microbatches()), arena);
+            GradientSum sum = new GradientSum(state, new ReductionTree(need.config.microbatches()));
             ParameterSet gradient = sum.zeroed();
             for (int leaf = sum.leaves().lo(); leaf < sum.leaves().hi(); leaf++) {
                 sum.add(leaf, leaf == sum.leaves().lo() ? gradient : sum.zeroed());

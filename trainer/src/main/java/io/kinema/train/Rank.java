@@ -78,7 +78,7 @@ final class Rank {
             try (Collectives collectives = join(dataset)) {
                 state = new TrainState(
                         config, flags.recompute(), device, environment.rank(), environment.worldSize(), arena);
-                train(state, collectives, dataset, arena);
+                train(state, collectives, dataset);
             }
             if (environment.rank() == 0 && flags.sampleSteps > 0 && state.step == config.steps()) {
                 Path stem = folder.samples().resolve(String.format(Locale.ROOT, "step-%08d", state.step));
@@ -98,7 +98,7 @@ final class Rank {
         }
     }
 
-    private void train(TrainState state, Collectives collectives, Dataset dataset, Arena arena) throws IOException {
+    private void train(TrainState state, Collectives collectives, Dataset dataset) throws IOException {
         boolean isFirst = environment.rank() == 0;
         Checkpoints checkpoints = new Checkpoints(new CheckpointFolder(folder.checkpoints()), collectives, state);
         if (environment.resumeFrom().isEmpty()) {
@@ -113,7 +113,7 @@ final class Rank {
         double peakFlops =
                 isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
         try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
-                Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops, arena)) {
+                Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
             ProgressLine progress = new ProgressLine(config.steps());
             boolean stopping = false;
             while (state.step < config.steps() && !stopping) {

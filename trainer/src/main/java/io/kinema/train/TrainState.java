@@ -123,14 +123,8 @@ final class TrainState {
         if (shards.worldSize() == 1) {
             return;
         }
-        Tensor flat = weights.flat();
-        int bytes = flat.dtype().bytes();
-        MemorySegment host = hostFlat.asSlice(0, flat.size() * bytes);
-        if (shardSize() > 0) {
-            device.read(
-                    flat, shards.offset(rank), host.asSlice(shards.offset(rank) * bytes, shards.length(rank) * bytes));
-        }
-        collectives.allGather(new StepLabel(step, "weights"), shards, bytes, host);
-        device.write(flat, 0, host);
+        collectives
+                .allGather(new StepLabel(step, "weights"), shards, new DeviceBuffer(device, weights.flat()))
+                .await();
     }
 }

@@ -16,7 +16,6 @@ import io.kinema.train.optim.LossScale;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -50,15 +49,8 @@ final class Trainer implements AutoCloseable {
      * Begins at {@code state.step}.
      *
      * @param peakFlops what the matrix products of all ranks together reach, a second
-     * @param arena that host memory belongs to
      */
-    Trainer(
-            TrainConfig config,
-            TrainState state,
-            Collectives collectives,
-            Dataset dataset,
-            double peakFlops,
-            Arena arena) {
+    Trainer(TrainConfig config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
         this.config = config;
         this.state = state;
         this.collectives = collectives;
@@ -66,7 +58,7 @@ final class Trainer implements AutoCloseable {
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
         this.loss = new DiffusionLoss(state.model(), device);
-        this.gradients = new GradientSum(state, new ReductionTree(config.microbatches()), arena);
+        this.gradients = new GradientSum(state, new ReductionTree(config.microbatches()));
         List<Integer> mine = IntStream.range(
                         gradients.leaves().lo(), gradients.leaves().hi())
                 .boxed()

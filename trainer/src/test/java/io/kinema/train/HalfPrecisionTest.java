@@ -94,7 +94,7 @@ class HalfPrecisionTest {
 
         List<StepMetrics> steps(int count) throws IOException {
             List<StepMetrics> made = new ArrayList<>();
-            try (Trainer trainer = new Trainer(config, state, collectives, dataset, 1e9, arena)) {
+            try (Trainer trainer = new Trainer(config, state, collectives, dataset, 1e9)) {
                 for (int i = 0; i < count; i++) {
                     made.add(trainer.step(() -> false).metrics());
                 }

@@ -4,15 +4,18 @@ import java.lang.foreign.MemorySegment;
 
 /** Sends this rank's shard to every other rank and writes theirs in place. */
 final class AllGather extends Operation {
+    /** Frames taken from a stream in one turn, so that no sender starves the others. */
+    private static final int AHEAD = 8;
+
     private final ShardLayout layout;
     private final int elementBytes;
-    private final MemorySegment flat;
+    private final CollectiveBuffer flat;
 
-    AllGather(World world, ShardLayout layout, int elementBytes, MemorySegment flat) {
+    AllGather(World world, ShardLayout layout, CollectiveBuffer flat) {
         super(world);
         this.layout = layout;
-        this.elementBytes = elementBytes;
         this.flat = flat;
+        elementBytes = flat.elementBytes();
         for (int p = 0; p < worldSize; p++) {
             if (p != rank) {
                 bytesToSend[p] = elementBytes * layout.length(rank);
@@ -30,25 +33,37 @@ final class AllGather extends Operation {
     boolean send(int peer, PeerLink link, Frame frame) {
         frame.position = bytesSent[peer] / elementBytes;
         frame.payloadBytes = (int) Math.min(bytesToSend[peer] - bytesSent[peer], link.frameBytes());
-        return link.trySend(frame, flat, elementBytes * layout.offset(rank) + bytesSent[peer]);
+        return link.trySend(frame, flat, layout.offset(rank) + frame.position);
     }
 
     @Override
-    boolean accept(Frame frame, MemorySegment payload) {
+    boolean receive(Inbox inbox) {
+        boolean hasReceived = false;
+        for (int p = 0; p < worldSize; p++) {
+            if (bytesReceived[p] == bytesToReceive[p]) {
+                continue;
+            }
+            int numFrames = inbox.readAhead(p, AHEAD);
+            for (int i = 0; i < numFrames; i++) {
+                take(inbox.stream(p).frame(i), inbox.stream(p).payload(i));
+            }
+            if (numFrames > 0) {
+                inbox.stream(p).giveUp();
+                hasReceived = true;
+            }
+        }
+        return hasReceived;
+    }
+
+    private void take(Frame frame, MemorySegment payload) {
         checkTotal(frame);
         long due = bytesReceived[frame.source];
         if (frame.position * elementBytes != due || frame.payloadBytes > bytesToReceive[frame.source] - due) {
             throw new IllegalStateException("rank " + frame.source + " sent element " + frame.position + "; element "
                     + due / elementBytes + " was due");
         }
-        long offset = elementBytes * layout.offset(frame.source) + due;
-        MemorySegment.copy(payload, 0, flat, offset, frame.payloadBytes);
-        return true;
-    }
-
-    @Override
-    boolean advance() {
-        return false;
+        flat.write(layout.offset(frame.source) + frame.position, payload);
+        bytesReceived[frame.source] += frame.payloadBytes;
     }
 
     @Override

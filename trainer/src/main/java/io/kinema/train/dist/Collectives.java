@@ -2,8 +2,9 @@ package io.kinema.train.dist;
 
 import io.kinema.data.ConfigException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
@@ -11,9 +12,8 @@ import org.agrona.concurrent.IdleStrategy;
 /**
  * What the ranks of a run do together: sum vectors and scatter the sum, gather shards, exchange messages.
  *
- * <p>Called by one thread; every rank calls the same operations in the same order. Operations block until this rank
- * has all that it needs and the others have been sent all that they need, so that arguments may be reused. Vectors are
- * in host memory, in native byte order; those that are summed are fp32. An operation that fails leaves the collectives unusable.
+ * <p>Called by one thread; every rank calls the same operations in the same order. They are done one after the other by a thread of the collectives' own,
+ * while the caller computes. Vectors that are summed are fp32. An operation that fails leaves the collectives unusable.
  */
 public final class Collectives implements AutoCloseable {
     /** After a rank has gone: how long nothing must have come before a collective is given up. */
@@ -28,15 +28,24 @@ public final class Collectives implements AutoCloseable {
             new BackoffIdleStrategy(200, 100, TimeUnit.MICROSECONDS.toNanos(1), TimeUnit.MICROSECONDS.toNanos(200));
     private final Frame frame = new Frame();
 
+    private final ExecutorService thread;
+
     private ReduceScatter.SumPlan plan;
+    private long exposedNanos;
+    // Of the thread.
+    private RuntimeException failure;
     private long sequence;
-    private long commNanos;
-    private long bytesSent;
+    private volatile long commNanos;
+    private volatile long bytesSent;
 
     private Collectives(Wiring wiring, long deadlineNanos) {
         this.wiring = wiring;
         this.world = wiring.world();
         this.deadlineNanos = deadlineNanos;
+        thread = Executors.newSingleThreadExecutor(task -> Thread.ofPlatform()
+                .daemon()
+                .name("train-r" + world.rank() + "-collectives")
+                .unstarted(task));
     }
 
     /**
@@ -50,14 +59,13 @@ public final class Collectives implements AutoCloseable {
      * @throws CollectiveException when a rank goes away before all are connected
      */
     public static Collectives join(RankIdentity identity, CollectivesConfig config) throws IOException {
-        Wiring wiring = Wiring.open(identity, config);
+        Collectives collectives = new Collectives(
+                Wiring.open(identity, config), config.collectiveDeadline().toNanos());
         try {
-            Collectives collectives =
-                    new Collectives(wiring, config.collectiveDeadline().toNanos());
             collectives.barrier(new StepLabel(-1, "connecting all ranks"));
             return collectives;
         } catch (RuntimeException e) {
-            wiring.close();
+            collectives.close();
             throw e;
         }
     }
@@ -82,15 +90,14 @@ public final class Collectives implements AutoCloseable {
      * @param layout who owns which range
      * @param shardOut receives this rank's range of the sum, {@code layout.length(rank)} elements; must not overlap
      *     the partials
-     * @throws CollectiveException when another rank is lost, or late beyond the deadline
-     * @throws IllegalStateException when ranks call different collectives, or with different layouts
+     * @return await it
      */
-    public void reduceScatter(
+    public Pending reduceScatter(
             StepLabel label,
             ReductionTree tree,
-            List<MemorySegment> partials,
+            List<CollectiveBuffer> partials,
             ShardLayout layout,
-            MemorySegment shardOut) {
+            CollectiveBuffer shardOut) {
         if (plan == null || !plan.tree().equals(tree)) {
             plan = new ReduceScatter.SumPlan(tree, world);
         }
@@ -99,9 +106,9 @@ public final class Collectives implements AutoCloseable {
                     + plan.numNodes(world.rank()) + " cover nodes");
         }
         checkWorld(layout);
-        partials.forEach(partial -> checkBytes("partial sum", partial, layout.numElements() * Float.BYTES));
-        checkBytes("shard", shardOut, layout.length(world.rank()) * Float.BYTES);
-        run(new ReduceScatter(world, plan, partials, layout, shardOut), label);
+        partials.forEach(partial -> checkLength("partial sum", partial, layout.numElements()));
+        checkLength("shard", shardOut, layout.length(world.rank()));
+        return begin(new ReduceScatter(world, plan, List.copyOf(partials), layout, shardOut), label);
     }
 
     /**
@@ -109,15 +116,31 @@ public final class Collectives implements AutoCloseable {
      *
      * @param label what it is for
      * @param layout who owns which range
-     * @param elementBytes the size of an element
      * @param flat the whole vector; this rank's range is read, all others are written
-     * @throws CollectiveException when another rank is lost, or late beyond the deadline
-     * @throws IllegalStateException when ranks call different collectives, or with different layouts
+     * @return await it
      */
-    public void allGather(StepLabel label, ShardLayout layout, int elementBytes, MemorySegment flat) {
+    public Pending allGather(StepLabel label, ShardLayout layout, CollectiveBuffer flat) {
         checkWorld(layout);
-        checkBytes("vector", flat, layout.numElements() * elementBytes);
-        run(new AllGather(world, layout, elementBytes, flat), label);
+        checkLength("vector", flat, layout.numElements());
+        return begin(new AllGather(world, layout, flat), label);
+    }
+
+    /**
+     * Sums a vector over the leaves of a tree and gives each rank the whole sum, with the same bits for every world size.
+     *
+     * @param label what it is for
+     * @param tree the tree over the step's microbatches
+     * @param partials the sums of this rank's {@link ReductionTree#cover} nodes, left to right
+     * @param sum receives the sum; as long as the partials, and must not overlap them
+     * @return await it
+     */
+    public Pending allReduce(
+            StepLabel label, ReductionTree tree, List<CollectiveBuffer> partials, CollectiveBuffer sum) {
+        ShardLayout layout = new ShardLayout(sum.numElements(), 1, world.worldSize());
+        CollectiveBuffer shard = sum.part(layout.offset(world.rank()), layout.length(world.rank()));
+        // The second begins when the first is over, and fails with it.
+        reduceScatter(label, tree, partials, layout, shard);
+        return allGather(label, layout, sum);
     }
 
     /**
@@ -131,7 +154,7 @@ public final class Collectives implements AutoCloseable {
      */
     public byte[][] allGather(StepLabel label, byte[] mine) {
         Exchange exchange = new Exchange(world, Frame.Kind.EXCHANGE, mine);
-        run(exchange, label);
+        begin(exchange, label).await();
         return exchange.messages();
     }
 
@@ -143,17 +166,24 @@ public final class Collectives implements AutoCloseable {
      * @throws IllegalStateException when ranks call different collectives
      */
     public void barrier(StepLabel label) {
-        run(new Exchange(world, Frame.Kind.BARRIER, EMPTY), label);
+        begin(new Exchange(world, Frame.Kind.BARRIER, EMPTY), label).await();
     }
 
     /**
-     * Returns what collectives have cost so far.
+     * Returns what collectives have cost so far; exact when none is under way.
      *
      * @return totals since this rank joined
      */
     public Traffic traffic() {
         Inbox inbox = wiring.inbox();
-        return new Traffic(commNanos, bytesSent, inbox.bytesReceived(), inbox.foreignFrames(), inbox.staleFrames());
+        return new Traffic(
+                commNanos,
+                exposedNanos,
+                bytesSent,
+                inbox.bytesReceived(),
+                inbox.foreignFrames(),
+                inbox.staleFrames(),
+                inbox.damagedFrames());
     }
 
     private void checkWorld(ShardLayout layout) {
@@ -163,11 +193,29 @@ public final class Collectives implements AutoCloseable {
         }
     }
 
-    private static void checkBytes(String what, MemorySegment segment, long bytes) {
-        if (segment.byteSize() != bytes) {
+    private static void checkLength(String what, CollectiveBuffer buffer, long numElements) {
+        if (buffer.numElements() != numElements) {
             throw new IllegalStateException(
-                    "the " + what + " has " + segment.byteSize() + " bytes instead of " + bytes);
+                    "the " + what + " has " + buffer.numElements() + " elements instead of " + numElements);
         }
+    }
+
+    private Pending begin(Operation operation, StepLabel label) {
+        return new Pending(this, thread.submit(() -> {
+            if (failure != null) {
+                throw failure;
+            }
+            try {
+                run(operation, label);
+            } catch (RuntimeException e) {
+                failure = e;
+                throw e;
+            }
+        }));
+    }
+
+    void addExposed(long nanos) {
+        exposedNanos += nanos;
     }
 
     private void run(Operation operation, StepLabel label) {
@@ -179,13 +227,15 @@ public final class Collectives implements AutoCloseable {
         frame.source = world.rank();
         frame.sequence = sequence;
         frame.step = label.step();
+        frame.bucket = label.bucket();
         frame.node = 0;
-        wiring.inbox().expect(operation, sequence, label.step());
+        Inbox inbox = wiring.inbox();
+        inbox.expect(operation, sequence, label);
         idle.reset();
         while (!operation.isComplete()) {
+            inbox.listen();
             boolean hasSent = send(operation);
-            boolean hasReceived = wiring.inbox().poll() > 0;
-            if (operation.advance() || hasSent || hasReceived) {
+            if (operation.receive(inbox) || hasSent) {
                 isProgressing = true;
                 idle.reset();
                 continue;
@@ -222,6 +272,9 @@ public final class Collectives implements AutoCloseable {
 
     private void checkPatience(Operation operation, StepLabel label, long waitedNanos, long quietNanos) {
         String where = operation.kind() + " of " + label;
+        if (Thread.interrupted()) {
+            throw new CollectiveException("rank " + world.rank() + " left the run during " + where);
+        }
         wiring.checkDriver(where);
         long nowNanos = System.nanoTime();
         for (Departures.News news : wiring.departures().news()) {
@@ -240,12 +293,24 @@ public final class Collectives implements AutoCloseable {
     }
 
     /**
-     * Leaves the run. Frames that were sent stay readable for those they were sent to.
+     * Leaves the run; a collective that is under way is given up. Frames that were sent stay readable for those they were sent to.
      *
      * @throws IOException when the connection to the launcher cannot be closed
      */
     @Override
     public void close() throws IOException {
+        thread.shutdownNow();
+        boolean isInterrupted = false;
+        while (!thread.isTerminated()) {
+            try {
+                thread.awaitTermination(1, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                isInterrupted = true;
+            }
+        }
+        if (isInterrupted) {
+            Thread.currentThread().interrupt();
+        }
         wiring.close();
     }
 }

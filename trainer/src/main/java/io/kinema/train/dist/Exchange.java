@@ -13,12 +13,14 @@ final class Exchange extends Operation {
 
     private final Frame.Kind kind;
     private final byte[] mine;
+    private final CollectiveBuffer sent;
     private final byte[][] messages;
 
     Exchange(World world, Frame.Kind kind, byte[] message) {
         super(world);
         this.kind = kind;
         mine = Arrays.copyOf(message, message.length + 1);
+        sent = CollectiveBuffer.of(MemorySegment.ofArray(mine), Byte.BYTES);
         messages = new byte[worldSize][];
         messages[rank] = message.clone();
         for (int p = 0; p < worldSize; p++) {
@@ -38,11 +40,23 @@ final class Exchange extends Operation {
     boolean send(int peer, PeerLink link, Frame frame) {
         frame.position = bytesSent[peer];
         frame.payloadBytes = (int) Math.min(bytesToSend[peer] - bytesSent[peer], link.frameBytes());
-        return link.trySend(frame, MemorySegment.ofArray(mine), bytesSent[peer]);
+        return link.trySend(frame, sent, bytesSent[peer]);
     }
 
     @Override
-    boolean accept(Frame frame, MemorySegment payload) {
+    boolean receive(Inbox inbox) {
+        boolean hasReceived = false;
+        for (int p = 0; p < worldSize; p++) {
+            if (bytesReceived[p] != bytesToReceive[p] && inbox.readAhead(p, 1) > 0) {
+                take(inbox.stream(p).frame(0), inbox.stream(p).payload(0));
+                inbox.stream(p).giveUp();
+                hasReceived = true;
+            }
+        }
+        return hasReceived;
+    }
+
+    private void take(Frame frame, MemorySegment payload) {
         int source = frame.source;
         if (bytesToReceive[source] == UNKNOWN && frame.totalBytes > 0 && frame.totalBytes <= MAX_MESSAGE_BYTES) {
             bytesToReceive[source] = frame.totalBytes;
@@ -55,12 +69,7 @@ final class Exchange extends Operation {
                     "rank " + source + " sent byte " + frame.position + "; byte " + due + " was due");
         }
         MemorySegment.copy(payload, 0, MemorySegment.ofArray(messages[source]), due, frame.payloadBytes);
-        return true;
-    }
-
-    @Override
-    boolean advance() {
-        return false;
+        bytesReceived[source] += frame.payloadBytes;
     }
 
     @Override

@@ -1,6 +1,8 @@
 package io.kinema.train.dist;
 
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
 import org.agrona.DirectBuffer;
 import org.agrona.MutableDirectBuffer;
 
@@ -8,17 +10,18 @@ import org.agrona.MutableDirectBuffer;
  * The header of a message between ranks, followed by its payload. All fields are little-endian:
  *
  * <pre>
- *  0 int   magic and version     "KNM" 1
- *  4 int   kind                  ordinal of {@link Kind}
+ *  0 int   CRC32C                of all that follows, the payload included
+ *  4 int   magic and version     "KNM" 2
  *  8 long  run                   first 8 bytes of the run id's SHA-256
  * 16 long  sequence              number of the collective on its rank, from 0
  * 24 long  step                  the label's step
  * 32 int   source                sending rank
- * 36 int   node                  index of the cover node among the sender's; 0 where there are none
+ * 36 int   bucket                the label's part of the vector
  * 40 long  position              where the payload belongs, from the start of the shard or message:
  *                                elements of a vector, bytes of a message
  * 48 int   payload bytes
- * 52 int   zero
+ * 52 short kind                  ordinal of {@link Kind}
+ * 54 short node                  index of the cover node among the sender's; 0 where there are none
  * 56 long  total bytes           that this sender sends to this receiver in this collective
  * </pre>
  *
@@ -26,7 +29,7 @@ import org.agrona.MutableDirectBuffer;
  */
 final class Frame {
     static final int HEADER_BYTES = 64;
-    private static final int MAGIC = 0x01_4D_4E_4B;
+    private static final int MAGIC = 0x02_4D_4E_4B;
 
     /** What kind of collective a frame belongs to. */
     enum Kind {
@@ -48,45 +51,72 @@ final class Frame {
         }
     }
 
-    int kindOrdinal;
+    private final CRC32C crc = new CRC32C();
+
+    int checksum;
     long run;
     long sequence;
     long step;
     int source;
-    int node;
+    int bucket;
     long position;
     int payloadBytes;
+    int kindOrdinal;
+    int node;
     long totalBytes;
 
+    /** Writes the header before a payload that is there already. */
     void encode(MutableDirectBuffer buffer, int offset) {
-        buffer.putInt(offset, MAGIC, ByteOrder.LITTLE_ENDIAN);
-        buffer.putInt(offset + 4, kindOrdinal, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 4, MAGIC, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 8, run, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 16, sequence, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 24, step, ByteOrder.LITTLE_ENDIAN);
         buffer.putInt(offset + 32, source, ByteOrder.LITTLE_ENDIAN);
-        buffer.putInt(offset + 36, node, ByteOrder.LITTLE_ENDIAN);
+        buffer.putInt(offset + 36, bucket, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 40, position, ByteOrder.LITTLE_ENDIAN);
         buffer.putInt(offset + 48, payloadBytes, ByteOrder.LITTLE_ENDIAN);
-        buffer.putInt(offset + 52, 0, ByteOrder.LITTLE_ENDIAN);
+        buffer.putShort(offset + 52, (short) kindOrdinal, ByteOrder.LITTLE_ENDIAN);
+        buffer.putShort(offset + 54, (short) node, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 56, totalBytes, ByteOrder.LITTLE_ENDIAN);
+        checksum = checksumOf(buffer, offset);
+        buffer.putInt(offset, checksum, ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Reads a header; false when the bytes are no frame of this version or their length is not what it says. */
     boolean decode(DirectBuffer buffer, int offset, int length) {
-        if (length < HEADER_BYTES || buffer.getInt(offset, ByteOrder.LITTLE_ENDIAN) != MAGIC) {
+        if (length < HEADER_BYTES || buffer.getInt(offset + 4, ByteOrder.LITTLE_ENDIAN) != MAGIC) {
             return false;
         }
-        kindOrdinal = buffer.getInt(offset + 4, ByteOrder.LITTLE_ENDIAN);
+        checksum = buffer.getInt(offset, ByteOrder.LITTLE_ENDIAN);
         run = buffer.getLong(offset + 8, ByteOrder.LITTLE_ENDIAN);
         sequence = buffer.getLong(offset + 16, ByteOrder.LITTLE_ENDIAN);
         step = buffer.getLong(offset + 24, ByteOrder.LITTLE_ENDIAN);
         source = buffer.getInt(offset + 32, ByteOrder.LITTLE_ENDIAN);
-        node = buffer.getInt(offset + 36, ByteOrder.LITTLE_ENDIAN);
+        bucket = buffer.getInt(offset + 36, ByteOrder.LITTLE_ENDIAN);
         position = buffer.getLong(offset + 40, ByteOrder.LITTLE_ENDIAN);
         payloadBytes = buffer.getInt(offset + 48, ByteOrder.LITTLE_ENDIAN);
+        kindOrdinal = buffer.getShort(offset + 52, ByteOrder.LITTLE_ENDIAN);
+        node = buffer.getShort(offset + 54, ByteOrder.LITTLE_ENDIAN);
         totalBytes = buffer.getLong(offset + 56, ByteOrder.LITTLE_ENDIAN);
         return payloadBytes == length - HEADER_BYTES && kindOrdinal >= 0 && kindOrdinal < Kind.KINDS.length;
+    }
+
+    /** Whether a frame that was read from there is as it was sent. */
+    boolean isSound(DirectBuffer buffer, int offset) {
+        return checksum == checksumOf(buffer, offset);
+    }
+
+    private int checksumOf(DirectBuffer buffer, int offset) {
+        int from = offset + Integer.BYTES;
+        int length = HEADER_BYTES - Integer.BYTES + payloadBytes;
+        crc.reset();
+        ByteBuffer bytes = buffer.byteBuffer();
+        if (bytes == null) {
+            crc.update(buffer.byteArray(), buffer.wrapAdjustment() + from, length);
+        } else {
+            crc.update(bytes.duplicate().clear().slice(buffer.wrapAdjustment() + from, length));
+        }
+        return (int) crc.getValue();
     }
 
     Kind kind() {

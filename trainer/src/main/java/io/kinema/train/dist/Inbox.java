@@ -4,43 +4,56 @@ import io.aeron.Image;
 import io.aeron.Subscription;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.Header;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.agrona.DirectBuffer;
 
 /**
- * Receives the frames of all other ranks and gives those of the current collective to it.
+ * What all other ranks have sent to this one: a stream each.
  *
  * <p>A frame of a later collective stays in its sender's stream, so that flow control holds the sender back; frames
- * of another run, of an unknown sender or of a collective that is over are counted and dropped. Polled by one thread.
+ * of another run, of an unknown sender or of a collective that is over are counted and dropped. Used by one thread.
  */
 final class Inbox implements ControlledFragmentHandler, AutoCloseable {
-    /** Frames taken from each stream in one turn, so that no sender starves the others. */
-    private static final int POLL_FRAMES = 8;
+    /** Frames taken at a time from a stream that no rank has been heard on. */
+    private static final int FOREIGN_FRAMES = 8;
 
     private static final long UNBOUND = Long.MIN_VALUE;
 
     private final World world;
     private final long run;
     private final List<Subscription> subscriptions;
-    private final Frame frame = new Frame();
+    private final Frame foreign = new Frame();
     /** The stream that each rank was first heard on; another stream that claims the rank is foreign. */
     private final AtomicLongArray sessions;
 
+    private final PeerStream[] streams;
+    private int numHeard;
+    private Image introducing;
+
     private Operation operation;
     private long sequence = -1;
-    private long step;
-    private int numAccepted;
+    private StepLabel label;
     private long bytesReceived;
     private long foreignFrames;
     private long staleFrames;
-    private RuntimeException failure;
+    private long damagedFrames;
+
+    /** What a frame is to the current collective. */
+    enum Verdict {
+        /** It belongs to the collective. */
+        DUE,
+        /** It belongs to one that comes later. */
+        LATER,
+        /** It was counted and is to be passed over. */
+        REJECTED
+    }
 
     Inbox(World world, long run, List<Subscription> subscriptions) {
         this.world = world;
         this.run = run;
         this.subscriptions = List.copyOf(subscriptions);
+        streams = new PeerStream[world.worldSize()];
         sessions = new AtomicLongArray(world.worldSize());
         for (int r = 0; r < world.worldSize(); r++) {
             sessions.set(r, UNBOUND);
@@ -48,72 +61,102 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     }
 
     /** Makes an operation the current one; frames of earlier sequence numbers are stale from now on. */
-    void expect(Operation next, long sequenceOfNext, long stepOfNext) {
+    void expect(Operation next, long sequenceOfNext, StepLabel labelOfNext) {
         operation = next;
         sequence = sequenceOfNext;
-        step = stepOfNext;
+        label = labelOfNext;
     }
 
-    /**
-     * Hands waiting frames to the current operation.
-     *
-     * @return how many it accepted
-     * @throws IllegalStateException when a rank is in another collective or sends what is not due
-     */
-    int poll() {
-        numAccepted = 0;
+    /** Frames of a rank that can be used now, at most so many; 0 before it was first heard. */
+    int readAhead(int rank, int atMost) {
+        return streams[rank] == null ? 0 : streams[rank].readAhead(atMost);
+    }
+
+    /** The stream of a rank that has been heard. */
+    PeerStream stream(int rank) {
+        return streams[rank];
+    }
+
+    /** Listens to streams on which no rank has been heard yet, and empties those of strangers. */
+    void listen() {
+        int numImages = 0;
         for (Subscription subscription : subscriptions) {
-            subscription.controlledPoll(this, POLL_FRAMES * Math.max(1, subscription.imageCount()));
+            numImages += subscription.imageCount();
         }
-        if (failure != null) {
-            throw failure;
+        if (numImages == numHeard) {
+            return;
         }
-        return numAccepted;
+        for (Subscription subscription : subscriptions) {
+            for (Image image : subscription.images()) {
+                if (!isHeard(image)) {
+                    introducing = image;
+                    image.controlledPoll(this, FOREIGN_FRAMES);
+                }
+            }
+        }
     }
 
+    private boolean isHeard(Image image) {
+        for (int r = 0; r < sessions.length(); r++) {
+            if (sessions.get(r) == image.sessionId()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Takes a frame of a stream that no rank has been heard on: the first of a rank's makes the stream that rank's. */
     @Override
     public Action onFragment(DirectBuffer buffer, int offset, int length, Header header) {
-        if (!frame.decode(buffer, offset, length) || frame.run != run || !isPeer(frame.source)) {
+        if (!foreign.decode(buffer, offset, length) || foreign.run != run || !isPeer(foreign.source)) {
             foreignFrames++;
             return Action.CONTINUE;
         }
-        if (frame.sequence < sequence) {
+        if (foreign.sequence < sequence) {
             staleFrames++;
             return Action.CONTINUE;
         }
-        long session = sessions.get(frame.source);
-        if (session != UNBOUND && session != header.sessionId()) {
+        if (!foreign.isSound(buffer, offset)) {
+            damagedFrames++;
+            return Action.CONTINUE;
+        }
+        if (sessions.get(foreign.source) != UNBOUND) {
             foreignFrames++;
             return Action.CONTINUE;
         }
-        if (session == UNBOUND) {
-            sessions.set(frame.source, header.sessionId());
-        }
-        if (frame.sequence > sequence) {
-            return Action.ABORT;
-        }
-        try {
-            return take(PeerLink.memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes));
-        } catch (RuntimeException e) {
-            // Aeron would hand it to its error handler and poll on; poll() throws it to the caller instead.
-            failure = e;
-            return Action.ABORT;
-        }
+        sessions.set(foreign.source, header.sessionId());
+        streams[foreign.source] = new PeerStream(this, foreign.source, introducing);
+        numHeard++;
+        return Action.ABORT;
     }
 
-    private Action take(MemorySegment payload) {
-        if (frame.kind() != operation.kind() || frame.step != step) {
-            throw new IllegalStateException("rank " + frame.source + " is in " + frame.kind() + " of step "
-                    + frame.step + " while rank " + world.rank() + " is in " + operation.kind() + " of step " + step
-                    + " (collective " + sequence + "): ranks must call collectives in the same order");
+    /** Reads the header of a frame on a rank's stream, checks it, and says what is to be done with it. */
+    Verdict judge(Frame frame, int source, DirectBuffer buffer, int offset, int length) {
+        if (!frame.decode(buffer, offset, length) || frame.run != run || frame.source != source) {
+            foreignFrames++;
+            return Verdict.REJECTED;
         }
-        if (!operation.accept(frame, payload)) {
-            return Action.ABORT;
+        if (frame.sequence < sequence) {
+            staleFrames++;
+            return Verdict.REJECTED;
         }
-        operation.bytesReceived[frame.source] += frame.payloadBytes;
+        if (frame.sequence > sequence) {
+            return Verdict.LATER;
+        }
+        if (!frame.isSound(buffer, offset)) {
+            damagedFrames++;
+            throw new CollectiveException("rank " + world.rank() + " got a frame of rank " + source + " in "
+                    + operation.kind() + " of " + label + " whose CRC32C is not what its header says: it was damaged"
+                    + " on its way; check the memory and the network between the two");
+        }
+        if (frame.kind() != operation.kind() || frame.step != label.step() || frame.bucket != label.bucket()) {
+            throw new IllegalStateException("rank " + source + " is in " + frame.kind() + " of step " + frame.step
+                    + ", bucket " + frame.bucket + ", while rank " + world.rank() + " is in " + operation.kind()
+                    + " of step " + label.step() + ", bucket " + label.bucket() + " (collective " + sequence
+                    + "): ranks must call collectives in the same order");
+        }
         bytesReceived += frame.payloadBytes;
-        numAccepted++;
-        return Action.CONTINUE;
+        return Verdict.DUE;
     }
 
     private boolean isPeer(int source) {
@@ -139,6 +182,10 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
 
     long staleFrames() {
         return staleFrames;
+    }
+
+    long damagedFrames() {
+        return damagedFrames;
     }
 
     @Override

@@ -1,13 +1,12 @@
 package io.kinema.train.dist;
 
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * One collective under way on this rank: what it still has to send, to receive and to compute.
  *
- * <p>The loop that drives it calls {@link #send}, {@link #accept} and {@link #advance} until {@link #isComplete};
+ * <p>The loop that drives it calls {@link #send} and {@link #receive} until {@link #isComplete};
  * none of them blocks.
  */
 abstract sealed class Operation permits ReduceScatter, AllGather, Exchange {
@@ -35,11 +34,8 @@ abstract sealed class Operation permits ReduceScatter, AllGather, Exchange {
     /** Sends the next frame to a peer that has bytes left to get; false when there is no room now. */
     abstract boolean send(int peer, PeerLink link, Frame frame);
 
-    /** Takes a frame's payload; false when there is no room for it now. */
-    abstract boolean accept(Frame frame, MemorySegment payload);
-
-    /** Does local work that has become possible; true when some was done. */
-    abstract boolean advance();
+    /** Uses what has come, as far as it can be used; true when something was. */
+    abstract boolean receive(Inbox inbox);
 
     /** Whether nothing is left to compute; asked when everything was sent and received. */
     abstract boolean isComputed();

@@ -22,26 +22,26 @@ final class PeerLink implements AutoCloseable {
         return (publication.maxPayloadLength() - Frame.HEADER_BYTES) & -8;
     }
 
+    /** Bytes that the inbox takes before it has given any up. */
+    int windowBytes() {
+        return publication.termBufferLength() / 2;
+    }
+
     /**
      * Sends a frame if the inbox has room for it now.
      *
      * @param frame the header, with its payload's length
-     * @param source where the payload starts
-     * @param sourceOffset its first byte
+     * @param source where the payload is
+     * @param first its first element
      * @return whether it was sent; false means try again
      */
-    boolean trySend(Frame frame, MemorySegment source, long sourceOffset) {
+    boolean trySend(Frame frame, CollectiveBuffer source, long first) {
         long result = publication.tryClaim(Frame.HEADER_BYTES + frame.payloadBytes, claim);
         if (result > 0) {
             MutableDirectBuffer buffer = claim.buffer();
             int offset = claim.offset();
+            source.read(first, memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes));
             frame.encode(buffer, offset);
-            MemorySegment.copy(
-                    source,
-                    sourceOffset,
-                    memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes),
-                    0,
-                    frame.payloadBytes);
             claim.commit();
             return true;
         }

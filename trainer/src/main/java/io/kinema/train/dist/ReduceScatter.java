@@ -9,46 +9,40 @@ import java.util.List;
  * Sends every shard's slices of this rank's cover nodes to the shard's owner, and sums the slices of all ranks for
  * this rank's own shard along the tree.
  *
- * <p>Slices that arrive are staged in a ring of windows, because the tree fixes the order of the additions whatever
- * the order of arrival; a frame beyond the ring is left in the sender's stream. A window is summed in heap arrays
- * that stay in the second-level cache: the compiler vectorizes loops over arrays, and over native memory it
- * would have to prove that operands do not overlap.
+ * <p>The tree fixes the order of the additions whatever the order of arrival: as far as the slices of all ranks are there, they are summed from
+ * where they lie in the streams. The additions are done on heap arrays that stay in the first caches: the compiler vectorizes loops over arrays, and over
+ * native memory it would have to prove that operands do not overlap.
  */
 final class ReduceScatter extends Operation {
-    /** Windows that may be under way at once: enough to keep senders busy while one is summed. */
-    private static final int RING_WINDOWS = 4;
+    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
-    private final List<MemorySegment> partials;
+    private final List<CollectiveBuffer> partials;
     private final ShardLayout layout;
-    private final MemorySegment shardOut;
+    private final CollectiveBuffer shardOut;
     private final SumPlan plan;
     private final long numElements;
-    private final long numWindows;
-    private final WindowCursor[] sending;
-    private final WindowCursor[] receiving;
-    private final int[] missing = new int[RING_WINDOWS];
-    private long windowIndex;
+    /** The node whose slice each peer is sent next. */
+    private final int[] nextNode;
+    /** How far the slices that lie ahead of each peer reach; those of all its nodes reach as far. */
+    private final long[] reach;
 
-    ReduceScatter(World world, SumPlan plan, List<MemorySegment> partials, ShardLayout layout, MemorySegment out) {
+    private long position;
+
+    ReduceScatter(
+            World world, SumPlan plan, List<CollectiveBuffer> partials, ShardLayout layout, CollectiveBuffer out) {
         super(world);
         this.plan = plan;
         this.partials = partials;
         this.layout = layout;
         this.shardOut = out;
         numElements = layout.length(rank);
-        numWindows = WindowCursor.numWindows(numElements);
-        sending = new WindowCursor[worldSize];
-        receiving = new WindowCursor[worldSize];
+        nextNode = new int[worldSize];
+        reach = new long[worldSize];
         for (int p = 0; p < worldSize; p++) {
-            sending[p] = new WindowCursor(layout.length(p), partials.size());
-            receiving[p] = new WindowCursor(numElements, plan.numNodes(p));
             if (p != rank) {
                 bytesToSend[p] = Float.BYTES * layout.length(p) * partials.size();
                 bytesToReceive[p] = Float.BYTES * numElements * plan.numNodes(p);
             }
-        }
-        for (int w = 0; w < RING_WINDOWS && w < numWindows; w++) {
-            missing[w] = plan.numRemoteNodes() * WindowCursor.windowLength(numElements, w);
         }
     }
 
@@ -57,86 +51,128 @@ final class ReduceScatter extends Operation {
         return Frame.Kind.REDUCE_SCATTER;
     }
 
+    /** Slices of all nodes at one place follow each other, so that the receiver need not wait long for any. */
     @Override
     boolean send(int peer, PeerLink link, Frame frame) {
-        WindowCursor cursor = sending[peer];
-        int elements = Math.min(cursor.remaining(), link.frameBytes() / Float.BYTES);
-        frame.node = cursor.node();
-        frame.position = cursor.position();
+        int numNodes = partials.size();
+        int node = nextNode[peer];
+        // Of what was sent, all nodes have had as much, but those before this one a slice more.
+        int most = Math.min(link.frameBytes(), link.windowBytes() / 2 / numNodes & -Float.BYTES) / Float.BYTES;
+        long sent = bytesSent[peer] / Float.BYTES;
+        long rounds = sent / ((long) numNodes * most);
+        long first = rounds * most;
+        int elements = (int) Math.min(most, layout.length(peer) - first);
+        frame.node = node;
+        frame.position = first;
         frame.payloadBytes = elements * Float.BYTES;
-        long offset = (layout.offset(peer) + cursor.position()) * Float.BYTES;
-        if (!link.trySend(frame, partials.get(cursor.node()), offset)) {
+        if (!link.trySend(frame, partials.get(node), layout.offset(peer) + first)) {
             return false;
         }
-        cursor.advance(elements);
+        nextNode[peer] = (node + 1) % numNodes;
         return true;
     }
 
     @Override
-    boolean accept(Frame frame, MemorySegment payload) {
-        checkTotal(frame);
-        WindowCursor cursor = receiving[frame.source];
-        int elements = frame.payloadBytes / Float.BYTES;
-        if (frame.node != cursor.node()
-                || frame.position != cursor.position()
-                || elements > cursor.remaining()
-                || frame.payloadBytes % Float.BYTES != 0) {
-            throw new IllegalStateException("rank " + frame.source + " sent node " + frame.node + ", element "
-                    + frame.position + "; node " + cursor.node() + ", element " + cursor.position() + " was due");
+    boolean receive(Inbox inbox) {
+        boolean hasSummed = false;
+        while (position < numElements) {
+            long end = reached(inbox);
+            if (end == position) {
+                break;
+            }
+            hasSummed = true;
+            while (position < end) {
+                sum(inbox, (int) Math.min(SumPlan.BLOCK, end - position));
+            }
+            for (int p = 0; p < worldSize; p++) {
+                if (p != rank && reach[p] == position) {
+                    inbox.stream(p).giveUp();
+                }
+            }
         }
-        if (cursor.window() >= windowIndex + RING_WINDOWS) {
-            return false;
-        }
-        int ring = (int) (cursor.window() % RING_WINDOWS);
-        float[] slot = plan.staged(ring, frame.source, frame.node);
-        MemorySegment.copy(payload, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, slot, cursor.inWindow(), elements);
-        missing[ring] -= elements;
-        cursor.advance(elements);
-        return true;
+        return hasSummed;
     }
 
-    @Override
-    boolean advance() {
-        int ring = (int) (windowIndex % RING_WINDOWS);
-        if (windowIndex == numWindows || missing[ring] != 0) {
-            return false;
+    /** How far the slices of all ranks are there. */
+    private long reached(Inbox inbox) {
+        long end = numElements;
+        for (int p = 0; p < worldSize; p++) {
+            if (p == rank) {
+                continue;
+            }
+            if (reach[p] == position && inbox.readAhead(p, plan.numNodes(p)) == plan.numNodes(p)) {
+                reach[p] = check(inbox.stream(p), p);
+                bytesReceived[p] += (reach[p] - position) * plan.numNodes(p) * Float.BYTES;
+            }
+            end = Math.min(end, reach[p]);
         }
-        int length = WindowCursor.windowLength(numElements, windowIndex);
-        long position = windowIndex * WindowCursor.WINDOW_ELEMENTS;
-        long offset = (layout.offset(rank) + position) * Float.BYTES;
-        for (int n = 0; n < partials.size(); n++) {
-            float[] slot = plan.local(n);
-            MemorySegment.copy(partials.get(n), ValueLayout.JAVA_FLOAT_UNALIGNED, offset, slot, 0, length);
+        return end;
+    }
+
+    /** Checks that a peer's slices are those that are due, and returns how far they reach. */
+    private long check(PeerStream stream, int peer) {
+        int bytes = stream.frame(0).payloadBytes;
+        for (int node = 0; node < plan.numNodes(peer); node++) {
+            Frame frame = stream.frame(node);
+            checkTotal(frame);
+            if (frame.node != node
+                    || frame.position != position
+                    || frame.payloadBytes != bytes
+                    || bytes % Float.BYTES != 0
+                    || bytes / Float.BYTES > numElements - position) {
+                throw new IllegalStateException("rank " + peer + " sent node " + frame.node + ", element "
+                        + frame.position + ", " + frame.payloadBytes + " bytes; node " + node + ", element " + position
+                        + " was due");
+            }
         }
-        float[] sum = plan.sum(ring, length);
-        MemorySegment.copy(sum, 0, shardOut, ValueLayout.JAVA_FLOAT_UNALIGNED, position * Float.BYTES, length);
-        windowIndex++;
-        long next = windowIndex + RING_WINDOWS - 1;
-        if (next < numWindows) {
-            missing[ring] = plan.numRemoteNodes() * WindowCursor.windowLength(numElements, next);
+        return position + bytes / Float.BYTES;
+    }
+
+    /** Sums some elements at the current position and goes on behind them. */
+    private void sum(Inbox inbox, int length) {
+        long bytes = (long) length * Float.BYTES;
+        for (int node = 0; node < partials.size(); node++) {
+            partials.get(node)
+                    .read(
+                            layout.offset(rank) + position,
+                            plan.memory(rank, node).asSlice(0, bytes));
         }
-        return true;
+        for (int p = 0; p < worldSize; p++) {
+            if (p == rank) {
+                continue;
+            }
+            PeerStream stream = inbox.stream(p);
+            for (int node = 0; node < plan.numNodes(p); node++) {
+                long at = stream.payloadAddress(node) + (position - stream.frame(node).position) * Float.BYTES;
+                MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, at, plan.slice(p, node), 0, length);
+            }
+        }
+        plan.sum(length);
+        shardOut.write(position, plan.total().asSlice(0, bytes));
+        position += length;
     }
 
     @Override
     boolean isComputed() {
-        return windowIndex == numWindows;
+        return position == numElements;
     }
 
     /**
-     * Where the slices of one window are staged and in which order they are added; kept from one reduce-scatter to
+     * Where slices of one block of elements are summed and in which order they are added; kept from one reduce-scatter to
      * the next while tree and world stay the same.
      */
     static final class SumPlan {
+        /** Elements summed at a time. */
+        static final int BLOCK = 2048;
+
         private final ReductionTree tree;
-        private final int rank;
         private final int[] firstNode;
         private final List<ReductionTree.Merge> merges;
-        private final float[][][] slots;
+        private final float[][] slices;
+        private final List<MemorySegment> memories = new ArrayList<>();
 
         SumPlan(ReductionTree tree, World world) {
             this.tree = tree;
-            this.rank = world.rank();
             List<LeafRange> cover = new ArrayList<>();
             firstNode = new int[world.worldSize() + 1];
             for (int r = 0; r < world.worldSize(); r++) {
@@ -144,7 +180,10 @@ final class ReduceScatter extends Operation {
                 firstNode[r + 1] = cover.size();
             }
             merges = tree.mergesOf(cover);
-            slots = new float[RING_WINDOWS][cover.size()][WindowCursor.WINDOW_ELEMENTS];
+            slices = new float[cover.size()][BLOCK];
+            for (float[] slice : slices) {
+                memories.add(MemorySegment.ofArray(slice));
+            }
         }
 
         ReductionTree tree() {
@@ -155,29 +194,23 @@ final class ReduceScatter extends Operation {
             return firstNode[ofRank + 1] - firstNode[ofRank];
         }
 
-        int numRemoteNodes() {
-            return firstNode[firstNode.length - 1] - numNodes(rank);
+        float[] slice(int ofRank, int node) {
+            return slices[firstNode[ofRank] + node];
         }
 
-        float[] staged(int ring, int source, int node) {
-            return slots[ring][firstNode[source] + node];
+        MemorySegment memory(int ofRank, int node) {
+            return memories.get(firstNode[ofRank] + node);
         }
 
-        float[] local(int node) {
-            return slots[0][firstNode[rank] + node];
-        }
-
-        /** Adds a window's slices in place along the tree; local ones lie in the first window of the ring. */
-        float[] sum(int ring, int length) {
+        /** Adds all slices in place along the tree. */
+        void sum(int length) {
             for (ReductionTree.Merge merge : merges) {
-                add(slot(ring, merge.into()), slot(ring, merge.term()), length);
+                add(slices[merge.into()], slices[merge.term()], length);
             }
-            return slot(ring, 0);
         }
 
-        private float[] slot(int ring, int index) {
-            boolean isLocal = index >= firstNode[rank] && index < firstNode[rank + 1];
-            return slots[isLocal ? 0 : ring][index];
+        MemorySegment total() {
+            return memories.getFirst();
         }
 
         private static void add(float[] into, float[] term, int length) {

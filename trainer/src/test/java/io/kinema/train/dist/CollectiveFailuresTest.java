@@ -12,11 +12,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.junit.jupiter.api.Test;
 
@@ -29,11 +31,13 @@ class CollectiveFailuresTest {
         World world = collectives.world();
         ReductionTree tree = new ReductionTree(world.worldSize());
         ShardLayout layout = new ShardLayout(LENGTH, 1, world.worldSize());
-        try (Arena arena = Arena.ofConfined()) {
+        try (Arena arena = Arena.ofShared()) {
             LeafRange leaves = tree.leavesOf(world.rank(), world.worldSize());
-            List<MemorySegment> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
+            List<CollectiveBuffer> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
             MemorySegment shard = arena.allocate(layout.length(world.rank()) * Float.BYTES, Float.BYTES);
-            collectives.reduceScatter(LABEL, tree, partials, layout, shard);
+            collectives
+                    .reduceScatter(LABEL, tree, partials, layout, CollectiveBuffer.of(shard, Float.BYTES))
+                    .await();
             return shard.toArray(ValueLayout.JAVA_FLOAT);
         }
     }
@@ -169,6 +173,68 @@ class CollectiveFailuresTest {
                 assertEquals(5, traffic.foreignFrames());
                 assertEquals(1, traffic.staleFrames());
             }
+        }
+    }
+
+    /** Ones; each frame that is made damages the one before, which is on its way. */
+    private record Damaging(int length, AtomicReference<MemorySegment> sent, CountDownLatch isDamaged)
+            implements CollectiveBuffer {
+        @Override
+        public long numElements() {
+            return length;
+        }
+
+        @Override
+        public int elementBytes() {
+            return Float.BYTES;
+        }
+
+        @Override
+        public void read(long first, MemorySegment to) {
+            for (long i = 0; i < to.byteSize(); i += Float.BYTES) {
+                to.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i, 1);
+            }
+            MemorySegment before = sent.getAndSet(to);
+            if (before != null) {
+                long last = before.byteSize() - 1;
+                before.set(ValueLayout.JAVA_BYTE, last, (byte) (before.get(ValueLayout.JAVA_BYTE, last) ^ 1));
+                isDamaged.countDown();
+            }
+        }
+
+        @Override
+        public void write(long first, MemorySegment from) {
+            throw new IllegalStateException("only read here");
+        }
+    }
+
+    @Test
+    void shouldFailInPlaceOfSummingADamagedFrame() throws Exception {
+        int length = 60_000;
+        CountDownLatch isDamaged = new CountDownLatch(1);
+        try (LocalRanks ranks = new LocalRanks(2);
+                Arena arena = Arena.ofShared()) {
+            ShardLayout layout = new ShardLayout(length, 1, 2);
+            ReductionTree tree = new ReductionTree(2);
+            MemorySegment zeros = arena.allocate((long) length * Float.BYTES, Float.BYTES);
+            List<CollectiveBuffer> partials = List.of(
+                    CollectiveBuffer.of(zeros, Float.BYTES), new Damaging(length, new AtomicReference<>(), isDamaged));
+            List<Future<Traffic>> traffic = new ArrayList<>();
+            for (int r = 0; r < 2; r++) {
+                int rank = r;
+                MemorySegment shard = arena.allocate(layout.length(rank) * Float.BYTES, Float.BYTES);
+                traffic.add(ranks.start(rank, ranks.config(Transport.IPC, LONG), collectives -> {
+                    assertTrue(rank == 1 || isDamaged.await(10, TimeUnit.SECONDS));
+                    Pending sum = collectives.reduceScatter(
+                            LABEL, tree, List.of(partials.get(rank)), layout, CollectiveBuffer.of(shard, Float.BYTES));
+                    CollectiveException e = assertThrows(CollectiveException.class, sum::await);
+                    String expected = rank == 0 ? "whose CRC32C is not what its header says" : "lost rank 0";
+                    assertTrue(e.getMessage().contains(expected), e.getMessage());
+                    return collectives.traffic();
+                }));
+            }
+            assertEquals(1, LocalRanks.get(traffic.getFirst()).damagedFrames());
+            LocalRanks.get(traffic.getLast());
         }
     }
 }

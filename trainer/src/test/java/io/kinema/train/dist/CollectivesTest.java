@@ -30,15 +30,19 @@ class CollectivesTest {
         float[][] results = new float[lengths.length][];
         for (int i = 0; i < lengths.length; i++) {
             int length = lengths[i];
-            try (Arena arena = Arena.ofConfined()) {
+            try (Arena arena = Arena.ofShared()) {
                 ShardLayout layout = new ShardLayout(length, 1, world.worldSize());
-                List<MemorySegment> partials = Leaves.partials(tree, leaves, i, length, arena);
-                MemorySegment shard = arena.allocate(layout.length(world.rank()) * Float.BYTES, Float.BYTES);
-                collectives.reduceScatter(LABEL, tree, partials, layout, shard);
+                List<CollectiveBuffer> partials = Leaves.partials(tree, leaves, i, length, arena);
                 MemorySegment flat = arena.allocate((long) length * Float.BYTES, Float.BYTES);
-                flat.asSlice(layout.offset(world.rank()) * Float.BYTES, shard.byteSize())
-                        .copyFrom(shard);
-                collectives.allGather(LABEL, layout, Float.BYTES, flat);
+                CollectiveBuffer sum = CollectiveBuffer.of(flat, Float.BYTES);
+                if (i % 2 == 0) {
+                    collectives.allReduce(LABEL, tree, partials, sum).await();
+                } else {
+                    CollectiveBuffer shard = sum.part(layout.offset(world.rank()), layout.length(world.rank()));
+                    Pending reduced = collectives.reduceScatter(LABEL, tree, partials, layout, shard);
+                    collectives.allGather(LABEL, layout, sum).await();
+                    reduced.await();
+                }
                 results[i] = flat.toArray(ValueLayout.JAVA_FLOAT);
             }
         }
@@ -88,9 +92,11 @@ class CollectivesTest {
                 for (int i = (int) layout.offset(rank); i < layout.offset(rank + 1); i++) {
                     flat[i] = (short) (31 * i);
                 }
-                try (Arena arena = Arena.ofConfined()) {
+                try (Arena arena = Arena.ofShared()) {
                     MemorySegment host = arena.allocateFrom(ValueLayout.JAVA_SHORT, flat);
-                    collectives.allGather(LABEL, layout, Short.BYTES, host);
+                    collectives
+                            .allGather(LABEL, layout, CollectiveBuffer.of(host, Short.BYTES))
+                            .await();
                     return host.toArray(ValueLayout.JAVA_SHORT);
                 }
             });
@@ -151,7 +157,8 @@ class CollectivesTest {
                         collectives.barrier(label);
                         return 0;
                     }));
-            assertTrue(e.getMessage().contains("rank 1 is in barrier of step 1 while rank 0 is in barrier of step 0"));
+            assertTrue(e.getMessage()
+                    .contains("rank 1 is in barrier of step 1, bucket 0, while rank 0 is in barrier of step 0"));
         }
     }
 

@@ -39,15 +39,15 @@ final class Leaves {
     }
 
     /** A rank's partial sums, made as the trainer makes them. */
-    static List<MemorySegment> partials(ReductionTree tree, LeafRange leaves, long seed, int length, Arena arena) {
+    static List<CollectiveBuffer> partials(ReductionTree tree, LeafRange leaves, long seed, int length, Arena arena) {
         TreeSum<float[]> sum = new TreeSum<>(tree, leaves, Leaves::addInto, released -> released[0] = Float.NaN);
         for (int leaf = leaves.lo(); leaf < leaves.hi(); leaf++) {
             float[] values = of(seed, leaf, Math.max(1, length));
             sum.add(leaf, values);
         }
-        List<MemorySegment> segments = new ArrayList<>();
+        List<CollectiveBuffer> segments = new ArrayList<>();
         for (float[] partial : sum.partials()) {
-            segments.add(segment(partial, length, arena));
+            segments.add(CollectiveBuffer.of(segment(partial, length, arena), Float.BYTES));
         }
         return segments;
     }

@@ -49,14 +49,14 @@ final class RankMain {
         ReductionTree tree = new ReductionTree(NUM_LEAVES);
         StepLabel label = new StepLabel(step, "gradients");
         ShardLayout layout = new ShardLayout(LENGTH, 4, world.worldSize());
-        try (Arena arena = Arena.ofConfined()) {
+        try (Arena arena = Arena.ofShared()) {
             LeafRange leaves = tree.leavesOf(world.rank(), world.worldSize());
-            List<MemorySegment> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
+            List<CollectiveBuffer> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
             MemorySegment flat = arena.allocate((long) LENGTH * Float.BYTES, Float.BYTES);
-            MemorySegment shard =
-                    flat.asSlice(layout.offset(world.rank()) * Float.BYTES, layout.length(world.rank()) * Float.BYTES);
-            collectives.reduceScatter(label, tree, partials, layout, shard);
-            collectives.allGather(label, layout, Float.BYTES, flat);
+            CollectiveBuffer sum = CollectiveBuffer.of(flat, Float.BYTES);
+            CollectiveBuffer shard = sum.part(layout.offset(world.rank()), layout.length(world.rank()));
+            collectives.reduceScatter(label, tree, partials, layout, shard).await();
+            collectives.allGather(label, layout, sum).await();
             return flat.toArray(ValueLayout.JAVA_BYTE);
         }
     }

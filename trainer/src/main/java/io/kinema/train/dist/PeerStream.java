@@ -1,0 +1,126 @@
+package io.kinema.train.dist;
+
+import io.aeron.Image;
+import io.aeron.logbuffer.ControlledFragmentHandler;
+import io.aeron.logbuffer.Header;
+import java.lang.foreign.MemorySegment;
+import org.agrona.DirectBuffer;
+
+/**
+ * The frames of one other rank. They are read where they lie in the stream's log, a few ahead, and given up to the sender, who then has room for more, only
+ * when they have been used. Used by one thread.
+ */
+final class PeerStream implements ControlledFragmentHandler {
+    /** The most that are read ahead. */
+    static final int MOST_AHEAD = 64;
+
+    private final Inbox inbox;
+    private final int source;
+    private final Image image;
+    private final Frame[] frames = new Frame[MOST_AHEAD];
+    private final long[] payloads = new long[MOST_AHEAD];
+    private int numAhead;
+    private int wanted;
+    /** The stream's position behind the last frame that was read ahead. */
+    private long end;
+
+    private RuntimeException failure;
+
+    PeerStream(Inbox inbox, int source, Image image) {
+        this.inbox = inbox;
+        this.source = source;
+        this.image = image;
+        end = image.position();
+    }
+
+    /**
+     * Reads frames of the current collective ahead, as far as there are any.
+     *
+     * @param atMost how many, at most {@link #MOST_AHEAD}
+     * @return how many there are ahead now
+     * @throws IllegalStateException when the sender is in another collective
+     * @throws CollectiveException when a frame came damaged
+     */
+    int readAhead(int atMost) {
+        wanted = atMost;
+        while (numAhead < wanted) {
+            long termEnd = termEnd();
+            // Aeron looks no further than a term from what was given up; what was read before is passed over.
+            long reached = image.controlledPeek(Math.min(end, termEnd), this, Long.MAX_VALUE);
+            if (failure != null) {
+                throw failure;
+            }
+            boolean isNew = reached > end;
+            end = Math.max(end, reached);
+            if (!isNew || reached != termEnd) {
+                break;
+            }
+        }
+        if (numAhead == 0) {
+            giveUp();
+        }
+        return numAhead;
+    }
+
+    private long termEnd() {
+        long position = image.position();
+        int termBytes = image.termBufferLength();
+        return position - position % termBytes + termBytes;
+    }
+
+    @Override
+    public Action onFragment(DirectBuffer buffer, int offset, int length, Header header) {
+        if (numAhead == wanted) {
+            return Action.ABORT;
+        }
+        long after = header.position();
+        if (after <= end) {
+            return Action.CONTINUE;
+        }
+        if (frames[numAhead] == null) {
+            frames[numAhead] = new Frame();
+        }
+        Frame frame = frames[numAhead];
+        try {
+            switch (inbox.judge(frame, source, buffer, offset, length)) {
+                case LATER -> {
+                    return Action.ABORT;
+                }
+                case REJECTED -> end = after;
+                case DUE -> {
+                    payloads[numAhead] = buffer.addressOffset() + offset + Frame.HEADER_BYTES;
+                    numAhead++;
+                    end = after;
+                }
+            }
+            return Action.CONTINUE;
+        } catch (RuntimeException e) {
+            // Aeron would hand it to its error handler and go on; readAhead() throws it to the caller instead.
+            failure = e;
+            return Action.ABORT;
+        }
+    }
+
+    /** One of the frames ahead. */
+    Frame frame(int index) {
+        return frames[index];
+    }
+
+    /** Where its payload is, until it is given up. */
+    long payloadAddress(int index) {
+        return payloads[index];
+    }
+
+    /** Its payload, until it is given up. */
+    MemorySegment payload(int index) {
+        return PeerLink.memoryAt(payloads[index], frames[index].payloadBytes);
+    }
+
+    /** Gives all frames ahead up. */
+    void giveUp() {
+        while (image.position() < end && !image.isClosed()) {
+            image.position(Math.min(end, termEnd()));
+        }
+        numAhead = 0;
+    }
+}
