@@ -7,32 +7,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.tensor.Precision;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.Writer;
-import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /** PyTorch's side of the comparison: {@code peers/step.py}, which prepares and makes steps when told to. */
 final class PeerProcess implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final long END_SECONDS = 10;
 
-    private final Process process;
-    private final BufferedReader from;
-    private final Writer to;
+    private final ChildProcess process;
     private final String version;
-
-    /** There is no PyTorch behind a command; the message says what there is instead. */
-    static final class AbsentException extends Exception {
-        private static final long serialVersionUID = 1;
-
-        AbsentException(String message) {
-            super(message);
-        }
-    }
 
     /**
      * What the peer chose to be timed with.
@@ -43,10 +27,8 @@ final class PeerProcess implements AutoCloseable {
      */
     record Prepared(double loss, String variant, String note) {}
 
-    private PeerProcess(Process process, BufferedReader from, String version) {
+    private PeerProcess(ChildProcess process, String version) {
         this.process = process;
-        this.from = from;
-        this.to = process.outputWriter();
         this.version = version;
     }
 
@@ -56,30 +38,36 @@ final class PeerProcess implements AutoCloseable {
      * @param python the interpreter
      * @param script {@code peers/step.py}
      * @param threads that it may compute with
-     * @throws AbsentException when the interpreter does not start or has no PyTorch
+     * @throws AbsentPeerException when the interpreter does not start or has no PyTorch
      * @throws IOException when the peer says something unexpected
      */
-    static PeerProcess start(String python, Path script, int threads) throws IOException, AbsentException {
+    static PeerProcess start(String python, Path script, int threads) throws IOException, AbsentPeerException {
         ProcessBuilder builder =
                 new ProcessBuilder(List.of(python, "-u", script.toString(), "--threads", Integer.toString(threads)));
-        builder.redirectError(Redirect.INHERIT);
         // The launch scripts hold other libraries' pools to one thread; this process has its own.
         builder.environment().put("OMP_NUM_THREADS", Integer.toString(threads));
         builder.environment().remove("OPENBLAS_NUM_THREADS");
-        Process process;
+        // It keeps HotSpot small; PyTorch's threads would wait for each other to allocate.
+        builder.environment().remove("MALLOC_ARENA_MAX");
+        ChildProcess process;
+        String line;
         try {
-            process = builder.start();
+            process = ChildProcess.start("PyTorch", builder);
         } catch (IOException e) {
-            throw new AbsentException(e.getMessage());
+            throw new AbsentPeerException(e.getMessage());
         }
-        BufferedReader from = process.inputReader();
-        String line = from.readLine();
-        JsonNode hello = line == null ? JSON.createObjectNode() : JSON.readTree(line);
+        try {
+            line = process.hear("its version");
+        } catch (IOException e) {
+            process.close();
+            throw new AbsentPeerException(python + " said nothing");
+        }
+        JsonNode hello = JSON.readTree(line);
         if (hello.has("torch")) {
-            return new PeerProcess(process, from, hello.path("torch").asText());
+            return new PeerProcess(process, hello.path("torch").asText());
         }
-        process.destroy();
-        throw new AbsentException(hello.path("error").asText(python + " said nothing"));
+        process.close();
+        throw new AbsentPeerException(hello.path("error").asText(python + " said nothing"));
     }
 
     /** The version of PyTorch. */
@@ -117,25 +105,13 @@ final class PeerProcess implements AutoCloseable {
     }
 
     private JsonNode ask(JsonNode request) throws IOException {
-        to.write(JSON.writeValueAsString(request) + "\n");
-        to.flush();
-        String line = from.readLine();
-        if (line == null) {
-            throw new IOException("the PyTorch process ended when asked for " + request + "; what it says is above");
-        }
-        return JSON.readTree(line);
+        String line = JSON.writeValueAsString(request);
+        process.tell(line);
+        return JSON.readTree(process.hear(line));
     }
 
     @Override
-    public void close() throws IOException {
-        try {
-            to.close();
-            if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
-        } catch (InterruptedException e) {
-            process.destroyForcibly();
-            Thread.currentThread().interrupt();
-        }
+    public void close() {
+        process.close();
     }
 }

@@ -30,6 +30,9 @@ public final class StepBenchmark {
     /** The other side's threads spin for a moment after their work. */
     private static final long PAUSE_MS = 50;
 
+    static final String INSTALL_PYTORCH = "  python3 -m venv venv && venv/bin/pip install torch==2.13.0 numpy"
+            + " --extra-index-url https://download.pytorch.org/whl/cpu\n";
+
     @Parameter(
             names = "--cases",
             order = 0,
@@ -116,14 +119,14 @@ public final class StepBenchmark {
         }
     }
 
-    private static void requireAtLeastOne(String flag, int value) {
+    static void requireAtLeastOne(String flag, int value) {
         if (value < 1) {
             throw new ConfigException(flag + " " + value + " is out of range; use 1 or more");
         }
     }
 
     /** Better now than after an hour. */
-    private static Path writable(Path file) {
+    static Path writable(Path file) {
         Path folder = file.toAbsolutePath().getParent();
         if (Files.isDirectory(file) || !Files.isWritable(Files.exists(file) ? file : folder)) {
             throw new ConfigException("--json " + file + " cannot be written; name a file in a folder that exists");
@@ -131,15 +134,18 @@ public final class StepBenchmark {
         return file;
     }
 
-    private Optional<PeerProcess> startPeer(int numThreads) throws IOException {
+    /** A program of {@code benchmarks/peers}. */
+    static Path peer(String file) {
         String home = System.getenv("KINEMA_HOME");
-        Path peers = Path.of(home == null ? "." : home, "benchmarks", "peers");
+        return Path.of(home == null ? "." : home, "benchmarks", "peers", file);
+    }
+
+    private Optional<PeerProcess> startPeer(int numThreads) throws IOException {
         try {
-            return Optional.of(PeerProcess.start(python, peers.resolve("step.py"), numThreads));
-        } catch (PeerProcess.AbsentException e) {
+            return Optional.of(PeerProcess.start(python, peer("step.py"), numThreads));
+        } catch (AbsentPeerException e) {
             System.err.println("no PyTorch (" + e.getMessage() + "), so this is Kinema's side alone; for both:\n"
-                    + "  python3 -m venv venv && venv/bin/pip install torch==2.13.0 numpy"
-                    + " --extra-index-url https://download.pytorch.org/whl/cpu\n"
+                    + INSTALL_PYTORCH
                     + "  benchmarks/run.sh step --python venv/bin/python");
             return Optional.empty();
         }

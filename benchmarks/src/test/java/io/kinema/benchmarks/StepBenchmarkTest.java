@@ -7,10 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.kinema.train.tensor.Precision;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -99,15 +96,7 @@ class StepBenchmarkTest {
 
     /** What a mistake says, one line. */
     private static String captured(String... args) {
-        PrintStream before = System.err;
-        ByteArrayOutputStream said = new ByteArrayOutputStream();
-        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
-        try {
-            assertEquals(2, StepBenchmark.run(args));
-        } finally {
-            System.setErr(before);
-        }
-        String text = said.toString(StandardCharsets.UTF_8);
+        String text = StandardError.of(() -> assertEquals(2, StepBenchmark.run(args)));
         assertEquals(1, text.lines().count(), text);
         return text;
     }

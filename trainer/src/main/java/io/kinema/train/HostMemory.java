@@ -12,10 +12,15 @@ import java.util.OptionalLong;
  *
  * @param root where {@code proc} and {@code sys} lie, {@code /}
  */
-record HostMemory(Path root) {
+public record HostMemory(Path root) {
     private static final long KIBIBYTE = 1024;
 
-    static HostMemory ofThisHost() {
+    /**
+     * Returns what is said of the host that this process runs on.
+     *
+     * @return a view; every call of it reads anew
+     */
+    public static HostMemory ofThisHost() {
         return new HostMemory(Path.of("/"));
     }
 
@@ -24,8 +29,9 @@ record HostMemory(Path root) {
      * (docs.kernel.org, admin-guide/cgroup-v2, "Memory") leaves less.
      *
      * @return bytes; empty where the system does not say
+     * @throws IOException when a file of the system's cannot be read
      */
-    OptionalLong availableBytes() throws IOException {
+    public OptionalLong availableBytes() throws IOException {
         OptionalLong host = kibibytes("proc/meminfo", "MemAvailable:");
         if (host.isEmpty()) {
             return host;

@@ -100,7 +100,8 @@ final class Rank {
 
     private void train(TrainState state, Collectives collectives, Dataset dataset) throws IOException {
         boolean isFirst = environment.rank() == 0;
-        Checkpoints checkpoints = new Checkpoints(new CheckpointFolder(folder.checkpoints()), collectives, state);
+        CheckpointFolder checkpointFolder = new CheckpointFolder(folder.checkpoints());
+        Checkpoints checkpoints = new Checkpoints(checkpointFolder, collectives, state);
         if (environment.resumeFrom().isEmpty()) {
             state.initialise(config.seed());
         } else {
@@ -125,8 +126,19 @@ final class Rank {
                 stopping = stepped.stopRequested();
                 if (stopping || isDue(state.step)) {
                     checkpoints.save(describe(state, dataset, trainer.epoch()));
+                    if (isFirst) {
+                        prune(checkpointFolder);
+                    }
                 }
             }
+        }
+    }
+
+    private void prune(CheckpointFolder checkpoints) throws IOException {
+        List<String> deleted =
+                flags.retention().prune(checkpoints, warning -> System.out.println("warning: " + warning));
+        if (!deleted.isEmpty()) {
+            System.out.println("deleted " + String.join(", ", deleted) + " (--keep-last " + flags.keepLast + ")");
         }
     }
 

@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.checkpoint.CheckpointFolder;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -81,6 +82,6 @@ record RunFolder(Path path) {
     }
 
     Path checkpoints() {
-        return path.resolve("checkpoints");
+        return path.resolve(CheckpointFolder.NAME);
     }
 }

@@ -3,6 +3,7 @@ package io.kinema.train;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.train.checkpoint.Retention;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
@@ -147,6 +148,19 @@ final class TrainFlags {
     long checkpointEvery = 500;
 
     @Parameter(
+            names = "--keep-last",
+            order = 24,
+            description = "How many of the newest checkpoints are kept; older ones are deleted when one is complete; 0"
+                    + " keeps all")
+    int keepLast = 5;
+
+    @Parameter(
+            names = "--keep-every",
+            order = 24,
+            description = "Checkpoints whose step is a multiple of this are kept whatever their age; 0 means none")
+    long keepEvery;
+
+    @Parameter(
             names = "--resume",
             order = 25,
             description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
@@ -192,6 +206,7 @@ final class TrainFlags {
         TrainConfig.requireRange("--nodes", nodes, 1, 1 << 16);
         TrainConfig.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
         TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
+        retention();
         TrainConfig.requireRange("--sample-steps", sampleSteps, 0, 1000);
         if (microbatches < nodes) {
             throw new ConfigException("--microbatches " + microbatches + " is less than --nodes " + nodes
@@ -212,6 +227,17 @@ final class TrainFlags {
                 new LearningRate(learningRate, warmup, steps, schedule()),
                 new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay),
                 device().precision());
+    }
+
+    /** Which checkpoints of the run are kept. */
+    Retention retention() {
+        TrainConfig.requireRange("--keep-last", keepLast, 0, 1e9);
+        TrainConfig.requireRange("--keep-every", keepEvery, 0, 1e12);
+        if (keepEvery > 0 && checkpointEvery > 0 && keepEvery % checkpointEvery != 0) {
+            throw new ConfigException("--keep-every " + keepEvery + " is not a multiple of --checkpoint-every "
+                    + checkpointEvery + ", so most such steps have no checkpoint; change one of them");
+        }
+        return new Retention(keepLast, keepEvery);
     }
 
     Path runFolder() {

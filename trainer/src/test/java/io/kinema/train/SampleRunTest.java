@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.data.video.SourceProbe;
+import io.kinema.train.checkpoint.CheckpointCommand;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.model.DitConfig;
@@ -17,11 +18,13 @@ import io.kinema.train.sample.Sample;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,9 +55,14 @@ class SampleRunTest {
                 0);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment zeros = arena.allocate(layout.flatSize() * Float.BYTES, 8);
+            MemorySegment average = arena.allocate(layout.flatSize() * Float.BYTES, 8);
+            Random random = new Random(1);
+            for (long i = 0; i < layout.numElements(); i++) {
+                average.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (0.1 * random.nextGaussian()));
+            }
             folder.begin(1);
             folder.writeOptimizer(1, CheckpointFolder.optimizerFile(0, 1), layout, 0, List.of(zeros, zeros));
-            checkpoint = folder.commit(state, layout, zeros, zeros);
+            checkpoint = folder.commit(state, layout, zeros, average);
         }
     }
 
@@ -95,6 +103,30 @@ class SampleRunTest {
         byte[] one = Files.readAllBytes(root.resolve("one.gif"));
         assertArrayEquals(one, Files.readAllBytes(root.resolve("two.gif")));
         assertFalse(Arrays.equals(one, Files.readAllBytes(root.resolve("three.gif"))));
+    }
+
+    @Test
+    void shouldSampleFromAnExportedFile() throws Exception {
+        String[] args = {"--prompt", "a star", "--device", "cpu", "--precision", "fp32"};
+        run(0, "folder.gif", args);
+        byte[] expected = Files.readAllBytes(root.resolve("folder.gif"));
+        Path exact = export("exact.safetensors");
+        run(0, "exact.gif", append(args, "--checkpoint", exact.toString()));
+        assertArrayEquals(expected, Files.readAllBytes(root.resolve("exact.gif")));
+        Path rounded = export("rounded.safetensors", "--precision", "bf16");
+        run(0, "rounded.gif", append(args, "--checkpoint", rounded.toString()));
+        run(0, "model.gif", append(args, "--weights", "model"));
+        assertFalse(Arrays.equals(expected, Files.readAllBytes(root.resolve("model.gif"))), "weights do not count");
+    }
+
+    private static Path export(String name, String... more) throws Exception {
+        Path file = root.resolve(name);
+        String[] args = {"export", checkpoint.toString(), "--output", file.toString()};
+        try (LaunchedProgram program =
+                LaunchedProgram.start(CheckpointCommand.class, root.resolve("work"), append(args, more))) {
+            program.expectExit(0);
+        }
+        return file;
     }
 
     @Test

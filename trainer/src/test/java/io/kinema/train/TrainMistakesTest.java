@@ -65,6 +65,8 @@ class TrainMistakesTest {
         expectMistake("--threads -1 is out of range", "--device", "cpu", "--threads", "-1");
         expectMistake("--precision fp32 or --device cpu", "--device", "nd4j", "--precision", "bf16");
         expectMistake("computes on one thread", "--device", "nd4j", "--threads", "2");
+        expectMistake("--keep-last -1 is out of range", "--keep-last", "-1");
+        expectMistake("not a multiple of --checkpoint-every 300", "--keep-every", "500", "--checkpoint-every", "300");
         expectMistake("ddpm-cosine", "--diffusion", "ddpm");
     }
 

@@ -262,6 +262,18 @@ class TrainRunTest {
     }
 
     @Test
+    void shouldKeepTheCheckpointsThatAreAskedFor() throws Exception {
+        try (LaunchedProgram training = start("kept", "--nodes", "2", "--keep-last", "1", "--keep-every", "12")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("deleted step-00000006 (--keep-last 1)"), output);
+        }
+        assertEquals(
+                List.of(checkpoint("kept", 24), checkpoint("kept", 12)),
+                new CheckpointFolder(root.resolve("kept/checkpoints")).list());
+        assertEquals(expected, digestOf("kept"));
+    }
+
+    @Test
     void shouldRepeatARunFromItsFlags() throws Exception {
         Path args = root.resolve("undisturbed/run.args");
         Path repeated = root.resolve("repeated");

@@ -1,27 +1,21 @@
 package io.kinema.train.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.kinema.data.ConfigException;
 import io.kinema.train.model.ParameterLayout;
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
+import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -38,57 +32,19 @@ import java.util.stream.Stream;
  * </ul>
  */
 public final class Checkpoint {
-    static final String MANIFEST = "manifest.json";
     static final String STATE = "state.json";
     static final String MODEL = "model.safetensors";
     static final String EMA = "ema.safetensors";
+    static final String OPTIMIZER = "optimizer-";
     static final String FIRST_MOMENT = "first_moment/";
     static final String SECOND_MOMENT = "second_moment/";
     static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
-    private static final int COPY_BYTES = 1 << 16;
-
     private final Path folder;
-    private final Manifest manifest;
+    private final CheckpointManifest manifest;
     private final CheckpointState state;
 
-    /**
-     * What vouches for the other files.
-     *
-     * @param formatVersion {@link CheckpointState#FORMAT_VERSION}
-     * @param files by name
-     */
-    record Manifest(int formatVersion, SequencedMap<String, Digest> files) {}
-
-    /**
-     * The contents of a file.
-     *
-     * @param bytes its size
-     * @param sha256 hexadecimal
-     */
-    record Digest(long bytes, String sha256) {
-        static Digest of(Path file) throws IOException {
-            MessageDigest sha256 = newSha256();
-            try (InputStream in = new DigestInputStream(Files.newInputStream(file), sha256)) {
-                byte[] buffer = new byte[COPY_BYTES];
-                long bytes = 0;
-                for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-                    bytes += n;
-                }
-                return new Digest(bytes, HexFormat.of().formatHex(sha256.digest()));
-            }
-        }
-
-        private static MessageDigest newSha256() {
-            try {
-                return MessageDigest.getInstance("SHA-256");
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException("every Java platform has SHA-256", e);
-            }
-        }
-    }
-
-    private Checkpoint(Path folder, Manifest manifest, CheckpointState state) {
+    private Checkpoint(Path folder, CheckpointManifest manifest, CheckpointState state) {
         this.folder = folder;
         this.manifest = manifest;
         this.state = state;
@@ -103,27 +59,27 @@ public final class Checkpoint {
      * @throws IOException when manifest or state are damaged
      */
     public static Checkpoint open(Path folder) throws IOException {
-        Manifest manifest = read(folder.resolve(MANIFEST), Manifest.class);
-        if (manifest.formatVersion != CheckpointState.FORMAT_VERSION) {
-            throw new ConfigException(folder + " has checkpoint format " + manifest.formatVersion
-                    + ", this version reads " + CheckpointState.FORMAT_VERSION
-                    + "; use the version of Kinema that wrote it");
+        if (!Files.isDirectory(folder)) {
+            throw new ConfigException(folder + (Files.exists(folder) ? " is not a folder" : " does not exist")
+                    + "; name a checkpoint such as RUN/checkpoints/step-00000100");
         }
-        Checkpoint checkpoint = new Checkpoint(folder, manifest, read(folder.resolve(STATE), CheckpointState.class));
-        checkpoint.verify(STATE);
-        return checkpoint;
+        Optional<String> lacking = lacking(folder);
+        if (lacking.isPresent()) {
+            throw new ConfigException(folder + " is not a checkpoint: it has no " + lacking.get()
+                    + "; name a folder such as RUN/checkpoints/step-00000100");
+        }
+        CheckpointManifest manifest = CheckpointManifest.read(folder);
+        manifest.requireVersion(folder);
+        require(folder, manifest, STATE, CheckpointManifest.UNWATCHED);
+        CheckpointState state = CheckpointManifest.readJson(folder.resolve(STATE), CheckpointState.class);
+        return new Checkpoint(folder, manifest, state);
     }
 
-    private static <T> T read(Path file, Class<T> type) throws IOException {
-        try {
-            return JSON.readValue(Files.readAllBytes(file), type);
-        } catch (NoSuchFileException e) {
-            throw new ConfigException(file.getParent() + " is not a checkpoint: it has no " + file.getFileName()
-                    + "; name a folder such as RUN/checkpoints/step-00000100");
-        } catch (JsonProcessingException e) {
-            long offset = e.getLocation() == null ? 0 : e.getLocation().getByteOffset();
-            throw new IOException(file + " is damaged at byte " + offset + ": " + e.getOriginalMessage());
-        }
+    /** The first of the files that every checkpoint has which a folder has not. */
+    static Optional<String> lacking(Path folder) {
+        return Stream.of(CheckpointManifest.FILE, STATE)
+                .filter(name -> !Files.isRegularFile(folder.resolve(name)))
+                .findFirst();
     }
 
     /**
@@ -145,32 +101,50 @@ public final class Checkpoint {
     }
 
     /**
+     * Returns the size.
+     *
+     * @return bytes of all files but the manifest
+     */
+    long totalBytes() {
+        return manifest.totalBytes();
+    }
+
+    /**
      * Reads every file against its SHA-256.
      *
      * @throws IOException when one is missing, of another size, or of other contents; the message names it
      */
     public void verify() throws IOException {
-        for (String name : manifest.files.keySet()) {
-            verify(name);
+        verify(CheckpointManifest.UNWATCHED);
+    }
+
+    /** As {@link #verify()}; told the number of bytes of each read. */
+    void verify(LongConsumer bytesRead) throws IOException {
+        for (String name : manifest.expectedFiles()) {
+            require(folder, manifest, name, bytesRead);
         }
     }
 
-    private void verify(String name) throws IOException {
-        Path file = folder.resolve(name);
-        Digest expected = manifest.files.get(name);
-        if (expected == null) {
-            throw new IOException(folder.resolve(MANIFEST) + " does not list " + name);
+    /** Returns one file, read against its SHA-256. */
+    Path verified(String name) throws IOException {
+        require(folder, manifest, name, CheckpointManifest.UNWATCHED);
+        return folder.resolve(name);
+    }
+
+    private static void require(Path folder, CheckpointManifest manifest, String name, LongConsumer bytesRead)
+            throws IOException {
+        Optional<String> problem = manifest.problem(folder, name, bytesRead);
+        if (problem.isPresent()) {
+            throw new IOException(folder.resolve(name) + " " + problem.get());
         }
-        if (!Files.isRegularFile(file)) {
-            throw new IOException(file + " is missing");
-        }
-        if (Files.size(file) != expected.bytes) {
-            throw new IOException(file + " has " + Files.size(file) + " bytes, its manifest says " + expected.bytes);
-        }
-        Digest found = Digest.of(file);
-        if (!found.equals(expected)) {
-            throw new IOException(file + " has SHA-256 " + found.sha256 + ", its manifest says " + expected.sha256);
-        }
+    }
+
+    /** The files of the optimizer's state, one for each rank that wrote. */
+    List<Path> optimizerFiles() {
+        return manifest.files().keySet().stream()
+                .filter(name -> name.startsWith(OPTIMIZER))
+                .map(folder::resolve)
+                .toList();
     }
 
     /**
@@ -195,24 +169,18 @@ public final class Checkpoint {
         readWeights(folder.resolve(EMA), layout, flat);
     }
 
-    private static void readWeights(Path file, ParameterLayout layout, MemorySegment flat) throws IOException {
+    static void readWeights(Path file, ParameterLayout layout, MemorySegment flat) throws IOException {
         flat.fill((byte) 0);
         try (Arena arena = Arena.ofConfined()) {
-            List<Safetensors.Entry> entries = Safetensors.read(file, arena);
             Map<String, ParameterLayout.Entry> byName = byName(layout);
-            for (Safetensors.Entry entry : entries) {
+            for (Safetensors.Entry entry : Safetensors.read(file, arena).entries()) {
                 ParameterLayout.Entry parameter = byName.remove(entry.name());
                 if (parameter == null || !Arrays.equals(parameter.shape(), entry.shape())) {
                     throw new IOException(file + " holds " + entry.name() + Arrays.toString(entry.shape())
                             + ", the model has "
                             + (parameter == null ? "no such parameter" : Arrays.toString(parameter.shape())));
                 }
-                MemorySegment.copy(
-                        entry.data(),
-                        0,
-                        flat,
-                        parameter.offset() * Float.BYTES,
-                        entry.data().byteSize());
+                entry.copy(0, entry.numElements(), flat, parameter.offset());
             }
             if (!byName.isEmpty()) {
                 throw new IOException(
@@ -232,20 +200,14 @@ public final class Checkpoint {
      */
     public void readOptimizer(ParameterLayout layout, long from, MemorySegment first, MemorySegment second)
             throws IOException {
-        List<Path> files;
-        try (Stream<Path> names = Files.list(folder)) {
-            files = names.filter(file -> file.getFileName().toString().startsWith("optimizer-"))
-                    .sorted()
-                    .toList();
-        }
         long to = from + first.byteSize() / Float.BYTES;
         first.fill((byte) 0);
         second.fill((byte) 0);
         Map<String, ParameterLayout.Entry> byName = byName(layout);
         long found = 0;
-        for (Path file : files) {
+        for (Path file : optimizerFiles()) {
             try (Arena arena = Arena.ofConfined()) {
-                for (Safetensors.Entry piece : Safetensors.read(file, arena)) {
+                for (Safetensors.Entry piece : Safetensors.read(file, arena).entries()) {
                     MemorySegment target = piece.name().startsWith(FIRST_MOMENT) ? first : second;
                     found += copyPiece(file, piece, byName, from, target);
                 }
@@ -274,18 +236,13 @@ public final class Checkpoint {
             throw new IOException(file + " holds " + piece.name() + ", which the model does not have");
         }
         long pieceFrom = parameter.offset() + Long.parseLong(piece.name().substring(at + 1));
-        long pieceTo = pieceFrom + piece.data().byteSize() / Float.BYTES;
+        long pieceTo = pieceFrom + piece.numElements();
         long begin = Math.max(from, pieceFrom);
         long end = Math.min(from + target.byteSize() / Float.BYTES, pieceTo);
         if (begin >= end) {
             return 0;
         }
-        MemorySegment.copy(
-                piece.data(),
-                (begin - pieceFrom) * Float.BYTES,
-                target,
-                (begin - from) * Float.BYTES,
-                (end - begin) * Float.BYTES);
+        piece.copy(begin - pieceFrom, end - begin, target, begin - from);
         return end - begin;
     }
 

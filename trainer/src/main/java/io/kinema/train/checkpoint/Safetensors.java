@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.kinema.train.tensor.DType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,21 +21,26 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Files of named fp32 tensors in the safetensors format (huggingface/safetensors, README, "Format"): eight bytes, the little-endian length n of
- * the header; n bytes of JSON, {@code {"name": {"dtype": "F32", "shape": […], "data_offsets": [begin, end]}, …}}, filled up with
+ * Files of named tensors, fp32 or bf16, in the safetensors format (huggingface/safetensors, README, "Format"): eight bytes, the little-endian length n of
+ * the header; n bytes of JSON, {@code {"name": {"dtype": "F32" or "BF16", "shape": […], "data_offsets": [begin, end]}, …}}, filled up with
  * spaces to a multiple of 8; then the tensors' bytes, little-endian, row-major, end to end without a hole. The entry
  * {@code __metadata__} maps strings to strings.
  */
 public final class Safetensors {
     private static final int LENGTH_BYTES = 8;
     private static final int MAX_HEADER_BYTES = 100_000_000;
-    private static final String DTYPE = "F32";
+    private static final Map<DType, String> NAMES = Map.of(DType.FP32, "F32", DType.BF16, "BF16");
+    private static final int CHUNK_ELEMENTS = 1 << 18;
     private static final String METADATA = "__metadata__";
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ValueLayout.OfFloat FP32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort BF16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat FP32_NATIVE = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private Safetensors() {}
 
@@ -42,43 +48,59 @@ public final class Safetensors {
      * One tensor.
      *
      * @param name as in the file
+     * @param type fp32 or bf16
      * @param shape extents
-     * @param data fp32 elements, row-major, little-endian
+     * @param data elements, row-major, little-endian
      */
-    public record Entry(String name, int[] shape, MemorySegment data) {}
+    public record Entry(String name, DType type, int[] shape, MemorySegment data) {
+        /**
+         * Returns the number of elements.
+         *
+         * @return the product of the extents
+         */
+        public long numElements() {
+            return data.byteSize() / type.bytes();
+        }
+
+        /** Copies elements to an fp32 vector. */
+        void copy(long first, long count, MemorySegment target, long targetFirst) {
+            if (type == DType.FP32) {
+                MemorySegment.copy(
+                        data, FP32, first * Float.BYTES, target, FP32_NATIVE, targetFirst * Float.BYTES, count);
+                return;
+            }
+            for (long i = 0; i < count; i++) {
+                float value = Bfloat16.toFloat(data.get(BF16, (first + i) * Short.BYTES));
+                target.set(FP32_NATIVE, (targetFirst + i) * Float.BYTES, value);
+            }
+        }
+    }
+
+    /**
+     * What a file holds.
+     *
+     * @param metadata strings of its header
+     * @param entries the tensors in the order of the file
+     */
+    public record Contents(Map<String, String> metadata, List<Entry> entries) {}
+
+    /** Takes bytes, one buffer after another. */
+    interface Sink {
+        void accept(ByteBuffer bytes) throws IOException;
+    }
 
     /**
      * Writes and syncs a file; an existing one is replaced.
      *
      * @param file where
-     * @param entries in the order of the file
+     * @param entries in the order of the file, fp32
+     * @param stored their type in the file: fp32, or bf16, to which they are rounded
      * @param metadata strings for the header, written in the order of their keys: the same data gives the same bytes
      * @throws IOException when the file cannot be written whole
      */
-    public static void write(Path file, List<Entry> entries, Map<String, String> metadata) throws IOException {
-        ObjectNode header = JSON.createObjectNode();
-        if (!metadata.isEmpty()) {
-            ObjectNode strings = header.putObject(METADATA);
-            new TreeMap<>(metadata).forEach(strings::put);
-        }
-        long offset = 0;
-        for (Entry entry : entries) {
-            ObjectNode node = header.putObject(entry.name());
-            node.put("dtype", DTYPE);
-            ArrayNode shape = node.putArray("shape");
-            long bytes = Float.BYTES;
-            for (int extent : entry.shape()) {
-                shape.add(extent);
-                bytes *= extent;
-            }
-            if (bytes != entry.data().byteSize()) {
-                throw new IllegalArgumentException(
-                        entry.name() + " has " + entry.data().byteSize() + " bytes, its shape " + bytes);
-            }
-            node.putArray("data_offsets").add(offset).add(offset + bytes);
-            offset += bytes;
-        }
-        byte[] json = JSON.writeValueAsBytes(header);
+    public static void write(Path file, List<Entry> entries, DType stored, Map<String, String> metadata)
+            throws IOException {
+        byte[] json = JSON.writeValueAsBytes(header(entries, stored, metadata));
         int padded = Math.ceilDiv(json.length, LENGTH_BYTES) * LENGTH_BYTES;
         ByteBuffer head = ByteBuffer.allocate(LENGTH_BYTES + padded).order(ByteOrder.LITTLE_ENDIAN);
         head.putLong(padded).put(json);
@@ -89,19 +111,59 @@ public final class Safetensors {
                 file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
             writeFully(channel, head.flip());
             for (Entry entry : entries) {
-                writeFully(channel, entry.data());
+                emit(entry, stored, bytes -> writeFully(channel, bytes));
             }
             channel.force(true);
         }
     }
 
-    private static void writeFully(FileChannel channel, MemorySegment data) throws IOException {
-        long chunk = 1L << 30;
-        for (long from = 0; from < data.byteSize(); from += chunk) {
-            writeFully(
-                    channel,
-                    data.asSlice(from, Math.min(chunk, data.byteSize() - from)).asByteBuffer());
+    private static ObjectNode header(List<Entry> entries, DType stored, Map<String, String> metadata) {
+        ObjectNode header = JSON.createObjectNode();
+        if (!metadata.isEmpty()) {
+            ObjectNode strings = header.putObject(METADATA);
+            new TreeMap<>(metadata).forEach(strings::put);
         }
+        long offset = 0;
+        for (Entry entry : entries) {
+            ObjectNode node = header.putObject(entry.name());
+            node.put("dtype", NAMES.get(stored));
+            ArrayNode shape = node.putArray("shape");
+            for (int extent : entry.shape()) {
+                shape.add(extent);
+            }
+            long elements = product(entry.shape());
+            if (elements != entry.numElements()) {
+                throw new IllegalArgumentException(
+                        entry.name() + " has " + entry.numElements() + " elements, its shape " + elements);
+            }
+            node.putArray("data_offsets").add(offset).add(offset + elements * stored.bytes());
+            offset += elements * stored.bytes();
+        }
+        return header;
+    }
+
+    /**
+     * Hands over a tensor's bytes, a buffer at a time.
+     *
+     * @param stored the tensor's own type, or bf16 for an fp32 tensor, which is then rounded
+     */
+    static void emit(Entry entry, DType stored, Sink sink) throws IOException {
+        int bytes = entry.type().bytes();
+        boolean isRounded = entry.type() != stored;
+        for (long from = 0; from < entry.numElements(); from += CHUNK_ELEMENTS) {
+            long count = Math.min(CHUNK_ELEMENTS, entry.numElements() - from);
+            MemorySegment chunk = entry.data().asSlice(from * bytes, count * bytes);
+            sink.accept(isRounded ? rounded(chunk) : chunk.asByteBuffer());
+        }
+    }
+
+    private static ByteBuffer rounded(MemorySegment fp32) {
+        int count = (int) (fp32.byteSize() / Float.BYTES);
+        ByteBuffer bf16 = ByteBuffer.allocate(count * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        for (int i = 0; i < count; i++) {
+            bf16.putShort(Bfloat16.of(fp32.get(FP32, (long) i * Float.BYTES)));
+        }
+        return bf16.flip();
     }
 
     private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
@@ -113,12 +175,12 @@ public final class Safetensors {
     /**
      * Maps a file into memory and checks that header and size agree.
      *
-     * @param file a safetensors file of fp32 tensors
+     * @param file a safetensors file of fp32 and bf16 tensors
      * @param arena which the data live as long as
-     * @return the tensors in the order of the file
+     * @return metadata and tensors
      * @throws IOException when the file is missing, cut off or not of this format; the message has path and offset
      */
-    public static List<Entry> read(Path file, Arena arena) throws IOException {
+    public static Contents read(Path file, Arena arena) throws IOException {
         long size = Files.size(file);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (size < LENGTH_BYTES) {
@@ -130,7 +192,8 @@ public final class Safetensors {
                 throw bad(file, 0, "its header should have " + headerBytes + " bytes, the file has " + size);
             }
             byte[] json = all.asSlice(LENGTH_BYTES, headerBytes).toArray(ValueLayout.JAVA_BYTE);
-            return entries(file, parse(file, json), all.asSlice(LENGTH_BYTES + headerBytes));
+            JsonNode header = parse(file, json);
+            return new Contents(metadata(header), entries(file, header, all.asSlice(LENGTH_BYTES + headerBytes)));
         }
     }
 
@@ -146,6 +209,14 @@ public final class Safetensors {
         }
     }
 
+    private static Map<String, String> metadata(JsonNode header) {
+        Map<String, String> strings = new TreeMap<>();
+        header.path(METADATA)
+                .properties()
+                .forEach(field -> strings.put(field.getKey(), field.getValue().asText()));
+        return strings;
+    }
+
     private static List<Entry> entries(Path file, JsonNode header, MemorySegment data) throws IOException {
         List<Entry> entries = new ArrayList<>();
         Set<String> names = new HashSet<>();
@@ -155,16 +226,17 @@ public final class Safetensors {
                 continue;
             }
             JsonNode node = field.getValue();
-            if (!node.path("dtype").asText().equals(DTYPE) || !names.add(field.getKey())) {
-                throw bad(file, LENGTH_BYTES, field.getKey() + " is not one " + DTYPE + " tensor: " + node);
+            Optional<DType> type = NAMES.entrySet().stream()
+                    .filter(name -> name.getValue().equals(node.path("dtype").asText()))
+                    .map(Map.Entry::getKey)
+                    .findFirst();
+            if (type.isEmpty() || !names.add(field.getKey())) {
+                throw bad(file, LENGTH_BYTES, field.getKey() + " is not one F32 or BF16 tensor: " + node);
             }
             long begin = node.path("data_offsets").path(0).asLong(-1);
             long end = node.path("data_offsets").path(1).asLong(-1);
             int[] shape = shape(node.path("shape"));
-            long bytes = Float.BYTES;
-            for (int extent : shape) {
-                bytes *= extent;
-            }
+            long bytes = product(shape) * type.get().bytes();
             if (begin != expected || end != begin + bytes || end > data.byteSize()) {
                 throw bad(
                         file,
@@ -172,13 +244,21 @@ public final class Safetensors {
                         field.getKey() + " should be " + bytes + " bytes from " + expected + ", its offsets are "
                                 + begin + " and " + end + " of " + data.byteSize());
             }
-            entries.add(new Entry(field.getKey(), shape, data.asSlice(begin, bytes)));
+            entries.add(new Entry(field.getKey(), type.get(), shape, data.asSlice(begin, bytes)));
             expected = end;
         }
         if (expected != data.byteSize()) {
             throw bad(file, LENGTH_BYTES, "its tensors have " + expected + " bytes, the file " + data.byteSize());
         }
         return entries;
+    }
+
+    private static long product(int[] shape) {
+        long product = 1;
+        for (int extent : shape) {
+            product *= extent;
+        }
+        return product;
     }
 
     private static int[] shape(JsonNode array) {

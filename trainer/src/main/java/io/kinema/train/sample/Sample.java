@@ -4,7 +4,7 @@ import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.video.Ffmpeg;
-import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
@@ -27,18 +27,16 @@ public final class Sample {
     private static final int MIN_H264_SIDE = 16;
 
     private final SampleFlags flags;
-    private final Checkpoint checkpoint;
+    private final TrainedWeights trained;
     private final SpacetimeDit model;
     private final Diffusion diffusion;
 
     private Sample(SampleFlags flags) throws IOException {
         this.flags = flags;
-        checkpoint = Checkpoint.open(Path.of(flags.checkpoint));
-        checkpoint.verify();
-        model = new SpacetimeDit(checkpoint.state().config().model().toConfig());
-        diffusion = Diffusion.named(
-                checkpoint.state().config().diffusion(),
-                checkpoint.state().config().timeShift());
+        trained = TrainedWeights.open(Path.of(flags.checkpoint), flags.weights);
+        model = new SpacetimeDit(trained.config().model().toConfig());
+        diffusion =
+                Diffusion.named(trained.config().diffusion(), trained.config().timeShift());
     }
 
     /**
@@ -149,11 +147,7 @@ public final class Sample {
         ParameterSet weights = ParameterSet.weights(device, model.layout());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
-            switch (flags.weights) {
-                case "ema" -> checkpoint.readEma(model.layout(), flat);
-                case "model" -> checkpoint.readModel(model.layout(), flat);
-                default -> throw new ConfigException("--weights " + flags.weights + " is not known; use ema or model");
-            }
+            trained.read(model.layout(), flat);
             weights.write(device, 0, flat);
         }
         return weights;

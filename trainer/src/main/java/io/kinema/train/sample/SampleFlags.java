@@ -8,7 +8,8 @@ final class SampleFlags {
             names = "--checkpoint",
             order = 0,
             required = true,
-            description = "Folder such as RUN/checkpoints/step-00000100")
+            description =
+                    "Folder such as RUN/checkpoints/step-00000100, or a file that launch/checkpoint.sh export wrote")
     String checkpoint = "";
 
     @Parameter(names = "--prompt", order = 1, description = "What the video shows")
@@ -44,8 +45,11 @@ final class SampleFlags {
     @Parameter(names = "--seed", order = 10, description = "Seed of the noise; the same seed gives the same bytes")
     long seed = 1;
 
-    @Parameter(names = "--weights", order = 11, description = "ema (the average) or model (as trained last)")
-    String weights = "ema";
+    @Parameter(
+            names = "--weights",
+            order = 11,
+            description = "ema (the average) or model (as trained last); if absent ema, or what an exported file holds")
+    String weights = "";
 
     @Parameter(
             names = "--enlarge",

@@ -1,16 +1,19 @@
 package io.kinema.train.checkpoint;
 
+import static io.kinema.train.checkpoint.TinyCheckpoints.AVERAGE;
+import static io.kinema.train.checkpoint.TinyCheckpoints.FIRST_MOMENT;
+import static io.kinema.train.checkpoint.TinyCheckpoints.SECOND_MOMENT;
+import static io.kinema.train.checkpoint.TinyCheckpoints.WEIGHTS;
+import static io.kinema.train.checkpoint.TinyCheckpoints.state;
+import static io.kinema.train.checkpoint.TinyCheckpoints.vector;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.kinema.data.ConfigException;
-import io.kinema.data.clip.Patch;
-import io.kinema.train.checkpoint.CheckpointState.Config;
-import io.kinema.train.checkpoint.CheckpointState.Cursor;
-import io.kinema.train.checkpoint.CheckpointState.Model;
 import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
@@ -19,7 +22,7 @@ import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,12 +34,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CheckpointFolderTest {
-    private static final DitConfig TINY = new DitConfig(1, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
-
     @TempDir
     private Path root;
 
-    private final ParameterLayout layout = new SpacetimeDit(TINY).layout();
+    private final ParameterLayout layout = TinyCheckpoints.LAYOUT;
     private CheckpointFolder folder;
 
     @BeforeEach
@@ -44,60 +45,21 @@ class CheckpointFolderTest {
         folder = new CheckpointFolder(root.resolve("checkpoints"));
     }
 
-    /** A vector in which every element tells its place; the filling at the end stays zero. */
-    private MemorySegment vector(Arena arena, double factor) {
-        MemorySegment flat = arena.allocate(layout.flatSize() * Float.BYTES, 8);
-        for (long i = 0; i < layout.numElements(); i++) {
-            flat.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (factor * (i + 1)));
-        }
-        return flat;
-    }
-
-    private static CheckpointState state(long step) {
-        return new CheckpointState(
-                CheckpointState.FORMAT_VERSION,
-                step,
-                7,
-                new Cursor(1, 4 * step, 4, 512),
-                new Config(Model.of(TINY), "flow", 3, "fp32"),
-                "abc",
-                List.of("--steps 10"),
-                0,
-                0,
-                0);
-    }
-
     private Path write(long step, int worldSize) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            folder.begin(step);
-            ShardLayout shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
-            for (int rank = 0; rank < worldSize; rank++) {
-                long offset = shards.offset(rank) * Float.BYTES;
-                long bytes = shards.length(rank) * Float.BYTES;
-                folder.writeOptimizer(
-                        step,
-                        CheckpointFolder.optimizerFile(rank, worldSize),
-                        layout,
-                        shards.offset(rank),
-                        List.of(
-                                vector(arena, 2).asSlice(offset, bytes),
-                                vector(arena, 3).asSlice(offset, bytes)));
-            }
-            return folder.commit(state(step), layout, vector(arena, 0.5), vector(arena, 0.25));
-        }
+        return TinyCheckpoints.write(folder, step, worldSize);
     }
 
     @Test
     void shouldReadWeightsAndStateBack() throws IOException {
         Checkpoint checkpoint = Checkpoint.open(write(12, 1));
         assertEquals(state(12), checkpoint.state());
-        assertEquals(TINY, checkpoint.state().config().model().toConfig());
+        assertEquals(TinyCheckpoints.MODEL, checkpoint.state().config().model().toConfig());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(layout.flatSize() * Float.BYTES, 8);
             checkpoint.readModel(layout, flat);
-            assertEquals(-1, flat.mismatch(vector(arena, 0.5)));
+            assertEquals(-1, flat.mismatch(vector(arena, WEIGHTS)));
             checkpoint.readEma(layout, flat);
-            assertEquals(-1, flat.mismatch(vector(arena, 0.25)));
+            assertEquals(-1, flat.mismatch(vector(arena, AVERAGE)));
         }
     }
 
@@ -126,8 +88,11 @@ class CheckpointFolderTest {
             MemorySegment first = arena.allocate(length * Float.BYTES, 8);
             MemorySegment second = arena.allocate(length * Float.BYTES, 8);
             checkpoint.readOptimizer(layout, from, first, second);
-            assertEquals(-1, first.mismatch(vector(arena, 2).asSlice(from * Float.BYTES, length * Float.BYTES)));
-            assertEquals(-1, second.mismatch(vector(arena, 3).asSlice(from * Float.BYTES, length * Float.BYTES)));
+            assertEquals(
+                    -1, first.mismatch(vector(arena, FIRST_MOMENT).asSlice(from * Float.BYTES, length * Float.BYTES)));
+            assertEquals(
+                    -1,
+                    second.mismatch(vector(arena, SECOND_MOMENT).asSlice(from * Float.BYTES, length * Float.BYTES)));
         }
     }
 
@@ -160,6 +125,71 @@ class CheckpointFolderTest {
         assertTrue(warnings.getFirst().contains(damaged.getFileName().toString()), warnings::toString);
     }
 
+    /** Nothing vouches for the manifest itself; that it fits the files does. */
+    @Test
+    void shouldNoticeAnyFlippedByteOfAManifest() throws IOException {
+        Path good = write(1, 1);
+        Path manifest = write(2, 1).resolve("manifest.json");
+        byte[] whole = Files.readAllBytes(manifest);
+        for (int at = 0; at < whole.length; at++) {
+            if (Character.isWhitespace(whole[at])) {
+                continue;
+            }
+            byte[] flipped = whole.clone();
+            flipped[at] ^= 2;
+            Files.write(manifest, flipped);
+            List<String> warnings = new ArrayList<>();
+            assertEquals(good, folder.newestValid(warnings::add).orElseThrow().folder(), "byte " + at);
+            assertEquals(1, warnings.size(), warnings::toString);
+        }
+        for (String nothing : List.of("null", "{}", "[]", "")) {
+            Files.writeString(manifest, nothing);
+            assertEquals(good, folder.newestValid(_ -> {}).orElseThrow().folder(), nothing);
+        }
+    }
+
+    @Test
+    void shouldPassOverAnEmptyFolderAndWhatIsNoFolder() throws IOException {
+        Path good = write(1, 1);
+        Files.createDirectory(root.resolve("checkpoints/step-00000003"));
+        Files.createFile(root.resolve("checkpoints/step-00000004"));
+        Files.createDirectory(root.resolve("checkpoints/step-123456789012345678901234567890"));
+        List<String> warnings = new ArrayList<>();
+        assertEquals(good, folder.newestValid(warnings::add).orElseThrow().folder());
+        assertEquals(2, warnings.size(), warnings::toString);
+        assertTrue(warnings.getFirst().contains("step-00000004 has no manifest.json"), warnings::toString);
+        assertTrue(warnings.getLast().contains("step-00000003 has no manifest.json"), warnings::toString);
+    }
+
+    @Test
+    void shouldSayThatLatestNamesNothing() throws IOException {
+        Path good = write(1, 1);
+        byte[] garbage = {(byte) 0xff, 0, '/', '\n'};
+        for (byte[] content : new byte[][] {"step-00000009\n".getBytes(StandardCharsets.UTF_8), garbage}) {
+            Files.write(root.resolve("checkpoints/LATEST"), content);
+            List<String> warnings = new ArrayList<>();
+            assertEquals(good, folder.newestValid(warnings::add).orElseThrow().folder());
+            assertEquals(1, warnings.size(), warnings::toString);
+            assertTrue(warnings.getFirst().contains("which is not there"), warnings::toString);
+        }
+        Files.delete(root.resolve("checkpoints/LATEST"));
+        assertEquals(good, folder.newestValid(_ -> fail()).orElseThrow().folder());
+    }
+
+    @Test
+    void shouldPassOverWhatAnInterruptedWriteLeft() throws IOException {
+        Path good = write(1, 1);
+        folder.begin(2);
+        Files.write(root.resolve("checkpoints/.step-00000002.tmp/model.safetensors"), new byte[10]);
+        Files.move(write(3, 1), root.resolve("checkpoints/.step-00000003.old"));
+        Files.writeString(root.resolve("checkpoints/LATEST"), "step-00000001\n");
+        assertEquals(good, folder.newestValid(_ -> fail()).orElseThrow().folder());
+        write(4, 1);
+        new Retention(5, 0).prune(folder, _ -> fail());
+        assertEquals(List.of(), folder.unfinished());
+        assertEquals(List.of(), folder.discarded());
+    }
+
     @Test
     void shouldNotTakeAnUnfinishedCheckpointForOne() throws IOException {
         folder.begin(5);
@@ -183,7 +213,8 @@ class CheckpointFolderTest {
     @Test
     void shouldRefuseWeightsOfAnotherShape() throws IOException {
         Checkpoint checkpoint = Checkpoint.open(write(3, 1));
-        ParameterLayout other = new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TINY.patch())).layout();
+        ParameterLayout other =
+                new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TinyCheckpoints.MODEL.patch())).layout();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(other.flatSize() * Float.BYTES, 8);
             IOException e = assertThrows(IOException.class, () -> checkpoint.readModel(other, flat));

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kinema.train.tensor.DType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,8 +35,9 @@ class SafetensorsTest {
             Safetensors.write(
                     file,
                     List.of(
-                            new Safetensors.Entry("a.weight", new int[] {2, 3}, matrix),
-                            new Safetensors.Entry("b", new int[] {1}, vector)),
+                            new Safetensors.Entry("a.weight", DType.FP32, new int[] {2, 3}, matrix),
+                            new Safetensors.Entry("b", DType.FP32, new int[] {1}, vector)),
+                    DType.FP32,
                     Map.of("format", "kinema"));
         }
         return file;
@@ -44,7 +46,7 @@ class SafetensorsTest {
     @Test
     void shouldReadWhatItWrote() throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            List<Safetensors.Entry> entries = Safetensors.read(write(), arena);
+            List<Safetensors.Entry> entries = Safetensors.read(write(), arena).entries();
             assertEquals(
                     List.of("a.weight", "b"),
                     entries.stream().map(Safetensors.Entry::name).toList());

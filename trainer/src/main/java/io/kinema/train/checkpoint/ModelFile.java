@@ -1,0 +1,180 @@
+package io.kinema.train.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Sha256;
+import io.kinema.train.tensor.DType;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A model to sample from, in one safetensors file: weights, or their average, by name, fp32 or bf16. Its metadata are strings:
+ *
+ * <ul>
+ *   <li>{@code format}: {@code kinema-model}; {@code formatVersion}: {@code 1}.
+ *   <li>{@code weights}: {@code ema} or {@code model}.
+ *   <li>{@code model}: the shape, a {@link CheckpointState.Model} in JSON.
+ *   <li>{@code diffusion}, {@code timeShift}: the forward process; {@code trainedIn}: the precision of training.
+ *   <li>{@code step}, {@code seed}, {@code dataSha256}: of the checkpoint that it was made from.
+ *   <li>{@code sha256}: digest of the other metadata, {@code KEY=VALUE} and a line feed each in the order of the keys, and of everything after
+ *       the header.
+ * </ul>
+ *
+ * @param file where it is
+ * @param kind which weights it holds
+ * @param config of the model and its forward process
+ */
+record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
+    static final String EXTENSION = ".safetensors";
+
+    private static final String FORMAT = "format";
+    private static final String FORMAT_NAME = "kinema-model";
+    private static final String VERSION = "formatVersion";
+    private static final String VERSION_NUMBER = "1";
+    private static final String WEIGHTS = "weights";
+    private static final String MODEL = "model";
+    private static final String DIFFUSION = "diffusion";
+    private static final String TIME_SHIFT = "timeShift";
+    private static final String TRAINED_IN = "trainedIn";
+    private static final String DIGEST = "sha256";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /**
+     * Writes a checkpoint's weights under a temporary name beside the file, {@code .NAME.tmp}, syncs and renames.
+     *
+     * @param stored fp32, or bf16, rounded to the nearest, ties to even
+     * @throws IOException when they cannot be read, or the file not be written whole; it is then as before
+     */
+    static ModelFile write(Checkpoint from, WeightsKind kind, DType stored, Path file) throws IOException {
+        Path source = from.verified(kind.file());
+        Path target = file.toAbsolutePath();
+        Path temporary = target.resolveSibling("." + target.getFileName() + ".tmp");
+        try (Arena arena = Arena.ofConfined()) {
+            List<Safetensors.Entry> entries = Safetensors.read(source, arena).entries();
+            Map<String, String> metadata = describe(from.state(), kind);
+            MessageDigest sha256 = digest(metadata);
+            for (Safetensors.Entry entry : entries) {
+                Safetensors.emit(entry, stored, sha256::update);
+            }
+            metadata.put(DIGEST, HexFormat.of().formatHex(sha256.digest()));
+            try {
+                Safetensors.write(temporary, entries, stored, metadata);
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            } catch (IOException e) {
+                Files.deleteIfExists(temporary);
+                String what = e instanceof FileSystemException ? e.toString() : e.getMessage();
+                throw new IOException("cannot write " + file + ": " + what + "; free space or choose another place", e);
+            }
+        }
+        CheckpointFolder.sync(target.getParent());
+        return new ModelFile(file, kind, from.state().config());
+    }
+
+    private static Map<String, String> describe(CheckpointState state, WeightsKind kind)
+            throws JsonProcessingException {
+        Map<String, String> metadata = new TreeMap<>();
+        metadata.put(FORMAT, FORMAT_NAME);
+        metadata.put(VERSION, VERSION_NUMBER);
+        metadata.put(WEIGHTS, kind.flag());
+        metadata.put(MODEL, JSON.writeValueAsString(state.config().model()));
+        metadata.put(DIFFUSION, state.config().diffusion());
+        metadata.put(TIME_SHIFT, Double.toString(state.config().timeShift()));
+        metadata.put(TRAINED_IN, state.config().precision());
+        metadata.put("step", Long.toString(state.step()));
+        metadata.put("seed", Long.toString(state.seed()));
+        metadata.put("dataSha256", state.dataSha256());
+        return metadata;
+    }
+
+    private static MessageDigest digest(Map<String, String> metadata) {
+        MessageDigest sha256 = Sha256.digest();
+        new TreeMap<>(metadata).forEach((key, value) -> {
+            if (!key.equals(DIGEST)) {
+                sha256.update((key + "=" + value + "\n").getBytes(StandardCharsets.UTF_8));
+            }
+        });
+        return sha256;
+    }
+
+    /**
+     * Opens a file and reads all of it against its digest.
+     *
+     * @throws ConfigException when it is a file of another kind or version
+     * @throws IOException when it is damaged
+     */
+    static ModelFile open(Path file) throws IOException {
+        if (!file.toString().endsWith(EXTENSION)) {
+            throw new ConfigException(file + " does not end in " + EXTENSION
+                    + "; name a checkpoint folder, or a file that launch/checkpoint.sh export wrote");
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            Safetensors.Contents contents = Safetensors.read(file, arena);
+            Map<String, String> metadata = contents.metadata();
+            if (!FORMAT_NAME.equals(metadata.get(FORMAT))) {
+                throw new ConfigException(file + " does not say which model its weights are of; name a checkpoint"
+                        + " folder, or a file that launch/checkpoint.sh export wrote");
+            }
+            if (!VERSION_NUMBER.equals(metadata.get(VERSION))) {
+                throw new ConfigException(file + " has format version " + metadata.get(VERSION)
+                        + ", this version reads " + VERSION_NUMBER + "; use the version of Kinema that wrote it");
+            }
+            MessageDigest sha256 = digest(metadata);
+            for (Safetensors.Entry entry : contents.entries()) {
+                Safetensors.emit(entry, entry.type(), sha256::update);
+            }
+            String found = HexFormat.of().formatHex(sha256.digest());
+            if (!found.equals(metadata.get(DIGEST))) {
+                throw new IOException(
+                        file + " has contents of SHA-256 " + found + ", its header says " + metadata.get(DIGEST));
+            }
+            return new ModelFile(file, kind(file, metadata), config(file, metadata));
+        }
+    }
+
+    private static WeightsKind kind(Path file, Map<String, String> metadata) throws IOException {
+        return switch (text(file, metadata, WEIGHTS)) {
+            case "ema" -> WeightsKind.EMA;
+            case "model" -> WeightsKind.MODEL;
+            case String other -> throw damaged(file, WEIGHTS, other);
+        };
+    }
+
+    private static CheckpointState.Config config(Path file, Map<String, String> metadata) throws IOException {
+        String model = text(file, metadata, MODEL);
+        String timeShift = text(file, metadata, TIME_SHIFT);
+        try {
+            return new CheckpointState.Config(
+                    JSON.readValue(model, CheckpointState.Model.class),
+                    text(file, metadata, DIFFUSION),
+                    Double.parseDouble(timeShift),
+                    text(file, metadata, TRAINED_IN));
+        } catch (JsonProcessingException e) {
+            throw damaged(file, MODEL, model);
+        } catch (NumberFormatException e) {
+            throw damaged(file, TIME_SHIFT, timeShift);
+        }
+    }
+
+    private static String text(Path file, Map<String, String> metadata, String key) throws IOException {
+        String value = metadata.get(key);
+        if (value == null) {
+            throw damaged(file, key, "nothing");
+        }
+        return value;
+    }
+
+    private static IOException damaged(Path file, String key, String value) {
+        return new IOException(file + " is damaged in its header: " + key + " is " + value);
+    }
+}

@@ -1,0 +1,51 @@
+package io.kinema.train.checkpoint;
+
+import io.kinema.data.ConfigException;
+import io.kinema.train.model.ParameterLayout;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Weights to sample from: of a checkpoint folder, or of a file that {@code launch/checkpoint.sh export} wrote.
+ *
+ * @param config of the model and its forward process
+ * @param file that holds them
+ */
+public record TrainedWeights(CheckpointState.Config config, Path file) {
+
+    /**
+     * Opens weights and reads all of them against their digest.
+     *
+     * @param path a checkpoint folder or an exported file
+     * @param weights {@code ema} or {@code model}; if empty, the average of a checkpoint, and of a file what it holds
+     * @return the weights
+     * @throws ConfigException when the path is neither, or does not hold these weights
+     * @throws IOException when they are damaged
+     */
+    public static TrainedWeights open(Path path, String weights) throws IOException {
+        if (Files.isRegularFile(path)) {
+            ModelFile model = ModelFile.open(path);
+            if (!weights.isEmpty() && WeightsKind.parse(weights) != model.kind()) {
+                throw new ConfigException("--weights " + weights + ": " + path + " holds "
+                        + model.kind().flag() + "; leave --weights out, or name the checkpoint");
+            }
+            return new TrainedWeights(model.config(), path);
+        }
+        Checkpoint checkpoint = Checkpoint.open(path);
+        WeightsKind kind = weights.isEmpty() ? WeightsKind.EMA : WeightsKind.parse(weights);
+        return new TrainedWeights(checkpoint.state().config(), checkpoint.verified(kind.file()));
+    }
+
+    /**
+     * Reads the weights.
+     *
+     * @param layout of the model
+     * @param flat as long as the layout's flat vector, fp32; overwritten
+     * @throws IOException when the file does not hold just these parameters
+     */
+    public void read(ParameterLayout layout, MemorySegment flat) throws IOException {
+        Checkpoint.readWeights(file, layout, flat);
+    }
+}

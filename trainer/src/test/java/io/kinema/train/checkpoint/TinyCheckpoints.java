@@ -1,0 +1,81 @@
+package io.kinema.train.checkpoint;
+
+import io.kinema.data.clip.Patch;
+import io.kinema.train.checkpoint.CheckpointState.Config;
+import io.kinema.train.checkpoint.CheckpointState.Cursor;
+import io.kinema.train.checkpoint.CheckpointState.Model;
+import io.kinema.train.dist.ShardLayout;
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.Device;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Checkpoints of a tiny model, in which every element tells its place. */
+final class TinyCheckpoints {
+    static final DitConfig MODEL = new DitConfig(1, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
+    static final ParameterLayout LAYOUT = new SpacetimeDit(MODEL).layout();
+    static final double WEIGHTS = 0.5;
+    static final double AVERAGE = 0.25;
+    static final double FIRST_MOMENT = 2;
+    static final double SECOND_MOMENT = 3;
+
+    private TinyCheckpoints() {}
+
+    /** A flat vector; the filling at the end stays zero. */
+    static MemorySegment vector(Arena arena, double factor) {
+        MemorySegment flat = arena.allocate(LAYOUT.flatSize() * Float.BYTES, 8);
+        for (long i = 0; i < LAYOUT.numElements(); i++) {
+            flat.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (factor * (i + 1)));
+        }
+        return flat;
+    }
+
+    static CheckpointState state(long step) {
+        return new CheckpointState(
+                CheckpointState.FORMAT_VERSION,
+                step,
+                7,
+                new Cursor(1, 4 * step, 4, 512),
+                new Config(Model.of(MODEL), "flow", 3, "fp32"),
+                "abc",
+                List.of("--steps 10"),
+                0,
+                0,
+                0);
+    }
+
+    static Path write(CheckpointFolder folder, long step, int worldSize) throws IOException {
+        return write(folder, step, worldSize, _ -> {});
+    }
+
+    /** With weights that somebody changes before they are written. */
+    static Path write(CheckpointFolder folder, long step, int worldSize, Consumer<MemorySegment> change)
+            throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            folder.begin(step);
+            ShardLayout shards = new ShardLayout(LAYOUT.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
+            MemorySegment first = vector(arena, FIRST_MOMENT);
+            MemorySegment second = vector(arena, SECOND_MOMENT);
+            for (int rank = 0; rank < worldSize; rank++) {
+                long offset = shards.offset(rank) * Float.BYTES;
+                long bytes = shards.length(rank) * Float.BYTES;
+                folder.writeOptimizer(
+                        step,
+                        CheckpointFolder.optimizerFile(rank, worldSize),
+                        LAYOUT,
+                        shards.offset(rank),
+                        List.of(first.asSlice(offset, bytes), second.asSlice(offset, bytes)));
+            }
+            MemorySegment weights = vector(arena, WEIGHTS);
+            change.accept(weights);
+            return folder.commit(state(step), LAYOUT, weights, vector(arena, AVERAGE));
+        }
+    }
+}
