@@ -6,11 +6,13 @@ import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.dist.CollectiveException;
+import io.kinema.train.dist.CollectiveTimeoutException;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.CollectivesConfig;
 import io.kinema.train.dist.ParentWatch;
 import io.kinema.train.dist.PeerLostException;
 import io.kinema.train.dist.RankIdentity;
+import io.kinema.train.dist.RendezvousException;
 import io.kinema.train.dist.TerminationSignals;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.metrics.MetricsLog;
@@ -60,14 +62,23 @@ final class Rank {
             new CommandLine("rank", "one process of a training", flags).parse(args);
             try {
                 return new Rank(environment, flags, stop).run();
-            } catch (PeerLostException e) {
+            } catch (TrainingException e) {
                 System.out.println("error: " + e.getMessage());
-                return PeerLostException.EXIT_CODE;
-            } catch (TrainingException | CollectiveException | IOException e) {
+                return TrainingException.EXIT_CODE;
+            } catch (CollectiveException | IOException e) {
                 System.out.println("error: " + e.getMessage());
-                return FAILED;
+                return exitCode(e);
             }
         }));
+    }
+
+    /** By which the launcher tells who is to blame: not a rank that has lost another, or has waited for one in vain. */
+    private static int exitCode(Exception failure) {
+        return switch (failure) {
+            case PeerLostException _ -> PeerLostException.EXIT_CODE;
+            case CollectiveTimeoutException _, RendezvousException _ -> CollectiveTimeoutException.EXIT_CODE;
+            default -> FAILED;
+        };
     }
 
     private int run() throws IOException {
@@ -105,7 +116,8 @@ final class Rank {
         if (environment.resumeFrom().isEmpty()) {
             state.initialise(config.seed());
         } else {
-            checkpoints.restore(Checkpoint.open(Path.of(environment.resumeFrom())));
+            Checkpoint from = Checkpoint.open(Path.of(environment.resumeFrom()));
+            orHalt(() -> checkpoints.restore(from));
         }
         if (isFirst) {
             System.out.println(begin(state));
@@ -116,21 +128,42 @@ final class Rank {
         try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
                 Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
             ProgressLine progress = new ProgressLine(config.steps());
-            boolean stopping = false;
-            while (state.step < config.steps() && !stopping) {
-                Trainer.Stepped stepped = trainer.step(stop::get);
-                metrics.write(stepped.metrics());
-                if (isFirst) {
-                    System.out.println(progress.of(stepped.metrics()));
-                }
-                stopping = stepped.stopRequested();
-                if (stopping || isDue(state.step)) {
-                    checkpoints.save(describe(state, dataset, trainer.epoch()));
+            orHalt(() -> {
+                boolean stopping = false;
+                while (state.step < config.steps() && !stopping) {
+                    Trainer.Stepped stepped = trainer.step(stop::get);
+                    metrics.write(stepped.metrics());
                     if (isFirst) {
-                        prune(checkpointFolder);
+                        System.out.println(progress.of(stepped.metrics()));
+                    }
+                    stopping = stepped.stopRequested();
+                    if (stopping || isDue(state.step)) {
+                        checkpoints.save(describe(state, dataset, trainer.epoch()));
+                        if (isFirst) {
+                            prune(checkpointFolder);
+                        }
                     }
                 }
-            }
+            });
+        }
+    }
+
+    /** Something that needs the other ranks. */
+    private interface Together {
+        void run() throws IOException;
+    }
+
+    /**
+     * Ends this process at once when the others fail it. To end in good order would say goodbye to ranks that must hear of a failure, and waits for threads that
+     * may hang as others do.
+     */
+    private static void orHalt(Together part) throws IOException {
+        try {
+            part.run();
+        } catch (CollectiveException e) {
+            System.out.println("error: " + e.getMessage());
+            System.out.flush();
+            Runtime.getRuntime().halt(exitCode(e));
         }
     }
 
@@ -185,14 +218,16 @@ final class Rank {
     private String begin(TrainState state) {
         String where = environment.resumeFrom().isEmpty() ? "starting" : "resuming from " + environment.resumeFrom();
         return String.format(
-                "%s: %,d parameters, %d node%s, %d microbatches a step, steps %d to %d, device %s",
+                "%s: %,d parameters, %d node%s, %d microbatches a step, %s, device %s",
                 where,
                 state.model().layout().numElements(),
                 environment.worldSize(),
                 environment.worldSize() == 1 ? "" : "s",
                 config.microbatches(),
-                state.step + 1,
-                config.steps(),
+                // A rank may have failed while it sampled.
+                state.step == config.steps()
+                        ? "all " + state.step + " steps made"
+                        : "steps " + (state.step + 1) + " to " + config.steps(),
                 flags.device().describe());
     }
 }

@@ -50,6 +50,26 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
         return chosen;
     }
 
+    /**
+     * Decides again after a failure.
+     *
+     * @param began the checkpoint that {@link #choose} gave, as a path; empty for none
+     * @param warning is told, in a line each, of checkpoints that are skipped
+     * @return the run's newest valid checkpoint, or else what it began with, verified; empty to start at step 0
+     * @throws ConfigException when what it began with is gone
+     * @throws IOException when what it began with is damaged by now
+     */
+    Optional<Checkpoint> again(String began, Consumer<String> warning) throws IOException {
+        Optional<Checkpoint> newest =
+                new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints()).newestValid(warning);
+        if (newest.isPresent() || began.isEmpty()) {
+            return newest;
+        }
+        Checkpoint first = Checkpoint.open(Path.of(began));
+        first.verify();
+        return Optional.of(first);
+    }
+
     private Optional<Checkpoint> never(CheckpointFolder folder) throws IOException {
         int checkpoints = folder.list().size();
         if (checkpoints > 0) {

@@ -77,6 +77,11 @@ record RunFolder(Path path) {
         return path.resolve("logs");
     }
 
+    /** Keeps the report of a hang, and says where. */
+    Path writeHang(String report) throws IOException {
+        return Files.writeString(path.resolve("hang-" + LocalDateTime.now().format(NAME) + ".txt"), report);
+    }
+
     Path samples() {
         return path.resolve("samples");
     }

@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
@@ -27,7 +28,7 @@ import java.util.UUID;
 /** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
 public final class Train {
     private static final int FAILED = 1;
-    private static final int MISTAKE = 2;
+    static final int MISTAKE = 2;
 
     /** Ranks finish a step and write a checkpoint before they stop; a second signal ends them at once. */
     private static final Duration STOP_LIMIT = Duration.ofHours(1);
@@ -71,12 +72,13 @@ public final class Train {
         if (!flags.data.contains("://")) {
             flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
         }
+        ResumeChoice choice;
         Optional<Checkpoint> from;
         String memory = "";
         try (Dataset dataset = Dataset.open(flags.data)) {
             ClipLoader.order(dataset, config);
-            from = new ResumeChoice(flags, config, dataset.sha256())
-                    .choose(warning -> System.out.println("warning: " + warning));
+            choice = new ResumeChoice(flags, config, dataset.sha256());
+            from = choice.choose(Train::warn);
             if (flags.device().name().equals(DeviceConfig.CPU)) {
                 NodeMemory.Need need = new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes);
                 memory = MemoryCheck.require(
@@ -88,37 +90,69 @@ public final class Train {
         }
         folder.create();
         try (RunFolder.Lock _ = folder.lock()) {
-            return run(
-                    flags,
-                    line,
-                    memory,
-                    from.map(checkpoint -> checkpoint.folder().toString()).orElse(""));
+            String resolved = line.toArgs();
+            Path args = folder.path().resolve(".run.args.tmp");
+            Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
+            Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
+            System.out.print(resolved + memory);
+            return run(choice, folder, from);
         }
     }
 
-    private static int run(TrainFlags flags, CommandLine line, String memory, String resumeFrom)
-            throws IOException, InterruptedException {
-        RunFolder folder = new RunFolder(flags.runFolder());
-        String resolved = line.toArgs();
-        Path args = folder.path().resolve(".run.args.tmp");
-        Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
-        Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
-        System.out.print(resolved + memory);
-        return report(launch(flags, folder, resumeFrom), folder, flags.steps);
+    private static void warn(String warning) {
+        System.out.println("warning: " + warning);
     }
 
-    private static RunOutcome launch(TrainFlags flags, RunFolder folder, String resumeFrom)
+    /** Starts the ranks, and again after failures for as long as that may help. */
+    private static int run(ResumeChoice choice, RunFolder folder, Optional<Checkpoint> first)
+            throws IOException, InterruptedException {
+        TrainFlags flags = choice.flags();
+        Restarts restarts = new Restarts(flags, step(first));
+        Optional<Checkpoint> from = first;
+        while (true) {
+            RunOutcome outcome = launch(flags, folder, restarts.nodes(), path(from));
+            String where = outcome instanceof RunOutcome.Hung hung ? "; see " + folder.writeHang(hung.report()) : "";
+            Optional<String> restart = Optional.empty();
+            if (restarts.mayHelp(outcome)) {
+                from = again(choice, path(first), outcome);
+                restart = restarts.next(step(from));
+            }
+            if (restart.isEmpty()) {
+                return report(outcome, folder, where, restarts.tried(), flags.steps);
+            }
+            System.out.println(restart.get() + ": " + outcome.brief() + where);
+        }
+    }
+
+    private static Optional<Checkpoint> again(ResumeChoice choice, String began, RunOutcome outcome)
+            throws IOException {
+        try {
+            return choice.again(began, Train::warn);
+        } catch (IOException | ConfigException e) {
+            throw new IOException(outcome.brief() + ", and the run cannot be started again: " + e.getMessage(), e);
+        }
+    }
+
+    private static String path(Optional<Checkpoint> checkpoint) {
+        return checkpoint.map(found -> found.folder().toString()).orElse("");
+    }
+
+    private static long step(Optional<Checkpoint> checkpoint) {
+        return checkpoint.map(found -> found.state().step()).orElse(0L);
+    }
+
+    private static RunOutcome launch(TrainFlags flags, RunFolder folder, int nodes, String resumeFrom)
             throws IOException, InterruptedException {
         String runId = UUID.randomUUID().toString();
         Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
-        try (MediaDriverHost driver = MediaDriverHost.start(flags.nodes);
-                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, flags.nodes, deadline)) {
+        try (MediaDriverHost driver = MediaDriverHost.start(nodes);
+                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline)) {
             List<RankCommand> commands = new ArrayList<>();
-            for (int rank = 0; rank < flags.nodes; rank++) {
+            for (int rank = 0; rank < nodes; rank++) {
                 RankEnvironment environment = new RankEnvironment(
                         rank,
-                        flags.nodes,
+                        nodes,
                         runId,
                         rendezvous.address(),
                         driver.directory().toString(),
@@ -143,7 +177,8 @@ public final class Train {
         return command;
     }
 
-    private static int report(RunOutcome outcome, RunFolder folder, long steps) throws IOException {
+    private static int report(RunOutcome outcome, RunFolder folder, String where, String tried, long steps)
+            throws IOException {
         switch (outcome) {
             case RunOutcome.Finished _ -> {
                 Path newest = new CheckpointFolder(folder.checkpoints()).list().getFirst();
@@ -164,12 +199,12 @@ public final class Train {
             }
             case RunOutcome.Failed failed
             when failed.code() == MISTAKE -> {
-                System.err.println(failed.lastLines().getLast());
+                System.err.println("error: " + failed.reason());
                 return MISTAKE;
             }
-            case RunOutcome.Failed failed -> {
-                System.err.println("error: " + failed.message());
-                System.err.println(continuation(folder));
+            case RunOutcome.Failed _, RunOutcome.Hung _ -> {
+                System.err.println("error: " + outcome.message() + where);
+                System.err.println(tried + continuation(folder));
                 return FAILED;
             }
         }

@@ -138,8 +138,26 @@ final class TrainFlags {
     @Parameter(
             names = "--timeout-seconds",
             order = 23,
-            description = "How long a rank waits for the others in one collective before all stop")
+            description =
+                    "How long a rank waits for the others in one collective before that is a hang: all ranks are ended, and a report says which did"
+                            + " not come and what they did instead")
     int timeoutSeconds = 60;
+
+    @Parameter(
+            names = "--max-restarts",
+            order = 23,
+            description =
+                    "How often in a row all ranks are started again, from the newest valid checkpoint, after one has failed or hangs; a"
+                            + " new checkpoint counts anew; 0 never. Mistakes, a loss that is not finite and signals to stop end the run at once")
+    int maxRestarts = 3;
+
+    @Parameter(
+            names = "--min-nodes",
+            order = 23,
+            description =
+                    "How few nodes the run may go on with: one fewer each time that --max-restarts restarts have not helped; 0 means"
+                            + " all of --nodes. The result is the same")
+    int minNodes;
 
     @Parameter(
             names = "--checkpoint-every",
@@ -208,6 +226,11 @@ final class TrainFlags {
         TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
         retention();
         TrainConfig.requireRange("--sample-steps", sampleSteps, 0, 1000);
+        TrainConfig.requireRange("--max-restarts", maxRestarts, 0, 1000);
+        if (minNodes < 0 || minNodes > nodes) {
+            throw new ConfigException("--min-nodes " + minNodes + " is not between 0 and --nodes " + nodes
+                    + "; lower --min-nodes or raise --nodes");
+        }
         if (microbatches < nodes) {
             throw new ConfigException("--microbatches " + microbatches + " is less than --nodes " + nodes
                     + "; raise --microbatches or lower --nodes");
@@ -238,6 +261,11 @@ final class TrainFlags {
                     + checkpointEvery + ", so most such steps have no checkpoint; change one of them");
         }
         return new Retention(keepLast, keepEvery);
+    }
+
+    /** How few nodes the run may go on with, at least 1. */
+    int minNodes() {
+        return minNodes == 0 ? nodes : minNodes;
     }
 
     Path runFolder() {

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 
 /** A program in a process of its own, as the launch scripts start it. */
 final class LaunchedProgram implements AutoCloseable {
-    private static final long LIMIT_SECONDS = 180;
+    private static final long LIMIT_SECONDS = 420;
     private static final long POLL_MS = 20;
 
     private final Process process;

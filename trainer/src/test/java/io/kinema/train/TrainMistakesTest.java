@@ -68,6 +68,8 @@ class TrainMistakesTest {
         expectMistake("--keep-last -1 is out of range", "--keep-last", "-1");
         expectMistake("not a multiple of --checkpoint-every 300", "--keep-every", "500", "--checkpoint-every", "300");
         expectMistake("ddpm-cosine", "--diffusion", "ddpm");
+        expectMistake("--max-restarts -1 is out of range", "--max-restarts", "-1");
+        expectMistake("--min-nodes 3 is not between 0 and --nodes 2", "--nodes", "2", "--min-nodes", "3");
     }
 
     @Test
@@ -125,8 +127,12 @@ class TrainMistakesTest {
                     "--steps",
                     "9",
                     "--microbatches",
-                    "2")) {
+                    "2",
+                    "--max-restarts",
+                    "1")) {
                 String output = training.expectExit(1);
+                assertTrue(output.contains("restart 1 of 1: rank 0 exited with code 1: "), output);
+                assertTrue(output.contains("gave up after 1 restart without a new checkpoint"), output);
                 assertTrue(output.contains(shard.getFileName().toString()) && output.contains("SHA-256"), output);
             }
         }
@@ -136,7 +142,15 @@ class TrainMistakesTest {
     void shouldExplainEveryFlag() throws Exception {
         try (LaunchedProgram training = LaunchedProgram.start(Train.class, root.resolve("work"), "--help")) {
             String output = training.expectExit(0);
-            for (String flag : List.of("--nodes", "--data", "--run", "--resume", "--seed", "--checkpoint-every")) {
+            for (String flag : List.of(
+                    "--nodes",
+                    "--data",
+                    "--run",
+                    "--resume",
+                    "--seed",
+                    "--checkpoint-every",
+                    "--max-restarts",
+                    "--min-nodes")) {
                 assertTrue(output.contains(flag), flag);
             }
         }

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
@@ -72,29 +71,15 @@ class TrainRunTest {
     }
 
     private static String digestOf(String run, int step) throws IOException {
-        JsonNode manifest = new ObjectMapper()
-                .readTree(checkpoint(run, step).resolve("manifest.json").toFile());
-        return manifest.path("files").path("model.safetensors").path("sha256").asText();
+        return new TrainedRun(root.resolve(run)).digest(step);
     }
 
     private static Path checkpoint(String run, int step) {
-        return root.resolve(run).resolve("checkpoints").resolve(String.format("step-%08d", step));
+        return new TrainedRun(root.resolve(run)).checkpoint(step);
     }
 
     private static void expectEveryStepOnce(String run) throws IOException {
-        List<String> lines = Files.readAllLines(root.resolve(run).resolve("metrics.jsonl"));
-        List<String> undisturbed =
-                Files.readAllLines(root.resolve("undisturbed").resolve("metrics.jsonl"));
-        assertEquals(STEPS, lines.size());
-        ObjectMapper json = new ObjectMapper();
-        for (int i = 0; i < STEPS; i++) {
-            JsonNode line = json.readTree(lines.get(i));
-            JsonNode other = json.readTree(undisturbed.get(i));
-            assertEquals(i + 1, line.path("step").asInt());
-            for (String field : List.of("loss", "gradNorm", "learningRate", "tokens")) {
-                assertEquals(other.path(field).asDouble(), line.path(field).asDouble(), field + " of step " + (i + 1));
-            }
-        }
+        new TrainedRun(root.resolve(run)).expectStepsOf(new TrainedRun(root.resolve("undisturbed")), STEPS);
     }
 
     @Test
@@ -173,7 +158,7 @@ class TrainRunTest {
             training.awaitOutput("step 8/24");
             training.terminate();
             String output = training.expectExit(143);
-            assertTrue(output.contains("goes on"), output);
+            assertTrue(output.contains("goes on") && !output.contains("restart 1"), output);
         }
         assertFalse(Files.exists(checkpoint("stopped", STEPS)));
         try (LaunchedProgram training = start("stopped", "--nodes", "3")) {
@@ -186,7 +171,7 @@ class TrainRunTest {
     @Test
     void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
         int killedAt = 8 + new Random(17).nextInt(10);
-        try (LaunchedProgram training = start("killed", "--nodes", "2")) {
+        try (LaunchedProgram training = start("killed", "--nodes", "2", "--max-restarts", "0")) {
             training.awaitOutput("step " + killedAt + "/24");
             List<ProcessHandle> ranks = training.ranks();
             training.kill(1);
@@ -230,6 +215,7 @@ class TrainRunTest {
         try (LaunchedProgram training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
             String output = training.expectExit(1);
             assertTrue(output.contains("step 7, microbatch") && output.contains(".mp4#0"), output);
+            assertFalse(output.contains("restart 1"), "the same would come out again: " + output);
         }
         for (String log : List.of("rank-00000.log", "rank-00001.log")) {
             String text = Files.readString(root.resolve("poisoned/logs").resolve(log));

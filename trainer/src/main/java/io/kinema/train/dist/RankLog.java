@@ -8,13 +8,18 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 
 /**
- * The file that one rank's output is appended to by the operating system, read from where this start of the rank
- * began.
+ * The file that one rank's output is appended to by the operating system, after what earlier starts of the rank have left. It is read from
+ * where this start began, behind a line that says when.
  */
 final class RankLog {
+    /** What begins the line in which a program says why it ends. */
+    static final String ERROR = "error: ";
+
     private static final int LAST_LINES = 12;
     private static final int LAST_BYTES = 8 * 1024;
     private static final int COPY_BYTES = 64 * 1024;
@@ -25,12 +30,19 @@ final class RankLog {
 
     RankLog(Path directory, int rank) throws IOException {
         path = directory.resolve("rank-%05d.log".formatted(rank));
-        startBytes = Files.exists(path) ? Files.size(path) : 0;
+        String heading = "=== rank " + rank + " starts at " + Instant.now().truncatedTo(ChronoUnit.SECONDS) + "\n";
+        Files.writeString(path, heading, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        startBytes = Files.size(path);
         shownBytes = startBytes;
     }
 
     Path path() {
         return path;
+    }
+
+    /** Where the next output will be. */
+    long bytes() throws IOException {
+        return Files.size(path);
     }
 
     /** Copies what has been written since the last call. */
@@ -46,17 +58,26 @@ final class RankLog {
         }
     }
 
-    /** The last lines of this start's output. */
+    /** The last lines of this start's output; if one of them says why it ended, that line and what follows it. */
     List<String> lastLines() throws IOException {
+        List<String> lines =
+                textFrom(Math.max(startBytes, bytes() - LAST_BYTES)).lines().toList();
+        for (int i = lines.size() - 1; i >= 0; i--) {
+            if (lines.get(i).startsWith(ERROR)) {
+                return lines.subList(i, Math.min(lines.size(), i + LAST_LINES));
+            }
+        }
+        return lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size());
+    }
+
+    /** What has been written since the file was so long. */
+    String textFrom(long position) throws IOException {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            long from = Math.max(startBytes, channel.size() - LAST_BYTES);
-            ByteBuffer buffer = ByteBuffer.allocate((int) (channel.size() - from));
-            while (buffer.hasRemaining() && channel.read(buffer, from + buffer.position()) >= 0) {
+            ByteBuffer buffer = ByteBuffer.allocate(Math.toIntExact(channel.size() - position));
+            while (buffer.hasRemaining() && channel.read(buffer, position + buffer.position()) >= 0) {
                 continue;
             }
-            String text = new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
-            List<String> lines = text.lines().toList();
-            return lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size());
+            return new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
         }
     }
 }

@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SequencedMap;
+import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -19,7 +21,8 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>The output of rank r, standard error included, is appended to {@code rank-0000r.log}; rank 0's is shown as
  * it comes too. When a rank fails, the others get {@link #FAILURE_GRACE} to say what they saw, then SIGTERM, and
- * {@link #KILL_AFTER} later SIGKILL. A first SIGTERM, SIGINT or SIGHUP at the launcher is passed on as SIGTERM, so
+ * {@link #KILL_AFTER} later SIGKILL. When a rank has given up waiting for others, those that are still there after the grace are
+ * the ones that hang: they are asked for their stacks, then killed. A first SIGTERM, SIGINT or SIGHUP at the launcher is passed on as SIGTERM, so
  * that ranks can write a checkpoint; a second one kills them.
  */
 public final class RankProcesses implements AutoCloseable {
@@ -114,7 +117,7 @@ public final class RankProcesses implements AutoCloseable {
         Ending ending = new Ending(stopLimit);
         while (ended.size() < processes.size()) {
             Exit exit = exits.poll(POLL_MS, TimeUnit.MILLISECONDS);
-            logs.getFirst().showNew(screen);
+            show(ending);
             if (exit != null) {
                 ended.add(exit);
                 if (exit.code() != 0) {
@@ -125,10 +128,17 @@ public final class RankProcesses implements AutoCloseable {
             if (signal != null) {
                 ending.onSignal(signal);
             }
-            ending.act(ended.size());
+            ending.act(ended);
         }
-        logs.getFirst().showNew(screen);
+        show(ending);
         return outcome(ended, ending);
+    }
+
+    /** Shows what rank 0 says, but not its stacks. */
+    private void show(Ending ending) throws IOException {
+        if (!ending.stacks.containsKey(0)) {
+            logs.getFirst().showNew(screen);
+        }
     }
 
     /** When the ranks that still run are told to end, and when they are killed. */
@@ -139,6 +149,8 @@ public final class RankProcesses implements AutoCloseable {
         private boolean isTerminated;
         private int numEndedByThemselves;
         private String signal = "";
+        /** Of ranks that hang, by rank. */
+        private final SequencedMap<Integer, String> stacks = new TreeMap<>();
 
         Ending(Duration stopLimit) {
             this.stopLimit = stopLimit;
@@ -157,37 +169,73 @@ public final class RankProcesses implements AutoCloseable {
             signal = name;
         }
 
-        void act(int numEnded) {
+        void act(List<Exit> ended) throws IOException, InterruptedException {
             long nowNanos = System.nanoTime();
             if (!isTerminated) {
-                numEndedByThemselves = numEnded;
+                numEndedByThemselves = ended.size();
             }
             if (nowNanos >= terminateAtNanos && !isTerminated) {
                 isTerminated = true;
+                if (isHang(ended)) {
+                    dumpStacks();
+                    killAll();
+                }
                 processes.forEach(Process::destroy);
             }
             if (nowNanos >= killAtNanos) {
                 killAll();
             }
         }
+
+        /** Whether ranks ended for no other reason than that they had waited, or lost one that had. */
+        boolean isHang(List<Exit> ended) {
+            List<Integer> codes = ended.stream()
+                    .limit(numEndedByThemselves)
+                    .map(Exit::code)
+                    .filter(code -> code != 0 && code != PeerLostException.EXIT_CODE)
+                    .toList();
+            return signal.isEmpty()
+                    && !codes.isEmpty()
+                    && codes.stream().allMatch(code -> code == CollectiveTimeoutException.EXIT_CODE);
+        }
+
+        private void dumpStacks() throws IOException, InterruptedException {
+            SequencedMap<Integer, ThreadDump> dumps = new TreeMap<>();
+            for (int rank = 0; rank < processes.size(); rank++) {
+                if (processes.get(rank).isAlive()) {
+                    dumps.put(rank, ThreadDump.request(processes.get(rank), logs.get(rank)));
+                }
+            }
+            for (int rank : dumps.sequencedKeySet()) {
+                stacks.put(rank, dumps.get(rank).await());
+            }
+        }
     }
 
     /**
      * Blames the first rank that failed by itself: not one that was told to stop, nor one that says it stopped because
-     * of another.
+     * of another. Where ranks only waited, those are to blame that did not come.
      */
     private RunOutcome outcome(List<Exit> ended, Ending ending) throws IOException {
         List<Exit> failures = ended.stream().filter(exit -> exit.code() != 0).toList();
         if (failures.isEmpty()) {
             return ending.signal.isEmpty() ? new RunOutcome.Finished() : new RunOutcome.Stopped(ending.signal);
         }
+        if (ending.isHang(ended)) {
+            HangReport report = new HangReport();
+            for (Exit exit : ended.subList(0, ending.numEndedByThemselves)) {
+                report.add(exit.rank(), exit.code(), logs.get(exit.rank()));
+            }
+            return report.outcome(ending.stacks);
+        }
         Exit culprit = ended.stream()
                 .limit(ending.numEndedByThemselves)
                 .filter(exit -> exit.code() != 0 && exit.code() != PeerLostException.EXIT_CODE)
+                .filter(exit -> exit.code() != CollectiveTimeoutException.EXIT_CODE)
                 .findFirst()
                 .orElse(failures.getFirst());
         RankLog log = logs.get(culprit.rank());
-        return new RunOutcome.Failed(culprit.rank(), culprit.code(), log.lastLines(), log.path());
+        return new RunOutcome.Failed(culprit.rank(), culprit.code(), log.lastLines(), log.path(), ending.signal);
     }
 
     private void killAll() {

@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
  * Where the ranks of a run find each other; runs in the launcher.
  *
  * <p>Ranks join over TCP and wait until all are there or a deadline passes; a process that does not belong is
- * told why in one line and turned away, and the others go on waiting. The connections stay open for
+ * told why in one line and turned away, and the others go on waiting. The deadline counts from the first that joins, as programs may be slow to start. The connections stay open for
  * the length of the run: when one breaks, all other ranks are told within milliseconds.
  *
  * <p>Close it when every rank has ended; ranks take its disappearance for the end of the run.
@@ -40,6 +40,10 @@ public final class RendezvousServer implements AutoCloseable {
     private final List<Socket> sockets = new ArrayList<>();
     private boolean isComplete;
     private boolean isClosed;
+    private boolean hasBegun;
+    private long beganNanos;
+    /** Why the world will not come together; empty while it may. */
+    private String failure = "";
 
     /**
      * A rank that has joined.
@@ -65,7 +69,7 @@ public final class RendezvousServer implements AutoCloseable {
      * @param bind address to listen on; port 0 takes a free one
      * @param runId the run
      * @param worldSize how many ranks make it complete
-     * @param deadline how long to wait for all of them
+     * @param deadline how long the first rank waits for all of them
      * @return the running server
      * @throws IOException when the address cannot be listened on
      */
@@ -170,6 +174,15 @@ public final class RendezvousServer implements AutoCloseable {
             }
         }
         members[identity.rank()] = member;
+        if (!failure.isEmpty()) {
+            tell(member, out -> RendezvousWire.writeReason(out, RendezvousWire.FAILED, failure));
+            return;
+        }
+        if (!hasBegun) {
+            hasBegun = true;
+            beganNanos = System.nanoTime();
+            notifyAll();
+        }
         if (missing().isEmpty()) {
             isComplete = true;
             notifyAll();
@@ -210,10 +223,10 @@ public final class RendezvousServer implements AutoCloseable {
     }
 
     private void awaitDeadline() {
-        long endNanos = System.nanoTime() + deadline.toNanos();
         synchronized (this) {
             while (!isComplete && !isClosed) {
-                long leftMs = TimeUnit.NANOSECONDS.toMillis(endNanos - System.nanoTime());
+                long waitedNanos = hasBegun ? System.nanoTime() - beganNanos : 0;
+                long leftMs = TimeUnit.NANOSECONDS.toMillis(deadline.toNanos() - waitedNanos);
                 if (leftMs <= 0) {
                     giveUp();
                     return;
@@ -228,12 +241,12 @@ public final class RendezvousServer implements AutoCloseable {
     }
 
     private void giveUp() {
-        String reason = "after " + deadline.toSeconds() + " s rank "
+        failure = "after " + deadline.toSeconds() + " s rank "
                 + missing().stream().map(Object::toString).collect(Collectors.joining(", ")) + " of " + worldSize
                 + " had not joined run " + runId + "; see the logs of the missing ranks";
         for (Member member : members) {
             if (member != null) {
-                tell(member, out -> RendezvousWire.writeReason(out, RendezvousWire.FAILED, reason));
+                tell(member, out -> RendezvousWire.writeReason(out, RendezvousWire.FAILED, failure));
             }
         }
     }

@@ -3,6 +3,7 @@ package io.kinema.train.dist;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** How the processes of a run ended. */
 public sealed interface RunOutcome {
@@ -19,6 +20,15 @@ public sealed interface RunOutcome {
      * @return one line, followed by the failed rank's last lines if one failed
      */
     String message();
+
+    /**
+     * Returns what happened, and where to read on.
+     *
+     * @return the first line of {@link #message} or less
+     */
+    default String brief() {
+        return message();
+    }
 
     /** Every rank exited with 0 by itself. */
     record Finished() implements RunOutcome {
@@ -62,8 +72,9 @@ public sealed interface RunOutcome {
      * @param code its exit code; 128 + n when signal n killed it
      * @param lastLines the end of its output
      * @param log where all of its output is
+     * @param signal what the launcher had been told to stop with, as "SIGTERM"; empty if it had not
      */
-    record Failed(int rank, int code, List<String> lastLines, Path log) implements RunOutcome {
+    record Failed(int rank, int code, List<String> lastLines, Path log, String signal) implements RunOutcome {
         private static final int SIGNAL_BASE = 128;
         private static final Map<Integer, String> SIGNALS = Map.ofEntries(
                 Map.entry(1, "SIGHUP"),
@@ -89,14 +100,64 @@ public sealed interface RunOutcome {
 
         @Override
         public String message() {
-            String how = code > SIGNAL_BASE && SIGNALS.containsKey(code - SIGNAL_BASE)
+            if (lastLines.isEmpty()) {
+                return "rank " + rank + " " + how() + " without a word (" + log + ")";
+            }
+            return "rank " + rank + " " + how() + "; its last lines, from " + log + ":\n  "
+                    + String.join("\n  ", lastLines);
+        }
+
+        @Override
+        public String brief() {
+            String why = reason();
+            return "rank " + rank + " " + how() + (why.isEmpty() ? "" : ": " + why) + " (" + log + ")";
+        }
+
+        /**
+         * Returns what the rank itself gave as the reason for its end.
+         *
+         * @return its line that begins with "error: ", without that; empty if there is none
+         */
+        public String reason() {
+            return lastLines.isEmpty() || !lastLines.getFirst().startsWith(RankLog.ERROR)
+                    ? ""
+                    : lastLines.getFirst().substring(RankLog.ERROR.length());
+        }
+
+        private String how() {
+            return code > SIGNAL_BASE && SIGNALS.containsKey(code - SIGNAL_BASE)
                     ? "was ended by " + SIGNALS.get(code - SIGNAL_BASE)
                     : "exited with code " + code;
-            if (lastLines.isEmpty()) {
-                return "rank " + rank + " " + how + " without a word (" + log + ")";
-            }
-            return "rank " + rank + " " + how + "; its last lines, from " + log + ":\n  "
-                    + String.join("\n  ", lastLines);
+        }
+    }
+
+    /**
+     * A collective passed its deadline, though no rank had ended; all were stopped.
+     *
+     * @param absent the ranks that neither gave up waiting nor heard that others had; empty if all did
+     * @param reason what the first rank that gave up said: the collective, its step, and for whom it waited
+     * @param report many lines: what each rank said, and the stacks of those that are absent
+     */
+    record Hung(List<Integer> absent, String reason, String report) implements RunOutcome {
+        /** Copies the ranks. */
+        public Hung {
+            absent = List.copyOf(absent);
+        }
+
+        @Override
+        public int exitCode() {
+            return CollectiveTimeoutException.EXIT_CODE;
+        }
+
+        @Override
+        public String message() {
+            return named(absent) + (absent.isEmpty() ? "no rank is missing, but " : " did not come: ") + reason;
+        }
+
+        /** As in "ranks 1, 3". */
+        static String named(List<Integer> ranks) {
+            String numbers = ranks.stream().map(Object::toString).collect(Collectors.joining(", "));
+            return ranks.isEmpty() ? "" : (ranks.size() == 1 ? "rank " : "ranks ") + numbers;
         }
     }
 }

@@ -197,4 +197,61 @@ class RankProcessesTest {
         }
         assertEquals("deaf\n", screen.toString(StandardCharsets.UTF_8));
     }
+
+    private RunOutcome outcomeOf(String... scripts) throws Exception {
+        List<RankCommand> commands = new ArrayList<>();
+        for (String script : scripts) {
+            commands.add(new RankCommand(List.of("bash", "-c", script), Map.of()));
+        }
+        try (RankProcesses ranks = RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen))) {
+            return ranks.await(STOP_LIMIT);
+        }
+    }
+
+    @Test
+    void shouldBlameTheRankThatHangsAndAskItForItsStacks() throws Exception {
+        String deaf =
+                "trap 'echo all my threads; echo JNI global refs: 3' QUIT; trap '' TERM; while true; do sleep 0.1; done";
+        RunOutcome.Hung hung = assertInstanceOf(
+                RunOutcome.Hung.class,
+                outcomeOf(
+                        deaf,
+                        "echo 'error: rank 1 waited 2 s in barrier of step 3 for rank 0'; exit 77",
+                        "echo 'error: rank 2 lost rank 1'; exit 75",
+                        "kill -STOP $$"));
+        assertEquals(List.of(0, 3), hung.absent());
+        assertEquals("ranks 0, 3 did not come: rank 1 waited 2 s in barrier of step 3 for rank 0", hung.message());
+        assertTrue(hung.report().contains("\n  rank 2 lost rank 1\n"), hung.report());
+        assertTrue(hung.report().contains("all my threads"), hung.report());
+        assertTrue(hung.report().matches("(?s).*rank 3, process \\d+ \\(state T\\) is stopped.*"), hung.report());
+        assertFalse(screen.toString(StandardCharsets.UTF_8).contains("threads"), "stacks are not for the screen");
+    }
+
+    @Test
+    void shouldBlameNoRankWhenAllHaveWaited() throws Exception {
+        String waited = "echo 'error: waited for others'; exit 77";
+        RunOutcome.Hung hung = assertInstanceOf(RunOutcome.Hung.class, outcomeOf(waited, waited));
+        assertEquals(List.of(), hung.absent());
+        assertEquals("no rank is missing, but waited for others", hung.message());
+        assertTrue(hung.report().contains("did not arrive: none\n"), hung.report());
+    }
+
+    @Test
+    void shouldBlameARankThatFailedAndNotThoseThatWaitedForIt() throws Exception {
+        RunOutcome.Failed failed = assertInstanceOf(
+                RunOutcome.Failed.class,
+                outcomeOf("exit 77", "sleep 0.3; echo 'error: no card found'; echo at a.java; exit 1"));
+        assertEquals(1, failed.rank());
+        assertEquals(
+                "rank 1 exited with code 1: no card found (" + run.resolve("logs/rank-00001.log") + ")",
+                failed.brief());
+    }
+
+    @Test
+    void shouldKeepTheLogsOfEarlierStarts() throws Exception {
+        outcomeOf("echo first");
+        outcomeOf("echo second");
+        assertTrue(log(0).matches("=== rank 0 starts at \\S+\nfirst\n=== rank 0 starts at \\S+\nsecond\n"), log(0));
+        assertEquals("first\nsecond\n", screen.toString(StandardCharsets.UTF_8));
+    }
 }

@@ -14,10 +14,12 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -146,6 +148,24 @@ class RendezvousTest {
             RendezvousException e =
                     assertThrows(RendezvousException.class, () -> one.join(identity(1), "host-1", "127.0.0.1:40001"));
             assertTrue(e.getMessage().startsWith("after 1 s rank 0 of 2 had not joined run run-a"), e.getMessage());
+        }
+    }
+
+    @Test
+    void shouldCountTheDeadlineFromTheFirstRankAndTellLateOnesAtOnce() throws Exception {
+        try (RendezvousServer server = server(2, Duration.ofSeconds(2))) {
+            Thread.sleep(2_200);
+            try (Membership zero = connect(server);
+                    Membership one = connect(server)) {
+                Future<World> waiting = joinLater(zero, 0);
+                assertThrows(TimeoutException.class, () -> waiting.get(1, TimeUnit.SECONDS));
+                assertThrows(ExecutionException.class, () -> waiting.get(5, TimeUnit.SECONDS));
+                long startNanos = System.nanoTime();
+                RendezvousException e = assertThrows(
+                        RendezvousException.class, () -> one.join(identity(1), "host-1", "127.0.0.1:40001"));
+                assertTrue(e.getMessage().startsWith("after 2 s rank 1 of 2 had not joined run run-a"), e.getMessage());
+                assertTrue(System.nanoTime() - startNanos < TimeUnit.SECONDS.toNanos(2));
+            }
         }
     }
 

@@ -1,0 +1,214 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.train.Fault.Harm;
+import io.kinema.train.Fault.Phase;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Ranks that fail in every phase of training, with real processes: what is restarted ends with the weights of a run that nothing disturbed. */
+class FailuresTest {
+    private static final int STEPS = 24;
+    private static final int NODES = 2;
+    private static final List<Phase> PHASES =
+            List.of(Phase.LOADING, Phase.FORWARD, Phase.BACKWARD, Phase.REDUCE, Phase.OPTIMIZER, Phase.CHECKPOINT);
+
+    @TempDir
+    private static Path root;
+
+    private static Path data;
+    private static TrainedRun undisturbed;
+
+    @BeforeAll
+    static void trainUndisturbed() throws Exception {
+        data = TinyData.write(root.resolve("data"), 1);
+        undisturbed = new TrainedRun(root.resolve("undisturbed"));
+        try (LaunchedProgram training = start(undisturbed, List.of(), "--nodes", "1")) {
+            training.expectExit(0);
+        }
+    }
+
+    private static LaunchedProgram start(TrainedRun run, List<Fault> faults, String... more) throws IOException {
+        List<String> args = new ArrayList<>(List.of(
+                "--data", data.toString(),
+                "--run", run.folder().toString(),
+                "--model", "debug",
+                "--microbatches", "4",
+                "--tokens", "40",
+                "--steps", Integer.toString(STEPS),
+                "--learning-rate", "1e-3",
+                "--warmup", "4",
+                "--checkpoint-every", "3",
+                "--sample-steps", "0",
+                "--device", "cpu",
+                "--precision", "fp32",
+                "--threads", "1"));
+        args.addAll(Arrays.asList(more));
+        Path folder = faultsOf(run);
+        Fault.write(folder, faults);
+        return LaunchedProgram.start(
+                List.of(FaultAgent.flag(folder, run.folder(), data)),
+                Train.class,
+                root.resolve("work"),
+                args.toArray(String[]::new));
+    }
+
+    private static Path faultsOf(TrainedRun run) {
+        return root.resolve("faults-" + run.folder().getFileName());
+    }
+
+    private static void expectUndisturbed(TrainedRun run, List<Fault> faults) throws IOException {
+        for (Fault fault : faults) {
+            assertTrue(Files.exists(fault.marker(faultsOf(run))), fault + " has not happened");
+        }
+        assertEquals(undisturbed.digest(STEPS), run.digest(STEPS));
+        run.expectStepsOf(undisturbed, STEPS);
+    }
+
+    private static List<String> hangReports(TrainedRun run) throws IOException {
+        try (Stream<Path> files = Files.list(run.folder())) {
+            List<String> reports = new ArrayList<>();
+            for (Path file : files.filter(path -> path.getFileName().toString().startsWith("hang-"))
+                    .sorted()
+                    .toList()) {
+                reports.add(Files.readString(file));
+            }
+            return reports;
+        }
+    }
+
+    /** A rank fails in each phase in turn, at a moment and on a rank that the seed decides; every start of the ranks meets the next. */
+    @ParameterizedTest
+    @EnumSource(names = {"KILL", "STOP", "THROW"})
+    void shouldEndWithTheSameWeightsWhereverARankFails(Harm harm) throws Exception {
+        Random random = new Random(41 + harm.ordinal());
+        List<Phase> phases = new ArrayList<>(PHASES);
+        Collections.shuffle(phases, random);
+        List<Fault> faults = new ArrayList<>();
+        for (Phase phase : phases) {
+            faults.add(Fault.at(faults.size(), phase, harm, NODES, random));
+        }
+        TrainedRun run = new TrainedRun(root.resolve(harm.toString()));
+        String timeout = harm == Harm.STOP ? "6" : "60";
+        try (LaunchedProgram training =
+                start(run, faults, "--nodes", "" + NODES, "--max-restarts", "9", "--timeout-seconds", timeout)) {
+            String output = training.expectExit(0);
+            long restarts =
+                    output.lines().filter(line -> line.startsWith("restart ")).count();
+            assertTrue(restarts >= faults.size(), faults + " " + output);
+        }
+        expectUndisturbed(run, faults);
+        if (harm == Harm.STOP) {
+            // A machine that is busy may hold a rank up for that long without a fault.
+            Iterator<String> reports = hangReports(run).iterator();
+            for (Fault fault : faults) {
+                String blame = "did not arrive: rank " + fault.rank() + "\n\nrank " + fault.rank() + ", process ";
+                String report = reports.next();
+                while (!report.contains(blame) || !report.contains("is stopped, by SIGSTOP")) {
+                    assertTrue(reports.hasNext(), fault + " " + hangReports(run));
+                    report = reports.next();
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldReportWhatARankThatHangsIsDoing() throws Exception {
+        List<Fault> faults =
+                List.of(new Fault(0, Phase.JOIN, Harm.HANG, 2, 1), new Fault(1, Phase.BACKWARD, Harm.HANG, 1, 5));
+        TrainedRun run = new TrainedRun(root.resolve("hang"));
+        try (LaunchedProgram training = start(run, faults, "--nodes", "3", "--timeout-seconds", "8")) {
+            String output = training.expectExit(0);
+            assertTrue(
+                    output.contains("restart 1 of 3: rank 2 did not come: after 8 s rank 2 of 3 had not joined"),
+                    output);
+            assertTrue(
+                    output.contains("did not come: rank 0 waited ") || output.contains("did not come: rank 2 waited "),
+                    output);
+            assertFalse(output.contains("Full thread dump"), "stacks belong into the report: " + output);
+        }
+        expectUndisturbed(run, faults);
+        String absent = hangReports(run).getFirst();
+        assertTrue(absent.contains("did not arrive: rank 2\n") && absent.contains("Rank.join"), absent);
+        String report = hangReports(run).get(1);
+        assertTrue(
+                report.lines()
+                        .anyMatch(line ->
+                                line.matches("rank . waited \\d+ s in .* of step \\d+ \\(losses\\) for rank 1 .*")),
+                report);
+        assertTrue(report.contains("\n  rank 0 ") && report.contains("\n  rank 2 "), report);
+        assertTrue(report.contains("did not arrive: rank 1\n"), report);
+        assertTrue(report.contains("FaultAgent.entered") && report.contains("SpacetimeDit.backward"), report);
+    }
+
+    @Test
+    void shouldSurviveAFullDiskAndDamagedCheckpoints() throws Exception {
+        List<Fault> faults = List.of(
+                new Fault(0, Phase.COMMIT, Harm.FILL_DISK, 0, 2),
+                new Fault(1, Phase.OPTIMIZER, Harm.TEAR_CHECKPOINT, 1, 4),
+                new Fault(2, Phase.FORWARD, Harm.FLIP_CHECKPOINT, 0, 45));
+        TrainedRun run = new TrainedRun(root.resolve("files"));
+        try (LaunchedProgram training = start(run, faults, "--nodes", "2")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("No space left on device"), output);
+            assertTrue(output.contains("skipping a checkpoint that cannot be used: "), output);
+            assertTrue(output.contains("model.safetensors") && output.contains("optimizer-0000"), output);
+        }
+        expectUndisturbed(run, faults);
+    }
+
+    /** A shard that is damaged when ranks start again ends them, until it is whole. */
+    @Test
+    void shouldGoOnOnceADamagedShardIsRestored() throws Exception {
+        List<Fault> faults = List.of(new Fault(0, Phase.REDUCE, Harm.FLIP_SHARDS, 1, 4));
+        TrainedRun run = new TrainedRun(root.resolve("shards"));
+        try (LaunchedProgram training = start(run, faults, "--nodes", "2", "--max-restarts", "9")) {
+            training.awaitOutput("restart 2 of 9: ");
+            FaultAgent.flipShards(data);
+            String output = training.expectExit(0);
+            assertTrue(output.contains(".arrow") && output.contains("SHA-256"), output);
+        }
+        expectUndisturbed(run, faults);
+    }
+
+    @Test
+    void shouldGoOnWithFewerNodesAndGiveUpInTheEnd() throws Exception {
+        List<Fault> faults = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            faults.add(new Fault(i, Phase.LOADING, Harm.KILL, 1, 1));
+        }
+        TrainedRun run = new TrainedRun(root.resolve("fewer"));
+        String[] flags = {"--nodes", "3", "--min-nodes", "2", "--max-restarts", "1"};
+        try (LaunchedProgram training = start(run, faults, flags)) {
+            String output = training.expectExit(1);
+            assertTrue(output.contains("restart 1 of 1: rank 1 was ended by SIGKILL (" + run.folder()), output);
+            assertTrue(output.contains("going on with 2 of 3 nodes after 1 restart without a new checkpoint"), output);
+            assertTrue(output.contains("gave up after 1 restart without a new checkpoint"), output);
+        }
+        try (LaunchedProgram training = start(run, faults.subList(0, 2), flags)) {
+            assertTrue(training.expectExit(0).contains("3 nodes"), training.output());
+        }
+        expectUndisturbed(run, faults);
+        String log = Files.readString(run.folder().resolve("logs/rank-00000.log"));
+        assertEquals(
+                5,
+                log.lines().filter(line -> line.startsWith("=== rank 0 starts")).count(),
+                log);
+    }
+}

@@ -1,0 +1,91 @@
+package io.kinema.train;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * A harm that a rank does itself, once a run.
+ *
+ * @param number of the fault in its run; each start of the ranks gets the next
+ * @param phase of training in which it happens
+ * @param harm what happens
+ * @param rank to which
+ * @param call at which call of the phase's method after the start, from 1
+ */
+record Fault(int number, Phase phase, Harm harm, int rank, int call) {
+    private static final String LIST = "faults.txt";
+
+    /** Where faults strike: at the beginning of a method. */
+    enum Phase {
+        JOIN("io.kinema.train.dist.Collectives", "join", 1),
+        LOADING("io.kinema.train.ClipLoader", "load", 12),
+        FORWARD("io.kinema.train.model.SpacetimeDit", "forward", 60),
+        BACKWARD("io.kinema.train.model.SpacetimeDit", "backward", 12),
+        REDUCE("io.kinema.train.dist.Collectives", "reduceScatter", 6),
+        OPTIMIZER("io.kinema.train.optim.ShardedAdamW", "update", 6),
+        CHECKPOINT("io.kinema.train.checkpoint.CheckpointFolder", "writeOptimizer", 2),
+        COMMIT("io.kinema.train.checkpoint.CheckpointFolder", "commit", 2);
+
+        final String className;
+        final String method;
+
+        /** About those of six steps, or of two checkpoints, of a rank with two microbatches. */
+        final int calls;
+
+        Phase(String className, String method, int calls) {
+            this.className = className;
+            this.method = method;
+            this.calls = calls;
+        }
+    }
+
+    /** What happens. Those that damage files end the process too. */
+    enum Harm {
+        KILL,
+        STOP,
+        HANG,
+        THROW,
+        /** The next weights are written to a full device. */
+        FILL_DISK,
+        /** The newest checkpoint's weights lose their second half. */
+        TEAR_CHECKPOINT,
+        /** A bit of the newest checkpoint's optimizer state changes. */
+        FLIP_CHECKPOINT,
+        /** A bit of each shard changes. */
+        FLIP_SHARDS
+    }
+
+    /** At a moment that a seed decides. */
+    static Fault at(int number, Phase phase, Harm harm, int worldSize, Random random) {
+        return new Fault(number, phase, harm, random.nextInt(worldSize), 1 + random.nextInt(phase.calls));
+    }
+
+    /** Leaves faults for {@link FaultAgent} in a folder. */
+    static void write(Path folder, List<Fault> faults) throws IOException {
+        Files.createDirectories(folder);
+        List<String> lines = faults.stream()
+                .map(f -> f.number + " " + f.phase + " " + f.harm + " " + f.rank + " " + f.call)
+                .toList();
+        Files.write(folder.resolve(LIST), lines);
+    }
+
+    static List<Fault> read(Path folder) throws IOException {
+        return Files.readAllLines(folder.resolve(LIST)).stream()
+                .map(line -> line.split(" "))
+                .map(f -> new Fault(
+                        Integer.parseInt(f[0]),
+                        Phase.valueOf(f[1]),
+                        Harm.valueOf(f[2]),
+                        Integer.parseInt(f[3]),
+                        Integer.parseInt(f[4])))
+                .toList();
+    }
+
+    /** Exists once it has happened. */
+    Path marker(Path folder) {
+        return folder.resolve("happened-" + number);
+    }
+}
