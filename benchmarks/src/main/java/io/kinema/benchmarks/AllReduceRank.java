@@ -6,6 +6,7 @@ import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.CollectivesConfig;
 import io.kinema.train.dist.MediaDriverHost;
 import io.kinema.train.dist.RankIdentity;
+import io.kinema.train.dist.ReductionPlan;
 import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.StepLabel;
@@ -33,6 +34,7 @@ public final class AllReduceRank {
     private final Collectives collectives;
     private final int rank;
     private final int numRanks;
+    private final ReductionPlan plan;
     private Arena arena = Arena.ofShared();
     private MemorySegment input = MemorySegment.NULL;
     private MemorySegment output = MemorySegment.NULL;
@@ -42,6 +44,7 @@ public final class AllReduceRank {
         this.collectives = collectives;
         rank = collectives.world().rank();
         numRanks = collectives.world().worldSize();
+        plan = ReductionPlan.ofWhole(new ReductionTree(numRanks), numRanks);
     }
 
     /**
@@ -117,7 +120,7 @@ public final class AllReduceRank {
     /** Sums every rank's input into every rank's output. */
     private void allReduce() {
         collectives
-                .allReduce(label("all-reduce"), new ReductionTree(numRanks), List.of(fp32(input)), fp32(output))
+                .allReduce(label("all-reduce"), plan, List.of(fp32(input)), fp32(output))
                 .await();
     }
 

@@ -3,6 +3,7 @@ package io.kinema.benchmarks;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.CommandLine;
 import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.checkpoint.WeightsKind;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
@@ -53,7 +54,7 @@ public final class CheckpointLoss {
                 Arena arena = Arena.ofConfined()) {
             ParameterSet weights = ParameterSet.weights(on, model.layout());
             MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
-            from.readModel(model.layout(), flat);
+            from.readWeights(WeightsKind.MODEL, model.layout(), 0, flat);
             weights.write(on, 0, flat);
             Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
             try (Device.Scope _ = on.openScope()) {

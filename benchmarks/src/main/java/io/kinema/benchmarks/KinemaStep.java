@@ -24,6 +24,8 @@ final class KinemaStep {
     private final DiffusionLoss loss;
     private final Gradients gradients;
     private final Microbatch batch;
+    private final Tensor flatWeights;
+    private final Tensor flatSums;
     private final Tensor master;
     private final Tensor firstMoment;
     private final Tensor secondMoment;
@@ -37,18 +39,21 @@ final class KinemaStep {
         this.device = device;
         SpacetimeDit model = new SpacetimeDit(of.model());
         ParameterSet weights = Formulas.weights(device, model);
+        ParameterSet sums = ParameterSet.gradients(device, model.layout());
+        flatWeights = weights.flat();
+        flatSums = sums.flat();
         loss = new DiffusionLoss(model, device);
-        gradients = new Gradients(weights, ParameterSet.gradients(device, model.layout()));
+        gradients = new Gradients(weights, sums);
         batch = of.microbatch();
         flops = Flops.training(of.model(), batch.packing());
         values = batch.numValues(of.model().patch());
-        int size = Math.toIntExact(weights.flat().size());
+        int size = Math.toIntExact(flatWeights.size());
         squares = new double[size / Device.SHARD_ALIGNMENT];
         if (device.workingType() == device.dtype()) {
-            master = weights.flat();
+            master = flatWeights;
         } else {
             master = device.zeros(size);
-            device.copy(master, weights.flat());
+            device.copy(master, flatWeights);
         }
         firstMoment = device.zeros(size);
         secondMoment = device.zeros(size);
@@ -56,22 +61,20 @@ final class KinemaStep {
 
     /** Forward, backward, the gradient's norm and an update of all weights; returns the loss. */
     double run() {
-        Tensor sums = gradients.sums().flat();
-        Tensor working = gradients.weights().flat();
-        device.zero(sums);
+        device.zero(flatSums);
         double[] errorS;
         try (Device.Scope _ = device.openScope()) {
             errorS = loss.forwardBackward(gradients, batch, 1.0 / values);
-            device.sumOfSquares(sums, Device.SHARD_ALIGNMENT, squares);
+            device.sumOfSquares(flatSums, Device.SHARD_ALIGNMENT, squares);
         }
         double norm = Math.sqrt(Arrays.stream(squares).sum());
         count++;
         device.adamw(
                 master,
-                sums,
+                flatSums,
                 firstMoment,
                 secondMoment,
-                working,
+                flatWeights,
                 new AdamWStep(
                         LEARNING_RATE,
                         BETA1,

@@ -108,27 +108,28 @@ final class MemoryCheck {
         TrainConfig config = from.config();
         List<Change> recompute = new ArrayList<>();
         if (from.recompute() == Recompute.NONE) {
-            recompute.add(
-                    new Change("--recompute blocks", new Need(config, Recompute.BLOCKS, from.threads(), from.nodes())));
+            recompute.add(new Change("--recompute blocks", from.with(Recompute.BLOCKS)));
         }
         List<Change> precision = new ArrayList<>();
         if (config.precision() == Precision.FP32) {
-            precision.add(new Change(
-                    "--precision bf16",
-                    new Need(config.withPrecision(Precision.BF16), from.recompute(), from.threads(), from.nodes())));
+            precision.add(new Change("--precision bf16", from.with(config.withPrecision(Precision.BF16))));
         }
         List<Change> tokens = new ArrayList<>();
         int longest = ClipLoader.largestClipTokens(dataset, config);
         for (int fewer = config.tokens() / 2; fewer >= longest; fewer /= 2) {
-            tokens.add(new Change(
-                    "--tokens " + fewer,
-                    new Need(config.withTokens(fewer), from.recompute(), from.threads(), from.nodes())));
+            tokens.add(new Change("--tokens " + fewer, from.with(config.withTokens(fewer))));
         }
         List<Change> nodes = new ArrayList<>();
         for (int fewer = from.nodes() / 2; fewer >= 1; fewer /= 2) {
-            nodes.add(new Change("--nodes " + fewer, new Need(config, from.recompute(), from.threads(), fewer)));
+            nodes.add(new Change("--nodes " + fewer, from.withNodes(fewer)));
         }
-        return List.of(recompute, precision, tokens, nodes);
+        List<Change> zero = new ArrayList<>();
+        for (ZeroStage stage : ZeroStage.values()) {
+            if (from.nodes() > 1 && stage.compareTo(from.zero()) > 0) {
+                zero.add(new Change("--zero " + stage.number(), from.with(stage)));
+            }
+        }
+        return List.of(zero, recompute, precision, tokens, nodes);
     }
 
     private boolean fits(Need need) throws IOException {
@@ -143,7 +144,7 @@ final class MemoryCheck {
         line(text, "gradients", first.gradientBytes());
         line(text, "optimizer and master weights", first.optimizerBytes());
         line(text, "activations and workspace", first.workspaceBytes());
-        line(text, "exchange and checkpoints", first.exchangeBytes());
+        line(text, "checkpoints", first.exchangeBytes());
         line(text, "Java itself", jvmBytes());
         line(text, "total", first.totalBytes() + jvmBytes());
         text.append(nodes(need.nodes()));

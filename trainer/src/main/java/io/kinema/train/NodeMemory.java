@@ -8,21 +8,20 @@ import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.cpu.CpuDevice;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that allocates and does not compute. The JVM's own
  * memory is not part of it.
  *
- * @param weightBytes working weights, all of them
+ * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works with
  * @param optimizerBytes moments, average, and master weights where they are not the working weights: of this rank's shard
- * @param gradientBytes sums of microbatches
+ * @param gradientBytes gradients of microbatches and their sums
  * @param packedBytes weights laid out for products
  * @param workspaceBytes activations of the largest microbatch, and what is computed on the way
- * @param exchangeBytes vectors that are exchanged with other ranks and written to checkpoints
+ * @param exchangeBytes what a checkpoint takes on its way to files
  */
 record NodeMemory(
         long weightBytes,
@@ -39,26 +38,24 @@ record NodeMemory(
      * @param recompute what backward computes again
      * @param threads of each rank
      * @param nodes how many ranks
+     * @param zero what each of them keeps only its shard of
      */
-    record Need(TrainConfig config, Recompute recompute, int threads, int nodes) {}
-
-    /** Counts what is allocated; there is nothing behind it. */
-    private static final class CountingArena implements Arena {
-        private long bytes;
-
-        @Override
-        public MemorySegment allocate(long byteSize, long byteAlignment) {
-            bytes += byteSize;
-            return MemorySegment.NULL.reinterpret(byteSize);
+    record Need(TrainConfig config, Recompute recompute, int threads, int nodes, ZeroStage zero) {
+        Need with(TrainConfig other) {
+            return new Need(other, recompute, threads, nodes, zero);
         }
 
-        @Override
-        public MemorySegment.Scope scope() {
-            return MemorySegment.NULL.scope();
+        Need with(Recompute other) {
+            return new Need(config, other, threads, nodes, zero);
         }
 
-        @Override
-        public void close() {}
+        Need with(ZeroStage other) {
+            return new Need(config, recompute, threads, nodes, other);
+        }
+
+        Need withNodes(int other) {
+            return new Need(config, recompute, threads, other, zero);
+        }
     }
 
     /**
@@ -87,34 +84,43 @@ record NodeMemory(
 
     private static NodeMemory ofRank(Need need, int rank, List<Microbatch> batches) {
         try (CpuDevice device = CpuDevice.planning(need.config.precision().workingType(), need.threads)) {
-            CountingArena arena = new CountingArena();
-            TrainState state = new TrainState(need.config, need.recompute, device, rank, need.nodes, arena);
-            long weights = state.weights().flat().size()
-                    * state.weights().flat().dtype().bytes();
+            Sharding sharding = new Sharding(need.zero, rank, need.nodes);
+            TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
+            long weights = state.weights().bytes();
             long optimizer = device.footprint().lastingBytes() - weights;
-
-            GradientSum sum = new GradientSum(state, new ReductionTree(need.config.microbatches()));
-            ParameterSet gradient = sum.zeroed();
-            for (int leaf = sum.leaves().lo(); leaf < sum.leaves().hi(); leaf++) {
-                sum.add(leaf, leaf == sum.leaves().lo() ? gradient : sum.zeroed());
-            }
+            goThroughStep(state, new ReductionTree(need.config.microbatches()));
             long gradients = device.footprint().lastingBytes() - weights - optimizer;
 
+            // In place of those that were counted, as batches are not a step.
+            ParameterSet sums = ParameterSet.gradients(device, state.model().layout());
+            long before = device.footprint().lastingBytes();
             DiffusionLoss loss = new DiffusionLoss(state.model(), device);
             for (Microbatch batch : batches) {
                 try (Device.Scope _ = device.openScope()) {
-                    loss.forwardBackward(new Gradients(state.weights(), gradient), batch, 1);
+                    loss.forwardBackward(new Gradients(state.weights(), sums), batch, 1);
                 }
             }
-            long packed = device.footprint().lastingBytes() - weights - optimizer - gradients;
             return new NodeMemory(
                     weights,
                     optimizer,
                     gradients,
-                    packed,
+                    device.footprint().lastingBytes() - before,
                     device.footprint().workspacePeakBytes(),
-                    arena.bytes + Checkpoints.hostBytes(state));
+                    Checkpoints.hostBytes(state));
         }
+    }
+
+    /** Sums gradients as in a step, without computing any. */
+    private static void goThroughStep(TrainState state, ReductionTree tree) {
+        GradientSum sums = new GradientSum(state.ranks(), state.groups(), tree);
+        Gradients to = new Gradients(state.weights(), sums);
+        for (int round = 0; round < sums.numRounds(); round++) {
+            for (int microbatch : sums.microbatches(round)) {
+                sums.begin(round, microbatch);
+                state.model().walk(to);
+            }
+        }
+        sums.await();
     }
 
     /** All of it. */

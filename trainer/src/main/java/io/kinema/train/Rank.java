@@ -5,6 +5,7 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.dist.CollectiveException;
 import io.kinema.train.dist.CollectiveTimeoutException;
 import io.kinema.train.dist.Collectives;
@@ -17,16 +18,17 @@ import io.kinema.train.dist.TerminationSignals;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.metrics.MetricsLog;
 import io.kinema.train.metrics.ProgressLine;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.sample.TrainingSample;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Devices;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The process of one rank: joins the others, restores, trains, saves. {@link Train} starts it. */
@@ -82,30 +84,37 @@ final class Rank {
     }
 
     private int run() throws IOException {
-        try (Arena arena = Arena.ofShared();
-                Dataset dataset = Dataset.open(flags.data);
-                Device device = Devices.open(flags.device())) {
-            TrainState state;
-            try (Collectives collectives = join(dataset)) {
-                state = new TrainState(
-                        config, flags.recompute(), device, environment.rank(), environment.worldSize(), arena);
+        try (Dataset dataset = Dataset.open(flags.data)) {
+            boolean isComplete;
+            try (Device device = Devices.open(flags.device());
+                    Collectives collectives = join(dataset)) {
+                Sharding sharding = new Sharding(flags.zero(), environment.rank(), environment.worldSize());
+                TrainState state =
+                        new TrainState(config, flags.recompute(), device, sharding, Optional.of(collectives));
                 train(state, collectives, dataset);
-            }
-            if (environment.rank() == 0 && flags.sampleSteps > 0 && state.step == config.steps()) {
-                Path stem = folder.samples().resolve(String.format(Locale.ROOT, "step-%08d", state.step));
-                TrainingSample sample = new TrainingSample(
-                        flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
-                // Training is over: its working weights make room for their average, which the last checkpoint left in
-                // hostFlat.
-                state.weights().write(device, 0, state.hostFlat());
-                System.out.println("sampled "
-                        + sample.write(state.model(), config.diffusion(), device, state.weights(), dataset, stem));
+                isComplete = state.step == config.steps();
             }
             if (environment.rank() == 0) {
+                if (flags.sampleSteps > 0 && isComplete) {
+                    System.out.println("sampled " + sample(dataset));
+                }
                 System.out.println(
                         "peak memory of rank 0: " + HostMemory.ofThisHost().peakResidentBytes() + " bytes");
             }
             return 0;
+        }
+    }
+
+    /** Samples from the last checkpoint; what training has kept in memory is gone by then. */
+    private Path sample(Dataset dataset) throws IOException {
+        Path checkpoint = new CheckpointFolder(folder.checkpoints()).list().getFirst();
+        Path stem = folder.samples().resolve(checkpoint.getFileName());
+        TrainingSample sample =
+                new TrainingSample(flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
+        try (Device device = Devices.open(flags.device())) {
+            SpacetimeDit model = new SpacetimeDit(config.model());
+            ParameterSet weights = TrainedWeights.open(checkpoint, "").load(model.layout(), device);
+            return sample.write(model, config.diffusion(), device, weights, dataset, stem);
         }
     }
 

@@ -80,7 +80,8 @@ public final class Train {
             choice = new ResumeChoice(flags, config, dataset.sha256());
             from = choice.choose(Train::warn);
             if (flags.device().name().equals(DeviceConfig.CPU)) {
-                NodeMemory.Need need = new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes);
+                NodeMemory.Need need =
+                        new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes, flags.zero());
                 memory = MemoryCheck.require(
                         dataset, need, HostMemory.ofThisHost().availableBytes());
             }

@@ -130,6 +130,14 @@ final class TrainFlags {
     String recompute = "none";
 
     @Parameter(
+            names = "--zero",
+            order = 21,
+            description =
+                    "What each node keeps only its share of (ZeRO): 1 (the optimizer's state), 2 (gradients too, which are"
+                            + " then exchanged after each microbatch) or 3 (weights too); the result is the same")
+    int zero = 1;
+
+    @Parameter(
             names = "--transport",
             order = 22,
             description = "Between ranks: auto (shared memory within a host), ipc or udp")
@@ -237,6 +245,7 @@ final class TrainFlags {
         }
         transport();
         recompute();
+        zero();
         DitConfig preset = DitConfig.preset(model);
         return new TrainConfig(
                 patch.isEmpty() ? preset : preset.withPatch(Patch.parse(patch)),
@@ -274,6 +283,10 @@ final class TrainFlags {
 
     Recompute recompute() {
         return Recompute.parse(recompute);
+    }
+
+    ZeroStage zero() {
+        return ZeroStage.parse(zero);
     }
 
     Transport transport() {

@@ -1,29 +1,28 @@
 package io.kinema.train;
 
 import io.kinema.train.dist.Collectives;
-import io.kinema.train.dist.ShardLayout;
-import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
-import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
-/** What training changes, on one rank: all working weights, and this rank's shard of the master weights and of the optimizer's state. */
+/** What training changes, on one rank: working weights, and this rank's shards of the master weights and of the optimizer's state. */
 final class TrainState {
     private final Device device;
     private final SpacetimeDit model;
-    private final ParameterSet weights;
-    private final ShardedAdamW optimizer;
-    private final ShardLayout shards;
-    private final int rank;
-    private final MemorySegment hostFlat;
+    private final List<Group> groups;
+    private final Ranks ranks;
+    private final WorkingWeights weights;
+    private final List<ShardedAdamW> optimizers = new ArrayList<>();
 
     /** How many steps have been made. */
     long step;
@@ -37,39 +36,54 @@ final class TrainState {
     /**
      * Allocates everything, all zero.
      *
-     * @param arena that host memory belongs to
+     * @param collectives with the other ranks; empty where there are none, or where memory is only planned
      */
-    TrainState(TrainConfig config, Recompute recompute, Device device, int rank, int worldSize, Arena arena) {
+    TrainState(
+            TrainConfig config,
+            Recompute recompute,
+            Device device,
+            Sharding sharding,
+            Optional<Collectives> collectives) {
         this.device = device;
-        this.rank = rank;
         model = new SpacetimeDit(config.model(), recompute);
-        ParameterLayout layout = model.layout();
-        weights = ParameterSet.weights(device, layout);
-        shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
-        optimizer = new ShardedAdamW(device, config.adamw(), weights.flat(), shards.offset(rank), shardSize());
-        hostFlat = arena.allocate(layout.flatSize() * Float.BYTES, Long.BYTES);
+        groups = model.layout().groups();
+        ranks = new Ranks(device, sharding, sharding.isAlone() ? Optional.empty() : collectives, () -> step);
+        weights = sharding.stage() == ZeroStage.PARAMETERS && !sharding.isAlone()
+                ? new GatheredWeights(ranks, groups)
+                : new ReplicatedWeights(ranks, groups);
+        for (Group group : groups) {
+            optimizers.add(new ShardedAdamW(device, config.adamw(), weights.shard(group), sharding.size(group)));
+        }
         lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
     }
 
     /** Starts the model, the same on every rank. */
     void initialise(long seed) {
-        for (ParameterLayout.Entry entry : model.layout().entries()) {
-            MemorySegment.copy(
-                    model.layout().initial(seed, entry),
-                    0,
-                    hostFlat,
-                    ValueLayout.JAVA_FLOAT,
-                    entry.offset() * Float.BYTES,
-                    entry.size());
+        for (Group group : groups) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
+                for (ParameterLayout.Entry entry : group.entries()) {
+                    MemorySegment.copy(
+                            model.layout().initial(seed, entry),
+                            0,
+                            values,
+                            ValueLayout.JAVA_FLOAT,
+                            (entry.offset() - group.offset()) * Float.BYTES,
+                            entry.size());
+                }
+                optimizer(group)
+                        .writeMaster(values.asSlice(
+                                (long) sharding().offset(group) * Float.BYTES,
+                                (long) sharding().size(group) * Float.BYTES));
+            }
+            optimizer(group).startAverage();
         }
-        setWeights();
-        optimizer.startAverage();
+        weightsChanged();
     }
 
-    /** Takes the weights from {@link #hostFlat()}, which holds all of them in fp32: this rank's shard is kept so, working weights are rounded. */
-    void setWeights() {
-        weights.write(device, 0, hostFlat);
-        optimizer.writeMaster(hostShard());
+    /** Says that every rank has replaced its shards of the weights. */
+    void weightsChanged() {
+        groups.forEach(weights::changed);
     }
 
     Device device() {
@@ -80,51 +94,30 @@ final class TrainState {
         return model;
     }
 
-    ParameterSet weights() {
+    /** The groups of the model's parameters. */
+    List<Group> groups() {
+        return groups;
+    }
+
+    /** Who exchanges gradients and weights. */
+    Ranks ranks() {
+        return ranks;
+    }
+
+    WorkingWeights weights() {
         return weights;
     }
 
-    ShardedAdamW optimizer() {
-        return optimizer;
+    /** Of this rank's shard of a group. */
+    ShardedAdamW optimizer(Group group) {
+        return optimizers.get(group.index());
     }
 
-    ShardLayout shards() {
-        return shards;
+    Sharding sharding() {
+        return ranks.sharding();
     }
 
     int rank() {
-        return rank;
-    }
-
-    /** Elements of this rank's shard. */
-    int shardSize() {
-        return Math.toIntExact(shards.length(rank));
-    }
-
-    /** Host memory for one flat vector of fp32, for whoever exchanges one next. */
-    MemorySegment hostFlat() {
-        return hostFlat;
-    }
-
-    /** This rank's part of {@link #hostFlat()}. */
-    MemorySegment hostShard() {
-        return hostFlat.asSlice(shards.offset(rank) * Float.BYTES, shards.length(rank) * Float.BYTES);
-    }
-
-    /** Copies an fp32 tensor of the shard's size to {@link #hostShard()}. */
-    void readShard(Tensor tensor) {
-        if (shardSize() > 0) {
-            device.read(tensor, 0, hostShard());
-        }
-    }
-
-    /** Completes the working weights, of which each rank has updated its shard. */
-    void gatherWeights(Collectives collectives) {
-        if (shards.worldSize() == 1) {
-            return;
-        }
-        collectives
-                .allGather(new StepLabel(step, "weights"), shards, new DeviceBuffer(device, weights.flat()))
-                .await();
+        return sharding().rank();
     }
 }

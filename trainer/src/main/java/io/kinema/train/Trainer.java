@@ -6,21 +6,21 @@ import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.ReductionTree;
+import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.dist.StepLabel;
+import io.kinema.train.dist.Traffic;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
-import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Patches;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 
 /** One rank's part of training: {@link #step} is all of it. */
 final class Trainer implements AutoCloseable {
@@ -34,8 +34,11 @@ final class Trainer implements AutoCloseable {
     private final DiffusionLoss loss;
     private final GradientSum gradients;
     private final double peakFlops;
-    /** Of blocks of a gradient. */
+    /** Of blocks of this rank's shards of the gradient. */
     private final double[] squares;
+
+    private final double[] squaresOfGroup;
+    private long dataNanos;
 
     /**
      * What a step gave.
@@ -58,14 +61,19 @@ final class Trainer implements AutoCloseable {
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
         this.loss = new DiffusionLoss(state.model(), device);
-        this.gradients = new GradientSum(state, new ReductionTree(config.microbatches()));
-        List<Integer> mine = IntStream.range(
-                        gradients.leaves().lo(), gradients.leaves().hi())
-                .boxed()
-                .toList();
-        this.loader = new ClipLoader(dataset, config, mine, state.step, state.rank());
+        this.gradients = new GradientSum(state.ranks(), state.groups(), new ReductionTree(config.microbatches()));
+        this.loader = new ClipLoader(dataset, config, gradients.microbatches(), state.step, state.rank());
         this.peakFlops = peakFlops;
-        squares = new double[Math.toIntExact(state.model().layout().flatSize() / Device.SHARD_ALIGNMENT)];
+        squares = new double[blocks(state.model().layout().flatSize())];
+        squaresOfGroup = new double
+                [state.groups().stream()
+                        .mapToInt(group -> blocks(group.size()))
+                        .max()
+                        .orElseThrow()];
+    }
+
+    private static int blocks(long numElements) {
+        return Math.toIntExact(numElements / Device.SHARD_ALIGNMENT);
     }
 
     /**
@@ -77,41 +85,35 @@ final class Trainer implements AutoCloseable {
      */
     Stepped step(BooleanSupplier stopRequested) throws IOException {
         long startNanos = System.nanoTime();
-        long commBefore = collectives.traffic().commNanos();
-        long dataNanos = 0;
+        Traffic before = collectives.traffic();
+        dataNanos = 0;
         long step = state.step;
         long tokens = order.tokens(step);
         double values = (double) tokens * Patches.values(config.model().patch());
         boolean scalesLoss = config.precision().scalesLoss();
         double lossScale = state.lossScale.factor();
 
-        StepReport.Leaf[] leaves = new StepReport.Leaf[gradients.leaves().count()];
-        for (int i = 0; i < leaves.length; i++) {
-            long waitNanos = System.nanoTime();
-            Microbatch batch = loader.next();
-            dataNanos += System.nanoTime() - waitNanos;
-            ParameterSet gradient = gradients.zeroed();
-            leaves[i] = forwardBackward(gradients.leaves().lo() + i, batch, gradient, lossScale / values);
-            gradients.add(leaves[i].microbatch(), gradient);
-        }
-        StepReport mine = new StepReport(Arrays.asList(leaves), stopRequested.getAsBoolean());
-        StepReport all = StepReport.join(collectives.allGather(new StepLabel(step, "losses"), mine.encode()));
+        List<StepReport.Leaf> leaves = forwardBackward(lossScale / values);
+        gradients.await();
+        StepReport mine = new StepReport(leaves, squaresOfShards(), stopRequested.getAsBoolean());
+        List<byte[]> messages = List.of(collectives.allGather(new StepLabel(step, "losses"), mine.encode()));
+        List<StepReport> reports = messages.stream().map(StepReport::decode).toList();
+        StepReport all = StepReport.join(reports);
         if (!scalesLoss) {
             requireFinite(all, step);
         }
-        Tensor shardGradient = gradients.reduceScatter(collectives, new StepLabel(step, "gradients"));
-        double norm = globalNorm(shardGradient, step) / lossScale;
+        double norm = globalNorm(reports) / lossScale;
         double learningRate = config.learningRate().at(step);
         boolean skipped = !Double.isFinite(norm);
         if (skipped) {
             skip(all, step, norm);
         } else {
-            update(shardGradient, norm, learningRate);
+            update(norm, learningRate);
         }
         state.step = step + 1;
 
         double seconds = (System.nanoTime() - startNanos) / 1e9;
-        double commMs = (collectives.traffic().commNanos() - commBefore) / 1e6;
+        Traffic after = collectives.traffic();
         StepMetrics metrics = new StepMetrics(
                 step + 1,
                 order.epoch(step),
@@ -121,7 +123,8 @@ final class Trainer implements AutoCloseable {
                 tokens,
                 1e3 * seconds,
                 dataNanos / 1e6,
-                commMs,
+                (after.commNanos() - before.commNanos()) / 1e6,
+                (after.exposedNanos() - before.exposedNanos()) / 1e6,
                 tokens / seconds,
                 all.flops() / seconds / 1e12,
                 all.flops() / seconds / peakFlops,
@@ -131,22 +134,44 @@ final class Trainer implements AutoCloseable {
         return new Stepped(metrics, all.stopRequested());
     }
 
-    private StepReport.Leaf forwardBackward(int microbatch, Microbatch batch, ParameterSet gradient, double scale) {
+    /** Adds the gradients of this rank's microbatches to the step's. */
+    private List<StepReport.Leaf> forwardBackward(double scale) throws IOException {
+        Gradients to = new Gradients(state.weights(), gradients);
+        List<StepReport.Leaf> leaves = new ArrayList<>();
+        for (int round = 0; round < gradients.numRounds(); round++) {
+            List<Integer> microbatches = gradients.microbatches(round);
+            for (int microbatch : microbatches) {
+                long waitNanos = System.nanoTime();
+                Microbatch batch = loader.next();
+                dataNanos += System.nanoTime() - waitNanos;
+                gradients.begin(round, microbatch);
+                leaves.add(forwardBackward(microbatch, batch, to, scale));
+            }
+            if (microbatches.isEmpty()) {
+                gradients.beginAbsent(round);
+                state.model().walk(to);
+            }
+        }
+        return leaves;
+    }
+
+    private StepReport.Leaf forwardBackward(int microbatch, Microbatch batch, Gradients to, double scale) {
         try (Device.Scope _ = device.openScope()) {
-            double[] errorS = loss.forwardBackward(new Gradients(state.weights(), gradient), batch, scale);
-            device.sumOfSquares(gradient.flat(), Device.SHARD_ALIGNMENT, squares);
+            double[] errorS = loss.forwardBackward(to, batch, scale);
             return new StepReport.Leaf(
                     microbatch,
                     Arrays.stream(errorS).reduce(0, Double::sum),
-                    Arrays.stream(squares).reduce(0, Double::sum),
+                    gradients.squareOfMicrobatch(),
                     Flops.training(config.model(), batch.packing()));
         }
     }
 
-    private void update(Tensor shardGradient, double norm, double learningRate) {
+    private void update(double norm, double learningRate) {
         long count = state.step - state.skippedSteps + 1;
-        state.optimizer().update(shardGradient, state.lossScale.factor(), norm, learningRate, count);
-        state.gatherWeights(collectives);
+        for (Group group : state.groups()) {
+            state.optimizer(group).update(gradients.shard(group), state.lossScale.factor(), norm, learningRate, count);
+            state.weights().changed(group);
+        }
         if (config.precision().scalesLoss()) {
             state.lossScale = state.lossScale.afterUpdate();
         }
@@ -186,19 +211,32 @@ final class Trainer implements AutoCloseable {
         }
     }
 
-    /** The norm of the whole gradient: fixed blocks, added in their order whatever the world size. */
-    private double globalNorm(Tensor shardGradient, long step) {
-        int mine = state.shardSize() / Device.SHARD_ALIGNMENT;
-        if (mine > 0) {
-            device.sumOfSquares(shardGradient, Device.SHARD_ALIGNMENT, squares);
+    /** The sums of squares of the blocks of this rank's shards, group after group. */
+    private double[] squaresOfShards() {
+        int count = 0;
+        for (Group group : state.groups()) {
+            int blocks = state.sharding().size(group) / Device.SHARD_ALIGNMENT;
+            if (blocks > 0) {
+                device.sumOfSquares(gradients.shard(group), Device.SHARD_ALIGNMENT, squaresOfGroup);
+                System.arraycopy(squaresOfGroup, 0, squares, count, blocks);
+                count += blocks;
+            }
         }
-        ByteBuffer message = ByteBuffer.allocate(mine * Double.BYTES);
-        message.asDoubleBuffer().put(squares, 0, mine);
+        return Arrays.copyOf(squares, count);
+    }
+
+    /** The norm of the whole gradient: fixed blocks, added in their order whatever the world size. */
+    private double globalNorm(List<StepReport> reports) {
+        int[] next = new int[reports.size()];
         double sum = 0;
-        for (byte[] blocks : collectives.allGather(new StepLabel(step, "gradient norm"), message.array())) {
-            ByteBuffer buffer = ByteBuffer.wrap(blocks);
-            while (buffer.hasRemaining()) {
-                sum += buffer.getDouble();
+        for (Group group : state.groups()) {
+            ShardLayout shards = state.sharding().of(group);
+            for (int rank = 0; rank < next.length; rank++) {
+                double[] squaresOfRank = reports.get(rank).shardSquares();
+                int end = next[rank] + Math.toIntExact(shards.length(rank) / Device.SHARD_ALIGNMENT);
+                while (next[rank] < end) {
+                    sum += squaresOfRank[next[rank]++];
+                }
             }
         }
         return Math.sqrt(sum);

@@ -149,8 +149,8 @@ class FailuresTest {
         String report = hangReports(run).get(1);
         assertTrue(
                 report.lines()
-                        .anyMatch(line ->
-                                line.matches("rank . waited \\d+ s in .* of step \\d+ \\(losses\\) for rank 1 .*")),
+                        .anyMatch(line -> line.matches(
+                                "rank . waited \\d+ s in reduce-scatter of step \\d+ \\(gradients.*\\) for rank 1 .*")),
                 report);
         assertTrue(report.contains("\n  rank 0 ") && report.contains("\n  rank 2 "), report);
         assertTrue(report.contains("did not arrive: rank 1\n"), report);
@@ -160,7 +160,7 @@ class FailuresTest {
     @Test
     void shouldSurviveAFullDiskAndDamagedCheckpoints() throws Exception {
         List<Fault> faults = List.of(
-                new Fault(0, Phase.COMMIT, Harm.FILL_DISK, 0, 2),
+                new Fault(0, Phase.CHECKPOINT, Harm.FILL_DISK, 0, 2),
                 new Fault(1, Phase.OPTIMIZER, Harm.TEAR_CHECKPOINT, 1, 4),
                 new Fault(2, Phase.FORWARD, Harm.FLIP_CHECKPOINT, 0, 45));
         TrainedRun run = new TrainedRun(root.resolve("files"));

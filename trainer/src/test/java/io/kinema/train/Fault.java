@@ -24,10 +24,9 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
         LOADING("io.kinema.train.ClipLoader", "load", 12),
         FORWARD("io.kinema.train.model.SpacetimeDit", "forward", 60),
         BACKWARD("io.kinema.train.model.SpacetimeDit", "backward", 12),
-        REDUCE("io.kinema.train.dist.Collectives", "reduceScatter", 6),
-        OPTIMIZER("io.kinema.train.optim.ShardedAdamW", "update", 6),
-        CHECKPOINT("io.kinema.train.checkpoint.CheckpointFolder", "writeOptimizer", 2),
-        COMMIT("io.kinema.train.checkpoint.CheckpointFolder", "commit", 2);
+        REDUCE("io.kinema.train.dist.Collectives", "reduceScatter", 24),
+        OPTIMIZER("io.kinema.train.optim.ShardedAdamW", "update", 24),
+        CHECKPOINT("io.kinema.train.checkpoint.CheckpointWriter", "writeOptimizer", 2);
 
         final String className;
         final String method;

@@ -8,15 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
-import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.dist.Collectives;
-import io.kinema.train.dist.CollectivesConfig;
-import io.kinema.train.dist.MediaDriverHost;
-import io.kinema.train.dist.RankIdentity;
-import io.kinema.train.dist.RendezvousServer;
-import io.kinema.train.dist.Transport;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
@@ -24,21 +17,13 @@ import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.sample.Sampler;
-import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Precision;
-import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,7 +34,6 @@ class HalfPrecisionTest {
     private static final double LEARNING_RATE = 1e-3;
     private static final int STEPS = 20;
     private static final LossScale HUGE = new LossScale(0x1p60, 5);
-    private static final Duration DEADLINE = Duration.ofSeconds(60);
 
     @TempDir
     private static Path root;
@@ -76,92 +60,12 @@ class HalfPrecisionTest {
                 precision);
     }
 
-    /** What is done on a rank. */
-    private interface Body<T> {
-        T run(Run run) throws Exception;
+    private static <T> List<T> onRanks(
+            int worldSize, TrainConfig config, Recompute recompute, TrainingRanks.Body<T> body) throws Exception {
+        return new TrainingRanks(data, config, recompute, ZeroStage.OPTIMIZER, Nd4jDevice::open).run(worldSize, body);
     }
 
-    /**
-     * One rank of a run.
-     *
-     * @param config of the run
-     * @param state at step 0
-     * @param collectives with the other ranks
-     * @param dataset of the run
-     * @param arena of the run
-     */
-    private record Run(TrainConfig config, TrainState state, Collectives collectives, Dataset dataset, Arena arena) {
-
-        List<StepMetrics> steps(int count) throws IOException {
-            List<StepMetrics> made = new ArrayList<>();
-            try (Trainer trainer = new Trainer(config, state, collectives, dataset, 1e9)) {
-                for (int i = 0; i < count; i++) {
-                    made.add(trainer.step(() -> false).metrics());
-                }
-            }
-            return made;
-        }
-
-        /** All master weights, and the optimizer's state. */
-        List<float[]> optimized() {
-            List<Tensor> tensors = new ArrayList<>(List.of(state.optimizer().state()));
-            tensors.add(state.optimizer().master());
-            return tensors.stream().map(this::floats).toList();
-        }
-
-        private float[] floats(Tensor tensor) {
-            float[] values = new float[(int) tensor.size()];
-            state.device().read(tensor, 0, MemorySegment.ofArray(values));
-            return values;
-        }
-
-        short[] working() {
-            Tensor flat = state.weights().flat();
-            short[] values = new short[(int) flat.size()];
-            state.device().read(flat, 0, MemorySegment.ofArray(values));
-            return values;
-        }
-
-        Checkpoints checkpoints(CheckpointFolder folder) {
-            return new Checkpoints(folder, collectives, state);
-        }
-    }
-
-    private static <T> List<T> onRanks(int worldSize, TrainConfig config, Recompute recompute, Body<T> body)
-            throws Exception {
-        InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
-        try (MediaDriverHost driver = MediaDriverHost.start(worldSize);
-                RendezvousServer server = RendezvousServer.start(anyPort, "run", worldSize, DEADLINE);
-                var threads = Executors.newFixedThreadPool(worldSize)) {
-            CollectivesConfig wires = new CollectivesConfig(
-                    CollectivesConfig.address(server.address()),
-                    driver.directory(),
-                    Transport.AUTO,
-                    DEADLINE,
-                    DEADLINE);
-            List<Future<T>> futures = new ArrayList<>();
-            for (int rank = 0; rank < worldSize; rank++) {
-                RankIdentity identity = new RankIdentity(rank, worldSize, "run", "digest");
-                futures.add(threads.submit(() -> {
-                    try (Arena arena = Arena.ofShared();
-                            Dataset dataset = Dataset.open(data.toString());
-                            Device device = Nd4jDevice.open(config.precision().workingType());
-                            Collectives collectives = Collectives.join(identity, wires)) {
-                        TrainState state = new TrainState(config, recompute, device, identity.rank(), worldSize, arena);
-                        state.initialise(config.seed());
-                        return body.run(new Run(config, state, collectives, dataset, arena));
-                    }
-                }));
-            }
-            List<T> results = new ArrayList<>();
-            for (Future<T> future : futures) {
-                results.add(future.get());
-            }
-            return results;
-        }
-    }
-
-    private static <T> T alone(Precision precision, Body<T> body) throws Exception {
+    private static <T> T alone(Precision precision, TrainingRanks.Body<T> body) throws Exception {
         return onRanks(1, config(precision), Recompute.NONE, body).getFirst();
     }
 
@@ -274,7 +178,7 @@ class HalfPrecisionTest {
 
     @Test
     void shouldDecideTheSameOnEveryRank() throws Exception {
-        Body<List<StepMetrics>> body = run -> {
+        TrainingRanks.Body<List<StepMetrics>> body = run -> {
             run.state().lossScale = HUGE;
             List<StepMetrics> steps = new ArrayList<>(run.steps(1));
             run.state().lossScale = LossScale.INITIAL;
@@ -294,9 +198,7 @@ class HalfPrecisionTest {
     @Test
     void shouldEndTheRunWhenNoScaleHelps() throws Exception {
         alone(Precision.FP16, run -> {
-            Tensor flat = run.state().weights().flat();
-            MemorySegment nan = MemorySegment.ofArray(new short[] {Float.floatToFloat16(Float.NaN)});
-            run.state().device().write(flat, 0, nan);
+            run.poison(MemorySegment.ofArray(new short[] {Float.floatToFloat16(Float.NaN)}));
             run.state().lossScale = new LossScale(0x1p-13, 0);
             assertTrue(run.steps(1).getFirst().skipped());
             TrainingException e = assertThrows(TrainingException.class, () -> run.steps(1));
@@ -310,8 +212,7 @@ class HalfPrecisionTest {
     void shouldNotSkipInFp32() throws Exception {
         alone(Precision.FP32, run -> {
             assertEquals(LossScale.NONE, run.state().lossScale);
-            MemorySegment nan = MemorySegment.ofArray(new float[] {Float.NaN});
-            run.state().device().write(run.state().weights().flat(), 0, nan);
+            run.poison(MemorySegment.ofArray(new float[] {Float.NaN}));
             TrainingException e = assertThrows(TrainingException.class, () -> run.steps(1));
             assertTrue(e.getMessage().contains("no weight was changed"), e.getMessage());
             return null;
@@ -353,7 +254,7 @@ class HalfPrecisionTest {
 
     @Test
     void shouldSampleNearlyTheSameVideo() throws Exception {
-        Body<byte[]> sample = run -> {
+        TrainingRanks.Body<byte[]> sample = run -> {
             run.steps(3);
             TrainState state = run.state();
             Sampler sampler =

@@ -52,7 +52,7 @@ class MemoryCheckTest {
     }
 
     private static Need need(TrainFlags flags) {
-        return new Need(flags.toConfig(), flags.recompute(), flags.threads, flags.nodes);
+        return new Need(flags.toConfig(), flags.recompute(), flags.threads, flags.nodes, flags.zero());
     }
 
     private static List<NodeMemory> estimate(TrainFlags flags) throws IOException {

@@ -11,6 +11,7 @@ import io.kinema.data.video.SourceProbe;
 import io.kinema.train.checkpoint.CheckpointCommand;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.checkpoint.WholeCheckpoint;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;
@@ -57,12 +58,10 @@ class SampleRunTest {
             MemorySegment zeros = arena.allocate(layout.flatSize() * Float.BYTES, 8);
             MemorySegment average = arena.allocate(layout.flatSize() * Float.BYTES, 8);
             Random random = new Random(1);
-            for (long i = 0; i < layout.numElements(); i++) {
+            for (long i = 0; i < layout.flatSize(); i++) {
                 average.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (0.1 * random.nextGaussian()));
             }
-            folder.begin(1);
-            folder.writeOptimizer(1, CheckpointFolder.optimizerFile(0, 1), layout, 0, List.of(zeros, zeros));
-            checkpoint = folder.commit(state, layout, zeros, average);
+            checkpoint = new WholeCheckpoint(layout, zeros, average, zeros, zeros).write(folder, state, 1);
         }
     }
 

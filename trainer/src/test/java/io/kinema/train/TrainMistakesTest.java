@@ -127,12 +127,8 @@ class TrainMistakesTest {
                     "--steps",
                     "9",
                     "--microbatches",
-                    "2",
-                    "--max-restarts",
-                    "1")) {
+                    "2")) {
                 String output = training.expectExit(1);
-                assertTrue(output.contains("restart 1 of 1: rank 0 exited with code 1: "), output);
-                assertTrue(output.contains("gave up after 1 restart without a new checkpoint"), output);
                 assertTrue(output.contains(shard.getFileName().toString()) && output.contains("SHA-256"), output);
             }
         }

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.checkpoint.WeightsKind;
+import io.kinema.train.checkpoint.WholeCheckpoint;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;
 import java.io.IOException;
@@ -237,13 +239,10 @@ class TrainRunTest {
             MemorySegment weights = arena.allocate(bytes, 8);
             MemorySegment first = arena.allocate(bytes, 8);
             MemorySegment second = arena.allocate(bytes, 8);
-            from.readModel(layout, weights);
+            from.readWeights(WeightsKind.MODEL, layout, 0, weights);
             from.readOptimizer(layout, 0, first, second);
             weights.setAtIndex(ValueLayout.JAVA_FLOAT, 5, Float.NaN);
-            folder.begin(state.step());
-            folder.writeOptimizer(
-                    state.step(), CheckpointFolder.optimizerFile(0, 1), layout, 0, List.of(first, second));
-            return folder.commit(state, layout, weights, weights);
+            return new WholeCheckpoint(layout, weights, weights, first, second).write(folder, state, 1);
         }
     }
 

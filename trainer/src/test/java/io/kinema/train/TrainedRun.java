@@ -23,8 +23,12 @@ record TrainedRun(Path folder) {
 
     /** SHA-256 of the weights. */
     String digest(int step) throws IOException {
-        JsonNode manifest =
-                JSON.readTree(checkpoint(step).resolve("manifest.json").toFile());
+        return digest(checkpoint(step));
+    }
+
+    /** SHA-256 of a checkpoint's weights. */
+    static String digest(Path checkpoint) throws IOException {
+        JsonNode manifest = JSON.readTree(checkpoint.resolve("manifest.json").toFile());
         return manifest.path("files").path("model.safetensors").path("sha256").asText();
     }
 

@@ -148,29 +148,22 @@ public final class Checkpoint {
     }
 
     /**
-     * Reads the weights.
+     * Reads a range of the weights, or of their average.
      *
+     * @param kind which
      * @param layout of the model
-     * @param flat as long as the layout's flat vector, fp32; overwritten
-     * @throws IOException when the file does not hold just these parameters
+     * @param from first element of the range in the flat vector
+     * @param values fp32; overwritten
+     * @throws IOException when the file does not hold just the model's parameters
      */
-    public void readModel(ParameterLayout layout, MemorySegment flat) throws IOException {
-        readWeights(folder.resolve(MODEL), layout, flat);
+    public void readWeights(WeightsKind kind, ParameterLayout layout, long from, MemorySegment values)
+            throws IOException {
+        readWeights(folder.resolve(kind.file()), layout, from, values);
     }
 
-    /**
-     * Reads the average of the weights.
-     *
-     * @param layout of the model
-     * @param flat as long as the layout's flat vector, fp32; overwritten
-     * @throws IOException when the file does not hold just these parameters
-     */
-    public void readEma(ParameterLayout layout, MemorySegment flat) throws IOException {
-        readWeights(folder.resolve(EMA), layout, flat);
-    }
-
-    static void readWeights(Path file, ParameterLayout layout, MemorySegment flat) throws IOException {
-        flat.fill((byte) 0);
+    static void readWeights(Path file, ParameterLayout layout, long from, MemorySegment values) throws IOException {
+        values.fill((byte) 0);
+        long to = from + values.byteSize() / Float.BYTES;
         try (Arena arena = Arena.ofConfined()) {
             Map<String, ParameterLayout.Entry> byName = byName(layout);
             for (Safetensors.Entry entry : Safetensors.read(file, arena).entries()) {
@@ -180,7 +173,11 @@ public final class Checkpoint {
                             + ", the model has "
                             + (parameter == null ? "no such parameter" : Arrays.toString(parameter.shape())));
                 }
-                entry.copy(0, entry.numElements(), flat, parameter.offset());
+                long begin = Math.max(from, parameter.offset());
+                long end = Math.min(to, parameter.offset() + parameter.size());
+                if (begin < end) {
+                    entry.copy(begin - parameter.offset(), end - begin, values, begin - from);
+                }
             }
             if (!byName.isEmpty()) {
                 throw new IOException(
@@ -213,7 +210,12 @@ public final class Checkpoint {
                 }
             }
         }
-        long expected = 2 * (Math.min(to, layout.numElements()) - Math.min(from, layout.numElements()));
+        long expected = 2
+                * layout.entries().stream()
+                        .mapToLong(
+                                entry -> Math.min(to, entry.offset() + entry.size()) - Math.max(from, entry.offset()))
+                        .filter(overlap -> overlap > 0)
+                        .sum();
         if (found != expected) {
             throw new IOException(folder + " holds " + found + " optimizer values of elements " + from + " to " + to
                     + ", " + expected + " are needed");

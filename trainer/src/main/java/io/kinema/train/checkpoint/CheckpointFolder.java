@@ -1,10 +1,7 @@
 package io.kinema.train.checkpoint;
 
 import io.kinema.data.ConfigException;
-import io.kinema.train.model.ParameterLayout;
-import io.kinema.train.tensor.DType;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -14,11 +11,9 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -183,111 +178,37 @@ public final class CheckpointFolder {
         return Long.parseLong(path.getFileName().toString().substring(PREFIX.length()));
     }
 
-    private Path temporary(long step) {
+    /**
+     * Begins a checkpoint, or takes part in one that another process has begun.
+     *
+     * @param step of the checkpoint
+     * @return what writes it
+     */
+    public CheckpointWriter writer(long step) {
+        return new CheckpointWriter(this, step);
+    }
+
+    /** Where a checkpoint is written. */
+    Path temporary(long step) {
         return folder.resolve("." + name(step) + ".tmp");
+    }
+
+    /** Where it is when it is finished. */
+    Path finished(long step) {
+        return folder.resolve(name(step));
     }
 
     private static String name(long step) {
         return String.format(Locale.ROOT, "%s%08d", PREFIX, step);
     }
 
-    /**
-     * Makes the temporary folder of a checkpoint, empty, and removes what interrupted ones have left. One process does this before
-     * any writes into it.
-     *
-     * @param step of the checkpoint
-     * @throws IOException when it cannot be made
-     */
-    public void begin(long step) throws IOException {
-        Files.createDirectories(folder);
-        for (Path left : unfinished()) {
-            deleteRecursively(left);
-        }
-        Files.createDirectories(temporary(step));
-    }
-
-    /**
-     * Writes one rank's share of the optimizer state.
-     *
-     * @param step of the checkpoint
-     * @param file such as optimizer-00000-of-00002.safetensors
-     * @param layout of the model
-     * @param from first element of the share in the flat vector
-     * @param moments first and second moments of the share, fp32, equally long
-     * @throws IOException when it cannot be written whole
-     */
-    public void writeOptimizer(long step, String file, ParameterLayout layout, long from, List<MemorySegment> moments)
-            throws IOException {
-        long to = from + moments.getFirst().byteSize() / Float.BYTES;
-        List<Safetensors.Entry> pieces = new ArrayList<>();
-        for (ParameterLayout.Entry entry : layout.entries()) {
-            long begin = Math.max(from, entry.offset());
-            long end = Math.min(to, entry.offset() + entry.size());
-            if (begin < end) {
-                String where = entry.name() + "@" + (begin - entry.offset());
-                long offset = (begin - from) * Float.BYTES;
-                long bytes = (end - begin) * Float.BYTES;
-                int[] shape = {Math.toIntExact(end - begin)};
-                pieces.add(new Safetensors.Entry(
-                        Checkpoint.FIRST_MOMENT + where,
-                        DType.FP32,
-                        shape,
-                        moments.get(0).asSlice(offset, bytes)));
-                pieces.add(new Safetensors.Entry(
-                        Checkpoint.SECOND_MOMENT + where,
-                        DType.FP32,
-                        shape,
-                        moments.get(1).asSlice(offset, bytes)));
-            }
-        }
-        Safetensors.write(temporary(step).resolve(file), pieces, DType.FP32, Map.of());
-    }
-
-    /**
-     * Returns the name of a rank's optimizer file.
-     *
-     * @param rank of the writer
-     * @param worldSize of the run that writes
-     * @return a file name
-     */
-    public static String optimizerFile(int rank, int worldSize) {
-        return String.format(Locale.ROOT, "%s%05d-of-%05d.safetensors", Checkpoint.OPTIMIZER, rank, worldSize);
-    }
-
-    /**
-     * Writes weights, average and state, reads everything back against its digest, and gives the checkpoint its name. One
-     * process does this, after all have written their optimizer state.
-     *
-     * @param state what the checkpoint says of itself
-     * @param layout of the model
-     * @param model the weights, flat, fp32
-     * @param ema their average, flat, fp32
-     * @return the finished folder
-     * @throws IOException when anything cannot be written, or reads back differently; the temporary folder is then gone
-     */
-    public Path commit(CheckpointState state, ParameterLayout layout, MemorySegment model, MemorySegment ema)
-            throws IOException {
-        Path temporary = temporary(state.step());
-        try {
-            writeWeights(temporary.resolve(Checkpoint.MODEL), layout, model, state);
-            writeWeights(temporary.resolve(Checkpoint.EMA), layout, ema, state);
-            writeSynced(temporary.resolve(Checkpoint.STATE), Checkpoint.JSON.writeValueAsBytes(state));
-            CheckpointManifest manifest = CheckpointManifest.of(temporary);
-            writeSynced(temporary.resolve(CheckpointManifest.FILE), Checkpoint.JSON.writeValueAsBytes(manifest));
-            sync(temporary);
-            Checkpoint.open(temporary).verify();
-        } catch (IOException e) {
-            deleteRecursively(temporary);
-            throw new IOException(
-                    "cannot write checkpoint " + folder.resolve(name(state.step())) + ": " + e.getMessage()
-                            + "; free space or choose another --run, then start again with --resume auto",
-                    e);
-        }
-        Path finished = folder.resolve(name(state.step()));
+    /** Gives a checkpoint that is written whole its name. */
+    Path finish(long step) throws IOException {
+        Path finished = finished(step);
         if (Files.exists(finished)) {
             discard(finished);
         }
-        Files.move(temporary, finished, StandardCopyOption.ATOMIC_MOVE);
+        Files.move(temporary(step), finished, StandardCopyOption.ATOMIC_MOVE);
         Path latest = folder.resolve("." + LATEST + ".tmp");
         writeSynced(latest, (finished.getFileName() + "\n").getBytes(StandardCharsets.UTF_8));
         Files.move(latest, folder.resolve(LATEST), StandardCopyOption.ATOMIC_MOVE);
@@ -304,19 +225,7 @@ public final class CheckpointFolder {
         deleteRecursively(discarded);
     }
 
-    private static void writeWeights(Path file, ParameterLayout layout, MemorySegment flat, CheckpointState state)
-            throws IOException {
-        List<Safetensors.Entry> entries = layout.entries().stream()
-                .map(entry -> new Safetensors.Entry(
-                        entry.name(),
-                        DType.FP32,
-                        entry.shape(),
-                        flat.asSlice(entry.offset() * Float.BYTES, (long) entry.size() * Float.BYTES)))
-                .toList();
-        Safetensors.write(file, entries, DType.FP32, Map.of("format", "kinema", "step", Long.toString(state.step())));
-    }
-
-    private static void writeSynced(Path file, byte[] bytes) throws IOException {
+    static void writeSynced(Path file, byte[] bytes) throws IOException {
         try (FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
             ByteBuffer buffer = ByteBuffer.wrap(bytes);

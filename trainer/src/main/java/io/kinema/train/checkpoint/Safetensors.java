@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.kinema.train.tensor.DType;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -90,6 +92,64 @@ public final class Safetensors {
     }
 
     /**
+     * What a file says of a tensor, beside its type.
+     *
+     * @param name as in the file
+     * @param shape extents
+     */
+    record Header(String name, int[] shape) {}
+
+    /** Writes a file whose tensors become known one after another. */
+    static final class Writer implements Closeable {
+        private final FileChannel channel;
+        private final DType stored;
+        private final Iterator<Header> due;
+
+        /**
+         * Begins a file; an existing one is replaced.
+         *
+         * @param stored the tensors' type in the file
+         */
+        Writer(Path file, List<Header> headers, DType stored, Map<String, String> metadata) throws IOException {
+            byte[] json = JSON.writeValueAsBytes(header(headers, stored, metadata));
+            int padded = Math.ceilDiv(json.length, LENGTH_BYTES) * LENGTH_BYTES;
+            ByteBuffer head = ByteBuffer.allocate(LENGTH_BYTES + padded).order(ByteOrder.LITTLE_ENDIAN);
+            head.putLong(padded).put(json);
+            while (head.hasRemaining()) {
+                head.put((byte) ' ');
+            }
+            this.stored = stored;
+            due = headers.iterator();
+            channel = FileChannel.open(
+                    file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
+            try {
+                writeFully(channel, head.flip());
+            } catch (IOException e) {
+                channel.close();
+                throw e;
+            }
+        }
+
+        /** Writes the next tensor. */
+        void append(Entry entry) throws IOException {
+            Header header = due.next();
+            if (!header.name.equals(entry.name) || product(header.shape) != entry.numElements()) {
+                throw new IllegalArgumentException(entry.name + " with " + entry.numElements() + " elements, where "
+                        + header.name + " with " + product(header.shape) + " was due");
+            }
+            emit(entry, stored, bytes -> writeFully(channel, bytes));
+        }
+
+        /** Syncs. */
+        @Override
+        public void close() throws IOException {
+            try (channel) {
+                channel.force(true);
+            }
+        }
+    }
+
+    /**
      * Writes and syncs a file; an existing one is replaced.
      *
      * @param file where
@@ -100,42 +160,31 @@ public final class Safetensors {
      */
     public static void write(Path file, List<Entry> entries, DType stored, Map<String, String> metadata)
             throws IOException {
-        byte[] json = JSON.writeValueAsBytes(header(entries, stored, metadata));
-        int padded = Math.ceilDiv(json.length, LENGTH_BYTES) * LENGTH_BYTES;
-        ByteBuffer head = ByteBuffer.allocate(LENGTH_BYTES + padded).order(ByteOrder.LITTLE_ENDIAN);
-        head.putLong(padded).put(json);
-        while (head.hasRemaining()) {
-            head.put((byte) ' ');
-        }
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            writeFully(channel, head.flip());
+        List<Header> headers = entries.stream()
+                .map(entry -> new Header(entry.name(), entry.shape()))
+                .toList();
+        try (Writer writer = new Writer(file, headers, stored, metadata)) {
             for (Entry entry : entries) {
-                emit(entry, stored, bytes -> writeFully(channel, bytes));
+                writer.append(entry);
             }
-            channel.force(true);
         }
     }
 
-    private static ObjectNode header(List<Entry> entries, DType stored, Map<String, String> metadata) {
+    private static ObjectNode header(List<Header> tensors, DType stored, Map<String, String> metadata) {
         ObjectNode header = JSON.createObjectNode();
         if (!metadata.isEmpty()) {
             ObjectNode strings = header.putObject(METADATA);
             new TreeMap<>(metadata).forEach(strings::put);
         }
         long offset = 0;
-        for (Entry entry : entries) {
-            ObjectNode node = header.putObject(entry.name());
+        for (Header tensor : tensors) {
+            ObjectNode node = header.putObject(tensor.name());
             node.put("dtype", NAMES.get(stored));
             ArrayNode shape = node.putArray("shape");
-            for (int extent : entry.shape()) {
+            for (int extent : tensor.shape()) {
                 shape.add(extent);
             }
-            long elements = product(entry.shape());
-            if (elements != entry.numElements()) {
-                throw new IllegalArgumentException(
-                        entry.name() + " has " + entry.numElements() + " elements, its shape " + elements);
-            }
+            long elements = product(tensor.shape());
             node.putArray("data_offsets").add(offset).add(offset + elements * stored.bytes());
             offset += elements * stored.bytes();
         }

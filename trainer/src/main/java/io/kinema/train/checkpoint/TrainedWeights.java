@@ -2,7 +2,11 @@ package io.kinema.train.checkpoint;
 
 import io.kinema.data.ConfigException;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.tensor.Device;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,10 +46,19 @@ public record TrainedWeights(CheckpointState.Config config, Path file) {
      * Reads the weights.
      *
      * @param layout of the model
-     * @param flat as long as the layout's flat vector, fp32; overwritten
+     * @param device where to
+     * @return the weights, of the device's working type
      * @throws IOException when the file does not hold just these parameters
      */
-    public void read(ParameterLayout layout, MemorySegment flat) throws IOException {
-        Checkpoint.readWeights(file, layout, flat);
+    public ParameterSet load(ParameterLayout layout, Device device) throws IOException {
+        ParameterSet weights = ParameterSet.weights(device, layout);
+        for (Group group : layout.groups()) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
+                Checkpoint.readWeights(file, layout, group.offset(), values);
+                weights.write(device, group.offset(), values);
+            }
+        }
+        return weights;
     }
 }

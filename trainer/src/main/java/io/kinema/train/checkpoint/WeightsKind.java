@@ -36,8 +36,12 @@ public enum WeightsKind {
         return flag;
     }
 
-    /** Its file in a checkpoint. */
-    String file() {
+    /**
+     * Returns its file in a checkpoint.
+     *
+     * @return a file name
+     */
+    public String file() {
         return file;
     }
 }

@@ -3,7 +3,7 @@ package io.kinema.train.diffusion;
 import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Packing;
-import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Parameters;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
@@ -52,11 +52,11 @@ public final class DiffusionLoss {
      * @param batch the clips
      * @return the sum of squared errors of each clip [S]
      */
-    public double[] forward(ParameterSet weights, Microbatch batch) {
+    public double[] forward(Parameters weights, Microbatch batch) {
         return evaluate(weights, batch, 0).error.sumS();
     }
 
-    private Evaluated evaluate(ParameterSet weights, Microbatch batch, double scale) {
+    private Evaluated evaluate(Parameters weights, Microbatch batch, double scale) {
         Packing packing = batch.packing();
         int rows = packing.tokens().total();
         int values = Patches.values(model.config().patch());

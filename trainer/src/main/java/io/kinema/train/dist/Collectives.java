@@ -30,7 +30,6 @@ public final class Collectives implements AutoCloseable {
 
     private final ExecutorService thread;
 
-    private ReduceScatter.SumPlan plan;
     private long exposedNanos;
     // Of the thread.
     private RuntimeException failure;
@@ -84,31 +83,27 @@ public final class Collectives implements AutoCloseable {
      * for every world size.
      *
      * @param label what it is for
-     * @param tree the tree over the step's microbatches
-     * @param partials the sums of this rank's {@link ReductionTree#cover} nodes, left to right, each of the layout's
+     * @param plan what is added
+     * @param partials this rank's sums of its {@link ReductionPlan#nodesOf nodes}, left to right, each of the layout's
      *     full length
      * @param layout who owns which range
-     * @param shardOut receives this rank's range of the sum, {@code layout.length(rank)} elements; must not overlap
-     *     the partials
+     * @param sums this rank's range, {@code layout.length(rank)} elements each: the first {@link ReductionPlan#numCarried} hold what is carried along, the first
+     *     {@link ReductionPlan#numResults} receive the results; must not overlap the partials
      * @return await it
      */
     public Pending reduceScatter(
             StepLabel label,
-            ReductionTree tree,
+            ReductionPlan plan,
             List<CollectiveBuffer> partials,
             ShardLayout layout,
-            CollectiveBuffer shardOut) {
-        if (plan == null || !plan.tree().equals(tree)) {
-            plan = new ReduceScatter.SumPlan(tree, world);
-        }
-        if (partials.size() != plan.numNodes(world.rank())) {
-            throw new IllegalStateException("rank " + world.rank() + " has " + partials.size() + " partial sums for "
-                    + plan.numNodes(world.rank()) + " cover nodes");
-        }
-        checkWorld(layout);
+            List<CollectiveBuffer> sums) {
+        checkWorld(plan.worldSize());
+        checkWorld(layout.worldSize());
+        checkCount("partial sums", partials.size(), plan.numNodes(world.rank()));
+        checkCount("shards of sums", sums.size(), Math.max(plan.numCarried(), plan.numResults()));
         partials.forEach(partial -> checkLength("partial sum", partial, layout.numElements()));
-        checkLength("shard", shardOut, layout.length(world.rank()));
-        return begin(new ReduceScatter(world, plan, List.copyOf(partials), layout, shardOut), label);
+        sums.forEach(sum -> checkLength("shard", sum, layout.length(world.rank())));
+        return begin(new ReduceScatter(world, plan, List.copyOf(partials), layout, List.copyOf(sums)), label);
     }
 
     /**
@@ -120,7 +115,7 @@ public final class Collectives implements AutoCloseable {
      * @return await it
      */
     public Pending allGather(StepLabel label, ShardLayout layout, CollectiveBuffer flat) {
-        checkWorld(layout);
+        checkWorld(layout.worldSize());
         checkLength("vector", flat, layout.numElements());
         return begin(new AllGather(world, layout, flat), label);
     }
@@ -129,17 +124,17 @@ public final class Collectives implements AutoCloseable {
      * Sums a vector over the leaves of a tree and gives each rank the whole sum, with the same bits for every world size.
      *
      * @param label what it is for
-     * @param tree the tree over the step's microbatches
-     * @param partials the sums of this rank's {@link ReductionTree#cover} nodes, left to right
+     * @param plan what is added; it carries nothing and one sum results
+     * @param partials this rank's sums of its {@link ReductionPlan#nodesOf nodes}, left to right
      * @param sum receives the sum; as long as the partials, and must not overlap them
      * @return await it
      */
     public Pending allReduce(
-            StepLabel label, ReductionTree tree, List<CollectiveBuffer> partials, CollectiveBuffer sum) {
+            StepLabel label, ReductionPlan plan, List<CollectiveBuffer> partials, CollectiveBuffer sum) {
         ShardLayout layout = new ShardLayout(sum.numElements(), 1, world.worldSize());
         CollectiveBuffer shard = sum.part(layout.offset(world.rank()), layout.length(world.rank()));
         // The second begins when the first is over, and fails with it.
-        reduceScatter(label, tree, partials, layout, shard);
+        reduceScatter(label, plan, partials, layout, List.of(shard));
         return allGather(label, layout, sum);
     }
 
@@ -186,10 +181,16 @@ public final class Collectives implements AutoCloseable {
                 inbox.damagedFrames());
     }
 
-    private void checkWorld(ShardLayout layout) {
-        if (layout.worldSize() != world.worldSize()) {
+    private void checkWorld(int worldSize) {
+        if (worldSize != world.worldSize()) {
             throw new IllegalStateException(
-                    "a layout for " + layout.worldSize() + " ranks in a world of " + world.worldSize());
+                    "a layout or plan for " + worldSize + " ranks in a world of " + world.worldSize());
+        }
+    }
+
+    private static void checkCount(String what, int found, int needed) {
+        if (found != needed) {
+            throw new IllegalStateException(found + " " + what + " instead of " + needed);
         }
     }
 

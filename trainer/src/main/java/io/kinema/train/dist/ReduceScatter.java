@@ -2,11 +2,10 @@ package io.kinema.train.dist;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Sends every shard's slices of this rank's cover nodes to the shard's owner, and sums the slices of all ranks for
+ * Sends every shard's slices of this rank's partial sums to the shard's owner, and sums the slices of all ranks for
  * this rank's own shard along the tree.
  *
  * <p>The tree fixes the order of the additions whatever the order of arrival: as far as the slices of all ranks are there, they are summed from
@@ -16,10 +15,10 @@ import java.util.List;
 final class ReduceScatter extends Operation {
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
+    private final ReductionPlan plan;
     private final List<CollectiveBuffer> partials;
     private final ShardLayout layout;
-    private final CollectiveBuffer shardOut;
-    private final SumPlan plan;
+    private final List<CollectiveBuffer> sums;
     private final long numElements;
     /** The node whose slice each peer is sent next. */
     private final int[] nextNode;
@@ -29,12 +28,16 @@ final class ReduceScatter extends Operation {
     private long position;
 
     ReduceScatter(
-            World world, SumPlan plan, List<CollectiveBuffer> partials, ShardLayout layout, CollectiveBuffer out) {
+            World world,
+            ReductionPlan plan,
+            List<CollectiveBuffer> partials,
+            ShardLayout layout,
+            List<CollectiveBuffer> sums) {
         super(world);
         this.plan = plan;
         this.partials = partials;
         this.layout = layout;
-        this.shardOut = out;
+        this.sums = sums;
         numElements = layout.length(rank);
         nextNode = new int[worldSize];
         reach = new long[worldSize];
@@ -42,6 +45,7 @@ final class ReduceScatter extends Operation {
             if (p != rank) {
                 bytesToSend[p] = Float.BYTES * layout.length(p) * partials.size();
                 bytesToReceive[p] = Float.BYTES * numElements * plan.numNodes(p);
+                reach[p] = plan.numNodes(p) == 0 ? numElements : 0;
             }
         }
     }
@@ -82,10 +86,10 @@ final class ReduceScatter extends Operation {
             }
             hasSummed = true;
             while (position < end) {
-                sum(inbox, (int) Math.min(SumPlan.BLOCK, end - position));
+                sum(inbox, (int) Math.min(ReductionPlan.BLOCK, end - position));
             }
             for (int p = 0; p < worldSize; p++) {
-                if (p != rank && reach[p] == position) {
+                if (p != rank && reach[p] == position && plan.numNodes(p) > 0) {
                     inbox.stream(p).giveUp();
                 }
             }
@@ -131,11 +135,11 @@ final class ReduceScatter extends Operation {
     /** Sums some elements at the current position and goes on behind them. */
     private void sum(Inbox inbox, int length) {
         long bytes = (long) length * Float.BYTES;
+        for (int i = 0; i < plan.numCarried(); i++) {
+            sums.get(i).read(position, memory(plan.carried(i), bytes));
+        }
         for (int node = 0; node < partials.size(); node++) {
-            partials.get(node)
-                    .read(
-                            layout.offset(rank) + position,
-                            plan.memory(rank, node).asSlice(0, bytes));
+            partials.get(node).read(layout.offset(rank) + position, memory(plan.slot(rank, node), bytes));
         }
         for (int p = 0; p < worldSize; p++) {
             if (p == rank) {
@@ -144,79 +148,22 @@ final class ReduceScatter extends Operation {
             PeerStream stream = inbox.stream(p);
             for (int node = 0; node < plan.numNodes(p); node++) {
                 long at = stream.payloadAddress(node) + (position - stream.frame(node).position) * Float.BYTES;
-                MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, at, plan.slice(p, node), 0, length);
+                MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, at, plan.slot(p, node), 0, length);
             }
         }
-        plan.sum(length);
-        shardOut.write(position, plan.total().asSlice(0, bytes));
+        plan.add(length);
+        for (int i = 0; i < plan.numResults(); i++) {
+            sums.get(i).write(position, memory(plan.result(i), bytes));
+        }
         position += length;
+    }
+
+    private static MemorySegment memory(float[] slot, long bytes) {
+        return MemorySegment.ofArray(slot).asSlice(0, bytes);
     }
 
     @Override
     boolean isComputed() {
         return position == numElements;
-    }
-
-    /**
-     * Where slices of one block of elements are summed and in which order they are added; kept from one reduce-scatter to
-     * the next while tree and world stay the same.
-     */
-    static final class SumPlan {
-        /** Elements summed at a time. */
-        static final int BLOCK = 2048;
-
-        private final ReductionTree tree;
-        private final int[] firstNode;
-        private final List<ReductionTree.Merge> merges;
-        private final float[][] slices;
-        private final List<MemorySegment> memories = new ArrayList<>();
-
-        SumPlan(ReductionTree tree, World world) {
-            this.tree = tree;
-            List<LeafRange> cover = new ArrayList<>();
-            firstNode = new int[world.worldSize() + 1];
-            for (int r = 0; r < world.worldSize(); r++) {
-                cover.addAll(tree.cover(tree.leavesOf(r, world.worldSize())));
-                firstNode[r + 1] = cover.size();
-            }
-            merges = tree.mergesOf(cover);
-            slices = new float[cover.size()][BLOCK];
-            for (float[] slice : slices) {
-                memories.add(MemorySegment.ofArray(slice));
-            }
-        }
-
-        ReductionTree tree() {
-            return tree;
-        }
-
-        int numNodes(int ofRank) {
-            return firstNode[ofRank + 1] - firstNode[ofRank];
-        }
-
-        float[] slice(int ofRank, int node) {
-            return slices[firstNode[ofRank] + node];
-        }
-
-        MemorySegment memory(int ofRank, int node) {
-            return memories.get(firstNode[ofRank] + node);
-        }
-
-        /** Adds all slices in place along the tree. */
-        void sum(int length) {
-            for (ReductionTree.Merge merge : merges) {
-                add(slices[merge.into()], slices[merge.term()], length);
-            }
-        }
-
-        MemorySegment total() {
-            return memories.getFirst();
-        }
-
-        private static void add(float[] into, float[] term, int length) {
-            for (int i = 0; i < length; i++) {
-                into[i] += term[i];
-            }
-        }
     }
 }

@@ -65,20 +65,41 @@ public record ReductionTree(int numLeaves) {
     }
 
     /**
-     * Returns the additions that turn the cover nodes of all ranks, laid left to right in slots 0, 1, …, into the
-     * root's sum, which ends in slot 0.
+     * What becomes of nodes that lie in slots 0, 1, … from left to right.
      *
-     * @param cover consecutive nodes that together are {@code [0, V)}
-     * @return the additions, to be done in this order
-     * @throws IllegalArgumentException when the nodes are not a cover of the whole tree
+     * @param merges the additions, to be done in this order
+     * @param nodes which nodes are left, left to right; the root alone when the slots had the whole tree
+     * @param slots where each of them is
      */
-    public List<Merge> mergesOf(List<LeafRange> cover) {
+    public record Sum(List<Merge> merges, List<LeafRange> nodes, List<Integer> slots) {}
+
+    /**
+     * Returns the additions that join nodes as far as they complete others.
+     *
+     * @param nodes neighbouring nodes of this tree from leaf 0 on, left to right
+     * @return the additions, and what is left
+     * @throws IllegalArgumentException when the nodes are not neighbours from leaf 0 on
+     */
+    public Sum sumOf(List<LeafRange> nodes) {
         List<Merge> merges = new ArrayList<>();
-        int slot = reduce(new LeafRange(0, numLeaves), cover, merges);
-        if (slot != 0 || merges.size() != cover.size() - 1) {
-            throw new IllegalArgumentException(cover + " does not cover [0, " + numLeaves + ")");
+        List<LeafRange> left = new ArrayList<>();
+        List<Integer> slots = new ArrayList<>();
+        int end = 0;
+        for (int slot = 0; slot < nodes.size(); slot++) {
+            LeafRange node = nodes.get(slot);
+            if (node.lo() != end || node.hi() > numLeaves) {
+                throw new IllegalArgumentException(nodes + " are no neighbours from leaf 0 to at most " + numLeaves);
+            }
+            end = node.hi();
+            left.add(node);
+            slots.add(slot);
+            while (left.size() > 1 && areSiblings(left.get(left.size() - 2), left.getLast())) {
+                LeafRange right = left.removeLast();
+                merges.add(new Merge(slots.get(slots.size() - 2), slots.removeLast()));
+                left.add(new LeafRange(left.removeLast().lo(), right.hi()));
+            }
         }
-        return List.copyOf(merges);
+        return new Sum(List.copyOf(merges), List.copyOf(left), List.copyOf(slots));
     }
 
     /** Whether two adjacent ranges are the left and right child of one node. */
@@ -116,20 +137,5 @@ public record ReductionTree(int numLeaves) {
         int split = split(node.lo(), node.hi());
         collectCover(new LeafRange(node.lo(), split), leaves, nodes);
         collectCover(new LeafRange(split, node.hi()), leaves, nodes);
-    }
-
-    private int reduce(LeafRange node, List<LeafRange> cover, List<Merge> merges) {
-        int slot = cover.indexOf(node);
-        if (slot >= 0) {
-            return slot;
-        }
-        if (node.count() == 1) {
-            throw new IllegalArgumentException(cover + " leaves out leaf " + node.lo());
-        }
-        int split = split(node.lo(), node.hi());
-        int left = reduce(new LeafRange(node.lo(), split), cover, merges);
-        int right = reduce(new LeafRange(split, node.hi()), cover, merges);
-        merges.add(new Merge(left, right));
-        return left;
     }
 }

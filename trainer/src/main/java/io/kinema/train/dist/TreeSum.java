@@ -65,6 +65,15 @@ public final class TreeSum<T> {
     }
 
     /**
+     * Tells whether the value of the next leaf will at once be merged into another.
+     *
+     * @return whether it completes a node
+     */
+    public boolean mergesNext() {
+        return !nodes.isEmpty() && tree.areSiblings(nodes.getLast(), new LeafRange(nextLeaf, nextLeaf + 1));
+    }
+
+    /**
      * Hands over the partial sums of the rank's cover nodes.
      *
      * @return one value for each node of {@link ReductionTree#cover}, left to right, owned by the caller

@@ -13,7 +13,8 @@ import com.fasterxml.jackson.annotation.JsonInclude;
  * @param tokens in all microbatches
  * @param stepMs the whole step, in milliseconds
  * @param dataMs of it, waiting for data (rank 0)
- * @param commMs of it, in collectives (rank 0)
+ * @param commMs during it, in collectives, hidden behind computation or not (rank 0)
+ * @param commExposedMs of it, waiting for collectives (rank 0)
  * @param tokensPerSecond of all ranks
  * @param tflops of all ranks, 10¹² floating point operations a second, counted from shapes
  * @param utilisation {@code tflops} over the ranks' measured matmul peak
@@ -31,6 +32,7 @@ public record StepMetrics(
         double stepMs,
         double dataMs,
         double commMs,
+        double commExposedMs,
         double tokensPerSecond,
         double tflops,
         double utilisation,

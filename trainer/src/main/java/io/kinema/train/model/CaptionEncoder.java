@@ -42,7 +42,7 @@ final class CaptionEncoder {
         pool = Linear.add(layout, "caption.pool", width, config.width());
     }
 
-    Saved forward(Device device, ParameterSet weights, Packing packing) {
+    Saved forward(Device device, Parameters weights, Packing packing) {
         Segments captions = packing.captions();
         Rotary rotary = positions.ofText(device, captions, headWidth);
         Tensor xBE = device.embedding(weights.get(embedding), packing.captionIds());

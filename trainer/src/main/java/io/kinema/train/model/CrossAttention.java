@@ -29,7 +29,7 @@ record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryN
     }
 
     /** Goes as far as the attended values; {@link #out} takes them from there. */
-    Saved forward(Device device, ParameterSet weights, Tensor xLD, Tensor captionBE, Packing packing) {
+    Saved forward(Device device, Parameters weights, Tensor xLD, Tensor captionBE, Packing packing) {
         int headWidth = weights.get(queryNorm.weight()).dim(0);
         Tensor normedLD = device.rmsNorm(xLD, weights.get(norm));
         Tensor qLNK = device.headsOf(query.forward(device, weights, normedLD), headWidth);

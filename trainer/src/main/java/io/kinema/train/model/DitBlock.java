@@ -40,7 +40,7 @@ final class DitBlock {
         mlp = Mlp.add(layout, name + ".mlp", width);
     }
 
-    Saved forward(Device device, ParameterSet weights, Tensor hLD, Conditioning given) {
+    Saved forward(Device device, Parameters weights, Tensor hLD, Conditioning given) {
         Segments tokens = given.packing.tokens();
         Tensor[] m = device.split(modulation.forward(device, weights, given.siluSD), MODULATIONS);
         Tensor a = device.modulatedLayerNorm(hLD, m[0], m[1], tokens);

@@ -6,4 +6,4 @@ package io.kinema.train.model;
  * @param weights the model's parameters
  * @param sums their gradients, added to
  */
-public record Gradients(ParameterSet weights, ParameterSet sums) {}
+public record Gradients(Parameters weights, Parameters sums) {}

@@ -12,7 +12,7 @@ record HeadNorm(Entry weight) {
         return new HeadNorm(layout.add(name, Init.ONES, width / heads));
     }
 
-    Tensor forward(Device device, ParameterSet weights, Tensor xLNK) {
+    Tensor forward(Device device, Parameters weights, Tensor xLNK) {
         return device.rmsNorm(xLNK, weights.get(weight));
     }
 

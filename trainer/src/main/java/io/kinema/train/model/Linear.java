@@ -18,7 +18,7 @@ record Linear(Entry weight, Entry bias) {
         return add(layout, name, in, out, Init.XAVIER);
     }
 
-    Tensor forward(Device device, ParameterSet weights, Tensor x) {
+    Tensor forward(Device device, Parameters weights, Tensor x) {
         return device.linear(x, weights.get(weight), weights.get(bias));
     }
 
@@ -26,13 +26,13 @@ record Linear(Entry weight, Entry bias) {
     record Onto(Tensor residualLD, Tensor gateSD, Segments segments) {}
 
     /** Adds to a residual stream through a gate. */
-    Gated forward(Device device, ParameterSet weights, Tensor x, Onto onto) {
+    Gated forward(Device device, Parameters weights, Tensor x, Onto onto) {
         return device.linearGatedResidual(
                 x, weights.get(weight), weights.get(bias), onto.residualLD, onto.gateSD, onto.segments);
     }
 
     /** Adds to a residual stream. */
-    Tensor forward(Device device, ParameterSet weights, Tensor x, Tensor residual) {
+    Tensor forward(Device device, Parameters weights, Tensor x, Tensor residual) {
         return device.linearResidual(x, weights.get(weight), weights.get(bias), residual);
     }
 

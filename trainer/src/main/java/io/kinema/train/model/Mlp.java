@@ -16,7 +16,7 @@ record Mlp(Linear in, Linear out) {
     }
 
     /** Goes as far as the GELU; {@link #out} takes it from there. */
-    Saved forward(Device device, ParameterSet weights, Tensor x) {
+    Saved forward(Device device, Parameters weights, Tensor x) {
         return new Saved(x, device.linearGelu(x, weights.get(in.weight()), weights.get(in.bias())));
     }
 

@@ -7,14 +7,19 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Where each parameter stands in the one flat vector that holds them all, in the order of docs/numerics.md. The vector is
- * filled up with zeros, which no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}.
+ * Where each parameter stands in the one flat vector that holds them all, in the order of docs/numerics.md. The vector is cut into groups, of layers that
+ * a pass goes through together: the stem, each block, the final layer. Each group is filled up with zeros, which no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}.
  */
 public final class ParameterLayout {
     private static final double EMBEDDING_DEVIATION = 0.02;
 
     private final List<Entry> entries = new ArrayList<>();
+    private final List<String> groupNames = new ArrayList<>();
+    /** Where groups begin; the last one ends where the last entry does, filled up. */
+    private final List<Long> groupOffsets = new ArrayList<>();
+
     private long numElements;
+    private long end;
 
     /** How a parameter starts. */
     enum Init {
@@ -35,9 +40,10 @@ public final class ParameterLayout {
      * @param name as in files
      * @param shape extents
      * @param offset of its first element in the flat vector
+     * @param group the index of its group
      * @param init how it starts
      */
-    public record Entry(int index, String name, int[] shape, long offset, Init init) {
+    public record Entry(int index, String name, int[] shape, long offset, int group, Init init) {
         /**
          * Returns the number of elements.
          *
@@ -52,13 +58,69 @@ public final class ParameterLayout {
         }
     }
 
+    /**
+     * Parameters that a pass works with together.
+     *
+     * @param index its place among the groups
+     * @param name as in "blocks.3"
+     * @param offset of its first element in the flat vector, a multiple of {@link Device#SHARD_ALIGNMENT}
+     * @param size elements with the filling, likewise
+     * @param entries its parameters, in order
+     */
+    public record Group(int index, String name, long offset, int size, List<Entry> entries) {
+        /**
+         * Tells whether memory for one of two groups can serve the other.
+         *
+         * @param other a group of the same layout
+         * @return whether their parameters have the same shapes in the same order
+         */
+        public boolean isLike(Group other) {
+            boolean isLike = entries.size() == other.entries.size();
+            for (int i = 0; isLike && i < entries.size(); i++) {
+                isLike = Arrays.equals(
+                        entries.get(i).shape(), other.entries.get(i).shape());
+            }
+            return isLike;
+        }
+    }
+
     ParameterLayout() {}
 
+    /** Begins a group, which ends the one before. */
+    void begin(String group) {
+        end = filled(end);
+        groupNames.add(group);
+        groupOffsets.add(end);
+    }
+
     Entry add(String name, Init init, int... shape) {
-        Entry entry = new Entry(entries.size(), name, shape, numElements, init);
+        Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init);
         entries.add(entry);
         numElements += entry.size();
+        end += entry.size();
         return entry;
+    }
+
+    private static long filled(long numElements) {
+        return Math.ceilDiv(numElements, Device.SHARD_ALIGNMENT) * Device.SHARD_ALIGNMENT;
+    }
+
+    /**
+     * Returns the groups in the order of a forward pass.
+     *
+     * @return end to end they are the flat vector
+     */
+    public List<Group> groups() {
+        List<Group> groups = new ArrayList<>();
+        for (int i = 0; i < groupNames.size(); i++) {
+            int index = i;
+            long offset = groupOffsets.get(i);
+            long next = i + 1 < groupNames.size() ? groupOffsets.get(i + 1) : flatSize();
+            List<Entry> own =
+                    entries.stream().filter(entry -> entry.group() == index).toList();
+            groups.add(new Group(i, groupNames.get(i), offset, Math.toIntExact(next - offset), own));
+        }
+        return List.copyOf(groups);
     }
 
     /**
@@ -85,7 +147,7 @@ public final class ParameterLayout {
      * @return a multiple of {@link Device#SHARD_ALIGNMENT}, at least {@link #numElements()}
      */
     public long flatSize() {
-        return Math.ceilDiv(numElements, Device.SHARD_ALIGNMENT) * Device.SHARD_ALIGNMENT;
+        return filled(end);
     }
 
     /**

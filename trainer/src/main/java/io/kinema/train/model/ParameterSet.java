@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /** One value for each parameter of a model, in one flat tensor: its weights, their gradient, or their average. */
-public final class ParameterSet {
+public final class ParameterSet implements Parameters {
     /** Elements rounded at a time. */
     private static final int PIECE = 1 << 20;
 
@@ -78,12 +78,7 @@ public final class ParameterSet {
         return flat;
     }
 
-    /**
-     * Returns one parameter.
-     *
-     * @param entry which
-     * @return a view of {@link #flat()}
-     */
+    @Override
     public Tensor get(Entry entry) {
         return views.get(entry.index());
     }

@@ -23,7 +23,7 @@ record SelfAttention(Linear qkv, HeadNorm queryNorm, HeadNorm keyNorm, Linear ou
     }
 
     /** Goes as far as the attended values; {@link #out} takes them from there. */
-    Saved forward(Device device, ParameterSet weights, Tensor xLD, Rotary rotary, Segments segments) {
+    Saved forward(Device device, Parameters weights, Tensor xLD, Rotary rotary, Segments segments) {
         Tensor qkvL3D = qkv.forward(device, weights, xLD);
         Qkv heads = device.heads(qkvL3D, rotation(weights, rotary));
         Attention attention = device.attention(heads.qLNK(), heads.kLNK(), heads.vLNK(), segments, segments);
@@ -44,7 +44,7 @@ record SelfAttention(Linear qkv, HeadNorm queryNorm, HeadNorm keyNorm, Linear ou
         return qkv.backward(device, to, dQkv, saved.xLD);
     }
 
-    private HeadRotation rotation(ParameterSet weights, Rotary rotary) {
+    private HeadRotation rotation(Parameters weights, Rotary rotary) {
         return new HeadRotation(
                 weights.get(queryNorm.weight()), weights.get(keyNorm.weight()), rotary.cosLP(), rotary.sinLP());
     }

@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * The spacetime diffusion transformer over packed clips; docs/numerics.md has its mathematics. It holds shapes, and tables of positions that it fills again for each pass: weights and gradients
- * are {@link ParameterSet}s of its {@link #layout()}. Used by one thread at a time.
+ * are {@link Parameters} of its {@link #layout()}. Used by one thread at a time.
  */
 public final class SpacetimeDit {
     private static final int FINAL_MODULATIONS = 2;
@@ -22,6 +22,9 @@ public final class SpacetimeDit {
     private final List<DitBlock> blocks = new ArrayList<>();
     private final Linear finalModulation;
     private final Linear finalLinear;
+    /** The stem, each block, the final layer. */
+    private final List<ParameterLayout.Group> groups;
+
     private final Positions positions = new Positions();
 
     /**
@@ -84,14 +87,18 @@ public final class SpacetimeDit {
         this.config = config;
         this.recompute = recompute;
         int width = config.width();
+        layout.begin("stem");
         patch = Linear.add(layout, "patch", Patches.values(config.patch()), width);
         time = TimeEmbedding.add(layout, width);
         captions = new CaptionEncoder(layout, config);
         for (int i = 0; i < config.depth(); i++) {
+            layout.begin("blocks." + i);
             blocks.add(new DitBlock(layout, "blocks." + i, config));
         }
+        layout.begin("final");
         finalModulation = Linear.add(layout, "final.modulation", width, FINAL_MODULATIONS * width, Init.ZEROS);
         finalLinear = Linear.add(layout, "final.linear", width, Patches.values(config.patch()), Init.ZEROS);
+        groups = layout.groups();
     }
 
     /**
@@ -122,7 +129,8 @@ public final class SpacetimeDit {
      * @param timeS the diffusion time τ of each clip, 0 to 1000
      * @return the prediction, noise or velocity [L, P], and what backward needs
      */
-    public Forward forward(Device device, ParameterSet weights, Tensor xLP, Packing packing, double[] timeS) {
+    public Forward forward(Device device, Parameters weights, Tensor xLP, Packing packing, double[] timeS) {
+        enter(weights, 0, 1);
         TimeEmbedding.Saved timeSaved = time.forward(device, weights, timeS);
         CaptionEncoder.Saved caption = captions.forward(device, weights, packing);
         Tensor conditionSD = timeSaved.ySD();
@@ -134,17 +142,61 @@ public final class SpacetimeDit {
 
         Tensor positionsLD = positions.absolute(device, packing, config.width());
         Tensor hLD = patch.forward(device, weights, xLP, positionsLD);
-        for (DitBlock block : blocks) {
-            hLD = forward(device, weights, block, hLD, saved);
+        leave(weights, 0);
+        for (int i = 0; i < blocks.size(); i++) {
+            enter(weights, i + 1, i + 2);
+            hLD = forward(device, weights, blocks.get(i), hLD, saved);
+            leave(weights, i + 1);
         }
+        int last = groups.size() - 1;
+        enter(weights, last, last);
         saved.lastLD = hLD;
         saved.modulation = device.split(finalModulation.forward(device, weights, given.siluSD()), FINAL_MODULATIONS);
         saved.normedLD = device.modulatedLayerNorm(hLD, saved.modulation[0], saved.modulation[1], packing.tokens());
-        return new Forward(finalLinear.forward(device, weights, saved.normedLD), saved);
+        Tensor outputLP = finalLinear.forward(device, weights, saved.normedLD);
+        leave(weights, last);
+        return new Forward(outputLP, saved);
+    }
+
+    private void enter(Parameters parameters, int group, int next) {
+        parameters.enter(groups.get(group), groups.get(next));
+    }
+
+    private void leave(Parameters parameters, int group) {
+        parameters.leave(groups.get(group));
+    }
+
+    private void enterBackward(Gradients to, int group) {
+        int next = Math.max(group - 1, 0);
+        enter(to.weights(), group, next);
+        enter(to.sums(), group, next);
+    }
+
+    private void leaveBackward(Gradients to, int group) {
+        leave(to.sums(), group);
+        leave(to.weights(), group);
+    }
+
+    /**
+     * Enters and leaves every group in the order of {@link #forward} and {@link #backward} and computes nothing: where passes exchange what they work with between ranks, for a rank
+     * that has nothing to compute.
+     *
+     * @param to weights and sums
+     */
+    public void walk(Gradients to) {
+        int last = groups.size() - 1;
+        for (int i = 0; i <= last; i++) {
+            enter(to.weights(), i, Math.min(i + 1, last));
+            leave(to.weights(), i);
+        }
+        for (int i = last; i >= 0; i--) {
+            enterBackward(to, i);
+            leaveBackward(to, i);
+        }
     }
 
     /** Takes the stream through a block, keeping what the block computes or only what comes out of it. */
-    private Tensor forward(Device device, ParameterSet weights, DitBlock block, Tensor hLD, Saved saved) {
+    private Tensor forward(Device device, Parameters weights, DitBlock block, Tensor hLD, Saved saved) {
         return switch (recompute) {
             case NONE -> {
                 DitBlock.Saved of = block.forward(device, weights, hLD, saved.given);
@@ -175,6 +227,8 @@ public final class SpacetimeDit {
      * @param saved what {@link #forward} left, used up
      */
     public void backward(Device device, Gradients to, Tensor dOutputLP, Saved saved) {
+        int last = groups.size() - 1;
+        enterBackward(to, last);
         Tensor dNormed = finalLinear.backward(device, to, dOutputLP, saved.normedLD);
         Tensor dShift = device.zeros(saved.modulation[0].shape());
         Tensor dScale = device.zeros(saved.modulation[1].shape());
@@ -186,14 +240,19 @@ public final class SpacetimeDit {
         device.add(
                 sums.dSiluSD(),
                 finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluSD()));
+        leaveBackward(to, last);
         for (int i = blocks.size() - 1; i >= 0; i--) {
+            enterBackward(to, i + 1);
             backward(device, to, i, dh, saved, sums);
+            leaveBackward(to, i + 1);
         }
+        enterBackward(to, 0);
         patch.backwardParameters(device, to, dh, saved.xLP);
 
         Tensor dCondition = device.siluBackward(sums.dSiluSD(), saved.conditionSD);
         captions.backward(device, to, sums.dCaptionBE(), dCondition, saved.caption, saved.packing);
         time.backward(device, to, dCondition, saved.time);
+        leaveBackward(to, 0);
     }
 
     /** Turns the gradient of what a block gave, in place, into that of what it took. */

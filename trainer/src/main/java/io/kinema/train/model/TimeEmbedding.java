@@ -25,7 +25,7 @@ final class TimeEmbedding {
                 Linear.add(layout, "time.in", 2 * FREQUENCIES, width), Linear.add(layout, "time.out", width, width));
     }
 
-    Saved forward(Device device, ParameterSet weights, double[] timeS) {
+    Saved forward(Device device, Parameters weights, double[] timeS) {
         float[] values = waves.room(timeS.length * 2 * FREQUENCIES);
         for (int s = 0; s < timeS.length; s++) {
             for (int i = 0; i < FREQUENCIES; i++) {

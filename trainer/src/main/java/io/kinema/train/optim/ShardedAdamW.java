@@ -6,7 +6,7 @@ import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * AdamW and the average of the weights over one rank's shard of the flat parameter vector (ZeRO stage 1; Rajbhandari et al., 1910.02054,
+ * AdamW and the average of the weights over one rank's shard of a vector of parameters (ZeRO stage 1; Rajbhandari et al., 1910.02054,
  * section 5.1): moments and average exist for that shard only, and so do master weights where the weights that layers multiply by are narrower.
  */
 public final class ShardedAdamW {
@@ -37,16 +37,15 @@ public final class ShardedAdamW {
      *
      * @param device of the weights
      * @param config constants
-     * @param flatWeights the whole vector of working weights; its shard is what updates change
-     * @param from first element of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}
-     * @param size elements of the shard, likewise; 0 where there are more ranks than blocks
+     * @param working the shard of the working weights, which updates change [size], or [1] where that is 0
+     * @param size elements of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}; 0 where there are more ranks than blocks
      */
-    public ShardedAdamW(Device device, AdamWConfig config, Tensor flatWeights, long from, int size) {
+    public ShardedAdamW(Device device, AdamWConfig config, Tensor working, int size) {
         this.device = device;
         this.config = config;
         this.size = size;
         int allocated = Math.max(size, 1);
-        this.working = size == 0 ? device.zeros(1) : device.view(flatWeights, from, size);
+        this.working = working;
         this.master = working.dtype() == device.dtype() ? working : device.zeros(allocated);
         this.firstMoment = device.zeros(allocated);
         this.secondMoment = device.zeros(allocated);
@@ -59,13 +58,16 @@ public final class ShardedAdamW {
     }
 
     /**
-     * Replaces the master weights; the working weights are the caller's.
+     * Replaces the master weights, and the working weights by these, rounded.
      *
      * @param weights of the shard, of {@link Device#dtype()}, native byte order; as many as the shard has elements
      */
     public void writeMaster(MemorySegment weights) {
         if (size > 0) {
             device.write(master, 0, weights);
+            if (working != master) {
+                device.copy(working, master);
+            }
         }
     }
 

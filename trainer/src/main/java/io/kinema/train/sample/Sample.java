@@ -6,14 +6,11 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.diffusion.Diffusion;
-import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Devices;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -84,7 +81,7 @@ public final class Sample {
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(deviceConfig);
                 ProgressBar bar = new ProgressBar("sampling", (long) prompts.size() * flags.steps)) {
-            Sampler sampler = new Sampler(model, diffusion, device, weights(device));
+            Sampler sampler = new Sampler(model, diffusion, device, trained.load(model.layout(), device));
             for (String prompt : prompts) {
                 Sampler.Request request = new Sampler.Request(
                         prompt, frames, height, width, flags.steps, flags.guidance, flags.seed, method);
@@ -141,15 +138,5 @@ public final class Sample {
             default ->
                 throw new ConfigException("--sampler " + flags.sampler + " is not known; use euler, ddim or ddpm");
         };
-    }
-
-    private ParameterSet weights(Device device) throws IOException {
-        ParameterSet weights = ParameterSet.weights(device, model.layout());
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
-            trained.read(model.layout(), flat);
-            weights.write(device, 0, flat);
-        }
-        return weights;
     }
 }

@@ -9,7 +9,7 @@ import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.model.CaptionTokens;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
-import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.Parameters;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
@@ -26,7 +26,7 @@ public final class Sampler {
     private final SpacetimeDit model;
     private final Diffusion diffusion;
     private final Device device;
-    private final ParameterSet weights;
+    private final Parameters weights;
 
     /** How to walk from noise to a clip. */
     public enum Method {
@@ -68,7 +68,7 @@ public final class Sampler {
      * @param device fp32
      * @param weights its parameters, the averaged ones for best results
      */
-    public Sampler(SpacetimeDit model, Diffusion diffusion, Device device, ParameterSet weights) {
+    public Sampler(SpacetimeDit model, Diffusion diffusion, Device device, Parameters weights) {
         if (device.dtype() != DType.FP32) {
             throw new IllegalArgumentException("sampling needs fp32, the device has " + device.dtype());
         }

@@ -65,7 +65,7 @@ class CheckpointCommandTest {
         TinyCheckpoints.write(folder, 2, 4);
         Files.write(TinyCheckpoints.write(folder, 1, 1).resolve("ema.safetensors"), new byte[4]);
         Files.createDirectory(folder.path().resolve("step-00000009"));
-        folder.begin(4);
+        folder.writer(4).begin();
         String output = expect(0, "list", run);
         assertEquals(output, expect(0, "list", folder.path()));
         List<String> lines = output.lines().map(String::strip).toList();

@@ -56,9 +56,9 @@ class CheckpointFolderTest {
         assertEquals(TinyCheckpoints.MODEL, checkpoint.state().config().model().toConfig());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(layout.flatSize() * Float.BYTES, 8);
-            checkpoint.readModel(layout, flat);
+            checkpoint.readWeights(WeightsKind.MODEL, layout, 0, flat);
             assertEquals(-1, flat.mismatch(vector(arena, WEIGHTS)));
-            checkpoint.readEma(layout, flat);
+            checkpoint.readWeights(WeightsKind.EMA, layout, 0, flat);
             assertEquals(-1, flat.mismatch(vector(arena, AVERAGE)));
         }
     }
@@ -179,7 +179,7 @@ class CheckpointFolderTest {
     @Test
     void shouldPassOverWhatAnInterruptedWriteLeft() throws IOException {
         Path good = write(1, 1);
-        folder.begin(2);
+        folder.writer(2).begin();
         Files.write(root.resolve("checkpoints/.step-00000002.tmp/model.safetensors"), new byte[10]);
         Files.move(write(3, 1), root.resolve("checkpoints/.step-00000003.old"));
         Files.writeString(root.resolve("checkpoints/LATEST"), "step-00000001\n");
@@ -192,7 +192,7 @@ class CheckpointFolderTest {
 
     @Test
     void shouldNotTakeAnUnfinishedCheckpointForOne() throws IOException {
-        folder.begin(5);
+        folder.writer(5).begin();
         assertTrue(folder.newestValid(line -> {}).isEmpty());
         write(5, 1);
         assertEquals("step-00000005\n", Files.readString(root.resolve("checkpoints/LATEST")));
@@ -217,7 +217,8 @@ class CheckpointFolderTest {
                 new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TinyCheckpoints.MODEL.patch())).layout();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(other.flatSize() * Float.BYTES, 8);
-            IOException e = assertThrows(IOException.class, () -> checkpoint.readModel(other, flat));
+            IOException e =
+                    assertThrows(IOException.class, () -> checkpoint.readWeights(WeightsKind.MODEL, other, 0, flat));
             assertTrue(e.getMessage().contains("patch.weight"), e.getMessage());
         }
     }

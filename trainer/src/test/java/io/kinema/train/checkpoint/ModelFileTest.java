@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.kinema.data.ConfigException;
 import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -43,7 +45,9 @@ class ModelFileTest {
 
     private static MemorySegment read(TrainedWeights weights, Arena arena) throws IOException {
         MemorySegment flat = arena.allocate(LAYOUT.flatSize() * Float.BYTES, 8);
-        weights.read(LAYOUT, flat);
+        try (Device device = Nd4jDevice.open(DType.FP32)) {
+            device.read(weights.load(LAYOUT, device).flat(), 0, flat);
+        }
         return flat;
     }
 

@@ -4,11 +4,9 @@ import io.kinema.data.clip.Patch;
 import io.kinema.train.checkpoint.CheckpointState.Config;
 import io.kinema.train.checkpoint.CheckpointState.Cursor;
 import io.kinema.train.checkpoint.CheckpointState.Model;
-import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;
-import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,11 +26,13 @@ final class TinyCheckpoints {
 
     private TinyCheckpoints() {}
 
-    /** A flat vector; the filling at the end stays zero. */
+    /** A flat vector; what fills its groups up stays zero. */
     static MemorySegment vector(Arena arena, double factor) {
         MemorySegment flat = arena.allocate(LAYOUT.flatSize() * Float.BYTES, 8);
-        for (long i = 0; i < LAYOUT.numElements(); i++) {
-            flat.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (factor * (i + 1)));
+        for (ParameterLayout.Entry entry : LAYOUT.entries()) {
+            for (long i = entry.offset(); i < entry.offset() + entry.size(); i++) {
+                flat.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (factor * (i + 1)));
+            }
         }
         return flat;
     }
@@ -59,23 +59,15 @@ final class TinyCheckpoints {
     static Path write(CheckpointFolder folder, long step, int worldSize, Consumer<MemorySegment> change)
             throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            folder.begin(step);
-            ShardLayout shards = new ShardLayout(LAYOUT.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
-            MemorySegment first = vector(arena, FIRST_MOMENT);
-            MemorySegment second = vector(arena, SECOND_MOMENT);
-            for (int rank = 0; rank < worldSize; rank++) {
-                long offset = shards.offset(rank) * Float.BYTES;
-                long bytes = shards.length(rank) * Float.BYTES;
-                folder.writeOptimizer(
-                        step,
-                        CheckpointFolder.optimizerFile(rank, worldSize),
-                        LAYOUT,
-                        shards.offset(rank),
-                        List.of(first.asSlice(offset, bytes), second.asSlice(offset, bytes)));
-            }
             MemorySegment weights = vector(arena, WEIGHTS);
             change.accept(weights);
-            return folder.commit(state(step), LAYOUT, weights, vector(arena, AVERAGE));
+            return new WholeCheckpoint(
+                            LAYOUT,
+                            weights,
+                            vector(arena, AVERAGE),
+                            vector(arena, FIRST_MOMENT),
+                            vector(arena, SECOND_MOMENT))
+                    .write(folder, state(step), worldSize);
         }
     }
 }

@@ -36,7 +36,12 @@ class CollectiveFailuresTest {
             List<CollectiveBuffer> partials = Leaves.partials(tree, leaves, 0, LENGTH, arena);
             MemorySegment shard = arena.allocate(layout.length(world.rank()) * Float.BYTES, Float.BYTES);
             collectives
-                    .reduceScatter(LABEL, tree, partials, layout, CollectiveBuffer.of(shard, Float.BYTES))
+                    .reduceScatter(
+                            LABEL,
+                            ReductionPlan.ofWhole(tree, world.worldSize()),
+                            partials,
+                            layout,
+                            List.of(CollectiveBuffer.of(shard, Float.BYTES)))
                     .await();
             return shard.toArray(ValueLayout.JAVA_FLOAT);
         }
@@ -226,7 +231,11 @@ class CollectiveFailuresTest {
                 traffic.add(ranks.start(rank, ranks.config(Transport.IPC, LONG), collectives -> {
                     assertTrue(rank == 1 || isDamaged.await(10, TimeUnit.SECONDS));
                     Pending sum = collectives.reduceScatter(
-                            LABEL, tree, List.of(partials.get(rank)), layout, CollectiveBuffer.of(shard, Float.BYTES));
+                            LABEL,
+                            ReductionPlan.ofWhole(tree, 2),
+                            List.of(partials.get(rank)),
+                            layout,
+                            List.of(CollectiveBuffer.of(shard, Float.BYTES)));
                     CollectiveException e = assertThrows(CollectiveException.class, sum::await);
                     String expected = rank == 0 ? "whose CRC32C is not what its header says" : "lost rank 0";
                     assertTrue(e.getMessage().contains(expected), e.getMessage());

@@ -27,6 +27,7 @@ class CollectivesTest {
         World world = collectives.world();
         ReductionTree tree = new ReductionTree(numLeaves);
         LeafRange leaves = tree.leavesOf(world.rank(), world.worldSize());
+        ReductionPlan plan = ReductionPlan.ofWhole(tree, world.worldSize());
         float[][] results = new float[lengths.length][];
         for (int i = 0; i < lengths.length; i++) {
             int length = lengths[i];
@@ -36,10 +37,10 @@ class CollectivesTest {
                 MemorySegment flat = arena.allocate((long) length * Float.BYTES, Float.BYTES);
                 CollectiveBuffer sum = CollectiveBuffer.of(flat, Float.BYTES);
                 if (i % 2 == 0) {
-                    collectives.allReduce(LABEL, tree, partials, sum).await();
+                    collectives.allReduce(LABEL, plan, partials, sum).await();
                 } else {
                     CollectiveBuffer shard = sum.part(layout.offset(world.rank()), layout.length(world.rank()));
-                    Pending reduced = collectives.reduceScatter(LABEL, tree, partials, layout, shard);
+                    Pending reduced = collectives.reduceScatter(LABEL, plan, partials, layout, List.of(shard));
                     collectives.allGather(LABEL, layout, sum).await();
                     reduced.await();
                 }

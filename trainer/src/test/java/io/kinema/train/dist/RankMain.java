@@ -55,7 +55,10 @@ final class RankMain {
             MemorySegment flat = arena.allocate((long) LENGTH * Float.BYTES, Float.BYTES);
             CollectiveBuffer sum = CollectiveBuffer.of(flat, Float.BYTES);
             CollectiveBuffer shard = sum.part(layout.offset(world.rank()), layout.length(world.rank()));
-            collectives.reduceScatter(label, tree, partials, layout, shard).await();
+            ReductionPlan plan = ReductionPlan.ofWhole(tree, world.worldSize());
+            collectives
+                    .reduceScatter(label, plan, partials, layout, List.of(shard))
+                    .await();
             collectives.allGather(label, layout, sum).await();
             return flat.toArray(ValueLayout.JAVA_BYTE);
         }

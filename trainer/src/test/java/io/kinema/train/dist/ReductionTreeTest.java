@@ -52,10 +52,44 @@ class ReductionTreeTest {
                     slots.addAll(partials(tree, leaves));
                 }
                 assertEquals(cover.size(), slots.size());
-                for (ReductionTree.Merge merge : tree.mergesOf(cover)) {
-                    slots.set(merge.into(), "(" + slots.get(merge.into()) + "+" + slots.get(merge.term()) + ")");
-                }
+                ReductionTree.Sum sum = tree.sumOf(cover);
+                add(sum, slots);
+                assertEquals(List.of(0), sum.slots());
                 assertEquals(expected, slots.getFirst());
+            }
+        }
+    }
+
+    private static void add(ReductionTree.Sum sum, List<String> slots) {
+        for (ReductionTree.Merge merge : sum.merges()) {
+            slots.set(merge.into(), "(" + slots.get(merge.into()) + "+" + slots.get(merge.term()) + ")");
+        }
+    }
+
+    /** As an owner of a shard does that carries partial sums from round to round. */
+    @Test
+    void shouldSumInTheSameOrderFromRoundToRound() {
+        for (int numLeaves = 1; numLeaves <= 33; numLeaves++) {
+            ReductionTree tree = new ReductionTree(numLeaves);
+            for (int worldSize = 1; worldSize <= numLeaves; worldSize++) {
+                List<LeafRange> nodes = List.of();
+                List<String> carried = List.of();
+                for (ReductionPlan plan : ReductionPlan.ofRounds(tree, worldSize)) {
+                    List<LeafRange> all = new ArrayList<>(nodes);
+                    List<String> slots = new ArrayList<>(carried);
+                    for (int rank = 0; rank < worldSize; rank++) {
+                        all.addAll(plan.nodesOf(rank));
+                        plan.nodesOf(rank).forEach(leaf -> slots.add(Integer.toString(leaf.lo())));
+                    }
+                    ReductionTree.Sum sum = tree.sumOf(all);
+                    add(sum, slots);
+                    assertEquals(carried.size(), plan.numCarried());
+                    assertEquals(sum.slots().size(), plan.numResults());
+                    carried = sum.slots().stream().map(slots::get).toList();
+                    nodes = sum.nodes();
+                    assertTrue(carried.size() <= 1 + 32 - Integer.numberOfLeadingZeros(numLeaves), carried.toString());
+                }
+                assertEquals(List.of(parenthesized(0, numLeaves)), carried);
             }
         }
     }
@@ -108,12 +142,14 @@ class ReductionTreeTest {
     }
 
     @Test
-    void shouldRefuseNodesThatDoNotCoverTheTree() {
+    void shouldRefuseNodesThatAreNotNeighbours() {
         ReductionTree tree = new ReductionTree(4);
-        assertThrows(IllegalArgumentException.class, () -> tree.mergesOf(List.of(new LeafRange(0, 2))));
+        assertThrows(IllegalArgumentException.class, () -> tree.sumOf(List.of(new LeafRange(1, 2))));
+        assertThrows(
+                IllegalArgumentException.class, () -> tree.sumOf(List.of(new LeafRange(0, 4), new LeafRange(4, 5))));
         assertThrows(
                 IllegalArgumentException.class,
-                () -> tree.mergesOf(List.of(new LeafRange(0, 2), new LeafRange(1, 2), new LeafRange(2, 4))));
+                () -> tree.sumOf(List.of(new LeafRange(0, 2), new LeafRange(1, 2), new LeafRange(2, 4))));
     }
 
     @Test

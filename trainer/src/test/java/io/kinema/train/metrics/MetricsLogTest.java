@@ -19,7 +19,7 @@ class MetricsLogTest {
     private Path folder;
 
     private static StepMetrics step(long number) {
-        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5, 1 << 30, 0, false);
+        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 1e4, 0.01, 0.5, 1 << 30, 0, false);
     }
 
     @Test
@@ -38,6 +38,7 @@ class MetricsLogTest {
                 "stepMs",
                 "dataMs",
                 "commMs",
+                "commExposedMs",
                 "tokensPerSecond",
                 "tflops",
                 "utilisation",
@@ -69,7 +70,7 @@ class MetricsLogTest {
     }
 
     private static StepMetrics scaled(long number, double norm, boolean skipped) {
-        return new StepMetrics(number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1e4, 0.01, 0.5, 1 << 30, 65_536, skipped);
+        return new StepMetrics(number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1, 1e4, 0.01, 0.5, 1 << 30, 65_536, skipped);
     }
 
     @Test

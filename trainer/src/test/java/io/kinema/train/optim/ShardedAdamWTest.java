@@ -38,7 +38,7 @@ class ShardedAdamWTest {
         for (float lossScale : new float[] {1, 65_536}) {
             try (Device device = Nd4jDevice.open(DType.FP32)) {
                 Tensor weights = device.of(normals(0), SIZE);
-                ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, 0, SIZE);
+                ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, SIZE);
                 float[] scaled = normals(1);
                 for (int i = 0; i < SIZE; i++) {
                     scaled[i] *= lossScale;
@@ -62,7 +62,7 @@ class ShardedAdamWTest {
     void shouldFollowTheFormulas() {
         try (Device device = Nd4jDevice.open(DType.FP64)) {
             Tensor weights = device.of(normals(0), SIZE);
-            ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, 0, SIZE);
+            ShardedAdamW optimizer = new ShardedAdamW(device, CONFIG, weights, SIZE);
             optimizer.startAverage();
             double[] p = read(device, weights);
             double[] m = new double[SIZE];
@@ -97,10 +97,10 @@ class ShardedAdamWTest {
             Tensor whole = device.of(normals(0), SIZE);
             Tensor parts = device.of(normals(0), SIZE);
             int cut = Device.SHARD_ALIGNMENT;
-            ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, 0, SIZE);
-            ShardedAdamW left = new ShardedAdamW(device, CONFIG, parts, 0, cut);
-            ShardedAdamW right = new ShardedAdamW(device, CONFIG, parts, cut, SIZE - cut);
-            new ShardedAdamW(device, CONFIG, parts, SIZE, 0).update(whole, 1, 1, 1, 1);
+            ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, SIZE);
+            ShardedAdamW left = new ShardedAdamW(device, CONFIG, device.view(parts, 0, cut), cut);
+            ShardedAdamW right = new ShardedAdamW(device, CONFIG, device.view(parts, cut, SIZE - cut), SIZE - cut);
+            new ShardedAdamW(device, CONFIG, device.zeros(1), 0).update(whole, 1, 1, 1, 1);
             for (int count = 1; count <= 3; count++) {
                 Tensor gradient = device.of(normals(count), SIZE);
                 one.update(gradient, 1, 2, 0.01, count);
@@ -125,9 +125,9 @@ class ShardedAdamWTest {
             Tensor parts = device.zeros(DType.BF16, SIZE);
             int cut = Device.SHARD_ALIGNMENT;
             MemorySegment start = MemorySegment.ofArray(normals(0));
-            ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, 0, SIZE);
-            ShardedAdamW left = new ShardedAdamW(device, CONFIG, parts, 0, cut);
-            ShardedAdamW right = new ShardedAdamW(device, CONFIG, parts, cut, SIZE - cut);
+            ShardedAdamW one = new ShardedAdamW(device, CONFIG, whole, SIZE);
+            ShardedAdamW left = new ShardedAdamW(device, CONFIG, device.view(parts, 0, cut), cut);
+            ShardedAdamW right = new ShardedAdamW(device, CONFIG, device.view(parts, cut, SIZE - cut), SIZE - cut);
             one.writeMaster(start);
             left.writeMaster(start.asSlice(0, (long) cut * Float.BYTES));
             right.writeMaster(start.asSlice((long) cut * Float.BYTES));

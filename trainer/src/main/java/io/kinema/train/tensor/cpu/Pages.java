@@ -43,10 +43,9 @@ record Pages(long address, long bytes) {
         return map(bytes, PRIVATE_ANONYMOUS | NO_RESERVE);
     }
 
-    /** As many bytes as are mapped for so many. */
+    /** As many bytes as are mapped for so many: the kernel joins neighbouring mappings, so that huge pages may span them. */
     static long rounded(long bytes) {
-        long unit = bytes >= HUGE_PAGE ? HUGE_PAGE : PAGE;
-        return (bytes + unit - 1) / unit * unit;
+        return (bytes + PAGE - 1) / PAGE * PAGE;
     }
 
     private static Pages map(long bytes, int flags) {

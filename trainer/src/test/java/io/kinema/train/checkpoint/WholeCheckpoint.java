@@ -1,0 +1,62 @@
+package io.kinema.train.checkpoint;
+
+import io.kinema.train.dist.ShardLayout;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.tensor.Device;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * The flat vectors of a checkpoint, fp32, written as ranks write them together.
+ *
+ * @param layout of the model
+ * @param weights all of them
+ * @param average of the weights
+ * @param first moments
+ * @param second moments
+ */
+public record WholeCheckpoint(
+        ParameterLayout layout,
+        MemorySegment weights,
+        MemorySegment average,
+        MemorySegment first,
+        MemorySegment second) {
+    /**
+     * Writes the checkpoint.
+     *
+     * @param folder where
+     * @param state what it says of itself
+     * @param worldSize how many files the optimizer's state is in
+     * @return the finished folder
+     * @throws IOException when it cannot be written
+     */
+    public Path write(CheckpointFolder folder, CheckpointState state, int worldSize) throws IOException {
+        CheckpointWriter writer = folder.writer(state.step());
+        writer.begin();
+        ShardLayout shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
+        for (int rank = 0; rank < worldSize; rank++) {
+            long from = shards.offset(rank);
+            long bytes = shards.length(rank) * Float.BYTES;
+            writer.writeOptimizer(
+                    rank,
+                    worldSize,
+                    layout,
+                    List.of(new CheckpointWriter.Moments(
+                            from,
+                            first.asSlice(from * Float.BYTES, bytes),
+                            second.asSlice(from * Float.BYTES, bytes))));
+        }
+        for (WeightsKind kind : WeightsKind.values()) {
+            MemorySegment values = kind == WeightsKind.MODEL ? weights : average;
+            try (CheckpointWriter.WeightsFile file = writer.weights(kind, layout)) {
+                for (Group group : layout.groups()) {
+                    file.append(group, values.asSlice(group.offset() * Float.BYTES, (long) group.size() * Float.BYTES));
+                }
+            }
+        }
+        return writer.commit(state);
+    }
+}
