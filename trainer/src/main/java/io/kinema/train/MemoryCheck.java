@@ -22,12 +22,25 @@ final class MemoryCheck {
 
     private final Dataset dataset;
     private final Need asked;
-    private final long availableBytes;
+    private final Limits limits;
 
-    private MemoryCheck(Dataset dataset, Need asked, long availableBytes) {
+    private MemoryCheck(Dataset dataset, Need asked, Limits limits) {
         this.dataset = dataset;
         this.asked = asked;
-        this.availableBytes = availableBytes;
+        this.limits = limits;
+    }
+
+    /**
+     * What there is.
+     *
+     * @param host what all processes together may take; empty where that is not known
+     * @param node what each rank may take; empty for no limit
+     */
+    record Limits(OptionalLong host, OptionalLong node) {
+        boolean allow(List<NodeMemory> ranks) {
+            return together(ranks) <= host.orElse(Long.MAX_VALUE)
+                    && ranks.stream().allMatch(rank -> bytes(rank) <= node.orElse(Long.MAX_VALUE));
+        }
     }
 
     /**
@@ -35,32 +48,34 @@ final class MemoryCheck {
      *
      * @param dataset of the run
      * @param asked what the flags ask for
-     * @param available what processes may take on this host; empty where that is not known
+     * @param limits what there is
      * @return the estimate, to be printed; lines
      * @throws ConfigException when it does not fit; the message names what would
      * @throws IOException when a shard is damaged
      */
-    static String require(Dataset dataset, Need asked, OptionalLong available) throws IOException {
-        MemoryCheck check = new MemoryCheck(dataset, asked, available.orElse(Long.MAX_VALUE));
+    static String require(Dataset dataset, Need asked, Limits limits) throws IOException {
+        MemoryCheck check = new MemoryCheck(dataset, asked, limits);
         List<NodeMemory> ranks = NodeMemory.of(asked, LargestMicrobatches.of(dataset, asked.config()));
-        long together = together(ranks);
-        if (together > check.availableBytes) {
-            throw new ConfigException(String.format(
-                    Locale.ROOT,
-                    "training needs %s on %s, this host has %s available; %s",
-                    text(together),
-                    nodes(asked.nodes()),
-                    text(check.availableBytes),
-                    check.advice()));
+        long largest = ranks.stream().mapToLong(MemoryCheck::bytes).max().orElseThrow();
+        if (largest > limits.node.orElse(Long.MAX_VALUE)) {
+            throw new ConfigException("training needs " + text(largest) + " on each of " + nodes(asked.nodes())
+                    + ", --memory-per-node allows " + text(limits.node.getAsLong()) + "; " + check.advice());
         }
-        return table(asked, ranks.getFirst(), together, available);
+        long together = together(ranks);
+        if (together > limits.host.orElse(Long.MAX_VALUE)) {
+            throw new ConfigException("training needs " + text(together) + " on " + nodes(asked.nodes())
+                    + ", this host has " + text(limits.host.getAsLong()) + " available; " + check.advice());
+        }
+        return table(asked, ranks.getFirst(), together, limits.host);
     }
 
     private static long together(List<NodeMemory> ranks) {
         return MediaDriverHost.streamBytes(ranks.size())
-                + ranks.stream()
-                        .mapToLong(rank -> rank.totalBytes() + jvmBytes())
-                        .sum();
+                + ranks.stream().mapToLong(MemoryCheck::bytes).sum();
+    }
+
+    private static long bytes(NodeMemory rank) {
+        return rank.totalBytes() + jvmBytes();
     }
 
     /** The launcher has the ranks' flags, so its heap begins like theirs. */
@@ -133,8 +148,7 @@ final class MemoryCheck {
     }
 
     private boolean fits(Need need) throws IOException {
-        List<NodeMemory> ranks = NodeMemory.of(need, LargestMicrobatches.of(dataset, need.config()));
-        return together(ranks) <= availableBytes;
+        return limits.allow(NodeMemory.of(need, LargestMicrobatches.of(dataset, need.config())));
     }
 
     private static String table(Need need, NodeMemory first, long together, OptionalLong available) {

@@ -87,13 +87,12 @@ record NodeMemory(
             Sharding sharding = new Sharding(need.zero, rank, need.nodes);
             TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
             long weights = state.weights().bytes();
-            long optimizer = device.footprint().lastingBytes() - weights;
+            long optimizer = device.footprint().tensorBytes() - weights;
             goThroughStep(state, new ReductionTree(need.config.microbatches()));
-            long gradients = device.footprint().lastingBytes() - weights - optimizer;
+            long gradients = device.footprint().tensorBytes() - weights - optimizer;
 
             // In place of those that were counted, as batches are not a step.
             ParameterSet sums = ParameterSet.gradients(device, state.model().layout());
-            long before = device.footprint().lastingBytes();
             DiffusionLoss loss = new DiffusionLoss(state.model(), device);
             for (Microbatch batch : batches) {
                 try (Device.Scope _ = device.openScope()) {
@@ -104,7 +103,7 @@ record NodeMemory(
                     weights,
                     optimizer,
                     gradients,
-                    device.footprint().lastingBytes() - before,
+                    device.footprint().packedBytes(),
                     device.footprint().workspacePeakBytes(),
                     Checkpoints.hostBytes(state));
         }

@@ -23,8 +23,8 @@ import java.util.function.LongSupplier;
 record Ranks(Device device, Sharding sharding, Optional<Collectives> collectives, LongSupplier step) {
     /** Begins to complete weights of which each rank has its shard. */
     Optional<Pending> gather(Group group, Tensor weights) {
-        return collectives.map(ranks ->
-                ranks.allGather(label("weights", group), sharding.of(group), new DeviceBuffer(device, weights)));
+        device.finish();
+        return collectives.map(ranks -> ranks.allGather(label("weights", group), sharding.of(group), buffer(weights)));
     }
 
     /**
@@ -34,6 +34,7 @@ record Ranks(Device device, Sharding sharding, Optional<Collectives> collectives
      * @param sums shards, carried and resulting
      */
     Optional<Pending> reduceScatter(Group group, ReductionPlan plan, List<Tensor> partials, List<Tensor> sums) {
+        device.finish();
         long size = sharding.size(group);
         return collectives.map(ranks -> ranks.reduceScatter(
                 label("gradients", group),

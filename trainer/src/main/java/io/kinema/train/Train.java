@@ -83,7 +83,9 @@ public final class Train {
                 NodeMemory.Need need =
                         new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes, flags.zero());
                 memory = MemoryCheck.require(
-                        dataset, need, HostMemory.ofThisHost().availableBytes());
+                        dataset,
+                        need,
+                        new MemoryCheck.Limits(HostMemory.ofThisHost().availableBytes(), flags.memoryPerNode()));
             }
         }
         if (flags.sampleSteps > 0) {

@@ -12,6 +12,7 @@ import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.DeviceConfig;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 
 /** The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others. */
 final class TrainFlags {
@@ -21,6 +22,7 @@ final class TrainFlags {
     private static final double BETA1 = 0.9;
     private static final double BETA2 = 0.95;
     private static final double EPSILON = 1e-8;
+    private static final long MEGABYTE = 1_000_000;
 
     @Parameter(names = "--nodes", order = 0, description = "How many processes train, each a rank")
     int nodes = 1;
@@ -138,6 +140,14 @@ final class TrainFlags {
     int zero = 1;
 
     @Parameter(
+            names = "--memory-per-node",
+            order = 21,
+            description =
+                    "The most memory that a node may take, in MB (10^6 bytes): what needs more is refused with the flags that"
+                            + " would make it fit; 0 for what the host has; device cpu")
+    long memoryPerNode;
+
+    @Parameter(
             names = "--transport",
             order = 22,
             description = "Between ranks: auto (shared memory within a host), ipc or udp")
@@ -234,6 +244,7 @@ final class TrainFlags {
         TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
         retention();
         TrainConfig.requireRange("--sample-steps", sampleSteps, 0, 1000);
+        TrainConfig.requireRange("--memory-per-node", memoryPerNode, 0, 1e9);
         TrainConfig.requireRange("--max-restarts", maxRestarts, 0, 1000);
         if (minNodes < 0 || minNodes > nodes) {
             throw new ConfigException("--min-nodes " + minNodes + " is not between 0 and --nodes " + nodes
@@ -283,6 +294,11 @@ final class TrainFlags {
 
     Recompute recompute() {
         return Recompute.parse(recompute);
+    }
+
+    /** In bytes; empty for no limit. */
+    OptionalLong memoryPerNode() {
+        return memoryPerNode == 0 ? OptionalLong.empty() : OptionalLong.of(memoryPerNode * MEGABYTE);
     }
 
     ZeroStage zero() {

@@ -75,9 +75,21 @@ class MemoryCheckTest {
 
     /** The heap is kept small, so that what it has not collected yet does not count. */
     private static long measure(TrainFlags flags) throws Exception {
+        try (LaunchedProgram training = start(flags)) {
+            return peak(training.expectExit(0));
+        }
+    }
+
+    private static long peak(String output) {
+        Matcher peak = PEAK.matcher(output);
+        assertTrue(peak.find(), output);
+        return Long.parseLong(peak.group(1));
+    }
+
+    private static LaunchedProgram start(TrainFlags flags) throws Exception {
         List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
-        String run = flags.model + "-" + flags.precision;
-        try (LaunchedProgram training = LaunchedProgram.start(
+        String run = flags.model + "-" + flags.precision + "-" + flags.nodes + "-" + flags.zero;
+        return LaunchedProgram.start(
                 smallHeap,
                 Train.class,
                 root.resolve("work"),
@@ -101,11 +113,30 @@ class MemoryCheckTest {
                 flags.precision,
                 "--threads",
                 Integer.toString(flags.threads),
+                "--nodes",
+                Integer.toString(flags.nodes),
+                "--zero",
+                Integer.toString(flags.zero),
+                "--memory-per-node",
+                Long.toString(flags.memoryPerNode),
                 "--sample-steps",
-                "0")) {
-            Matcher peak = PEAK.matcher(training.expectExit(0));
-            assertTrue(peak.find(), training.output());
-            return Long.parseLong(peak.group(1));
+                "0");
+    }
+
+    @Test
+    void shouldTrainInShardsWhatDoesNotFitANodeOtherwise() throws Exception {
+        TrainFlags flags = flags("S", "fp32", 8);
+        flags.microbatches = 8;
+        flags.steps = 1;
+        flags.memoryPerNode = 800;
+        try (LaunchedProgram training = start(flags)) {
+            String output = training.expectExit(2);
+            assertTrue(output.contains("--memory-per-node allows 800.0 MB; it fits with --zero 3"), output);
+        }
+        flags.zero = 3;
+        try (LaunchedProgram training = start(flags)) {
+            long peak = peak(training.expectExit(0));
+            assertTrue(peak < flags.memoryPerNode * 1_000_000, "rank 0 took " + peak + " bytes");
         }
     }
 
@@ -123,7 +154,7 @@ class MemoryCheckTest {
     @Test
     void shouldPrintWhatEachPartTakes() throws IOException {
         try (Dataset dataset = Dataset.open(data.toString())) {
-            String text = MemoryCheck.require(dataset, need(flags("S", "fp32", 2)), OptionalLong.of(1L << 50));
+            String text = MemoryCheck.require(dataset, need(flags("S", "fp32", 2)), host(1L << 50));
             for (String part : List.of("weights ", "gradients", "optimizer", "activations", "total", "2 nodes and ")) {
                 assertTrue(text.contains(part), text);
             }
@@ -155,11 +186,13 @@ class MemoryCheckTest {
         assertEquals(Recompute.BLOCKS, flags.recompute());
     }
 
+    private static MemoryCheck.Limits host(long available) {
+        return new MemoryCheck.Limits(OptionalLong.of(available), OptionalLong.empty());
+    }
+
     private static String refusal(TrainFlags flags, long available) throws IOException {
         try (Dataset dataset = Dataset.open(data.toString())) {
-            return assertThrows(
-                            ConfigException.class,
-                            () -> MemoryCheck.require(dataset, need(flags), OptionalLong.of(available)))
+            return assertThrows(ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), host(available)))
                     .getMessage();
         }
     }

@@ -82,6 +82,11 @@ public interface TensorMemory extends AutoCloseable {
     Tensor view(Tensor tensor, long offset, int... shape);
 
     /**
+     * Waits until all operations that were begun are over. Then another thread may {@link #read} and {@link #write} tensors that no operation uses meanwhile.
+     */
+    void finish();
+
+    /**
      * Copies elements from the device to the host.
      *
      * @param from the tensor

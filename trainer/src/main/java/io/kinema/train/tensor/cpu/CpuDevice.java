@@ -41,10 +41,11 @@ public final class CpuDevice implements Device {
     /**
      * What a device holds.
      *
-     * @param lastingBytes what was allocated outside scopes, copies of weights laid out for products among it
+     * @param tensorBytes what was allocated outside scopes
+     * @param packedBytes weights laid out for products, and what oneDNN keeps
      * @param workspacePeakBytes the most that scopes have held at a time
      */
-    public record Footprint(long lastingBytes, long workspacePeakBytes) {}
+    public record Footprint(long tensorBytes, long packedBytes, long workspacePeakBytes) {}
 
     private CpuDevice(DType workingType, int threads, boolean planning) {
         if (workingType != DType.FP32 && workingType != DType.BF16) {
@@ -105,7 +106,8 @@ public final class CpuDevice implements Device {
      * @return bytes
      */
     public Footprint footprint() {
-        return new Footprint(memory.lastingBytes(), memory.workspacePeakBytes());
+        long tensorBytes = memory.tensorBytes();
+        return new Footprint(tensorBytes, memory.lastingBytes() - tensorBytes, memory.workspacePeakBytes());
     }
 
     @Override
@@ -151,6 +153,11 @@ public final class CpuDevice implements Device {
     @Override
     public Tensor view(Tensor tensor, long offset, int... shape) {
         return memory.inside(tensor).part(offset, shape.clone());
+    }
+
+    @Override
+    public void finish() {
+        // Operations have ended when they return.
     }
 
     @Override

@@ -26,6 +26,7 @@ final class Memory implements AutoCloseable {
     private final List<Pages> lasting = new ArrayList<>();
     private final List<CpuTensor.Lifetime> lifetimes = new ArrayList<>();
     private long lastingBytes;
+    private long tensorBytes;
     private long end;
     private long peak;
     private WorkspaceScope innermost;
@@ -71,7 +72,7 @@ final class Memory implements AutoCloseable {
         if (innermost != null) {
             return new CpuTensor(innermost.lifetime, reserve(bytes), type, shape);
         }
-        return new CpuTensor(lastingLifetime(), allocateLasting(bytes), type, shape);
+        return new CpuTensor(lastingLifetime(), allocateTensor(bytes), type, shape);
     }
 
     /** Allocates a tensor of another's shape, as {@link #allocate} does. */
@@ -79,7 +80,7 @@ final class Memory implements AutoCloseable {
         requireOpen();
         long bytes = other.size() * type.bytes();
         return innermost == null
-                ? other.like(lastingLifetime(), allocateLasting(bytes), type)
+                ? other.like(lastingLifetime(), allocateTensor(bytes), type)
                 : other.like(innermost.lifetime, reserve(bytes), type);
     }
 
@@ -87,6 +88,13 @@ final class Memory implements AutoCloseable {
         CpuTensor.Lifetime lifetime = new CpuTensor.Lifetime(this, true);
         lifetimes.add(lifetime);
         return lifetime;
+    }
+
+    private long allocateTensor(long bytes) {
+        long before = lastingBytes;
+        long address = allocateLasting(bytes);
+        tensorBytes += lastingBytes - before;
+        return address;
     }
 
     /** Allocates bytes, all zero, until the device is closed. */
@@ -134,6 +142,11 @@ final class Memory implements AutoCloseable {
 
     boolean isPlanning() {
         return planning;
+    }
+
+    /** Of {@link #lastingBytes}, those of tensors. */
+    long tensorBytes() {
+        return tensorBytes;
     }
 
     /** Bytes of all that lasts. */

@@ -11,6 +11,7 @@ import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The device {@code nd4j}: every operation in plain ND4J calls, on whichever ND4J backend is on the classpath.
@@ -110,6 +111,11 @@ public final class Nd4jDevice implements Device {
     @Override
     public Tensor view(Tensor tensor, long offset, int... shape) {
         return memory.inside(tensor).part(offset, shape.clone());
+    }
+
+    @Override
+    public void finish() {
+        Nd4j.getExecutioner().commit();
     }
 
     @Override

@@ -117,6 +117,11 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
+    public void finish() {
+        wide.finish();
+    }
+
+    @Override
     public void read(Tensor from, long offset, MemorySegment to) {
         wide.read(from, offset, to);
     }
