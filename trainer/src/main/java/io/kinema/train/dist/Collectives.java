@@ -24,8 +24,10 @@ public final class Collectives implements AutoCloseable {
     private final Wiring wiring;
     private final World world;
     private final long deadlineNanos;
+    /** Gives the core away soon: what is waited for is often done by another rank, or by the media driver, on the same one. */
     private final IdleStrategy idle =
-            new BackoffIdleStrategy(200, 100, TimeUnit.MICROSECONDS.toNanos(1), TimeUnit.MICROSECONDS.toNanos(200));
+            new BackoffIdleStrategy(0, 10, TimeUnit.MICROSECONDS.toNanos(1), TimeUnit.MICROSECONDS.toNanos(100));
+
     private final Frame frame = new Frame();
 
     private final ExecutorService thread;

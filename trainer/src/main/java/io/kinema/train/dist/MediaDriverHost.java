@@ -2,6 +2,8 @@ package io.kinema.train.dist;
 
 import io.aeron.CommonContext;
 import io.aeron.driver.MediaDriver;
+import io.aeron.driver.ReceiveChannelEndpointSupplier;
+import io.aeron.driver.SendChannelEndpointSupplier;
 import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
 import java.net.StandardSocketOptions;
@@ -12,11 +14,9 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.agrona.IoUtil;
-import org.agrona.concurrent.BackoffIdleStrategy;
 
 /**
  * The Aeron media driver of one host, embedded in its launcher: it maps the streams between the host's ranks and
@@ -24,11 +24,23 @@ import org.agrona.concurrent.BackoffIdleStrategy;
  *
  * <p>Its directory lies in shared memory where there is any, and is deleted on close, at the JVM's exit, and, after
  * a launcher was killed, by the next one that starts. One thread serves it ({@link ThreadingMode#SHARED}), which parks
- * when there is nothing to do: the ranks need the cores.
+ * when there is nothing to do ({@link DriverIdle}): the ranks need the cores.
  */
 public final class MediaDriverHost implements AutoCloseable {
-    /** The largest UDP payload that Aeron allows; 1,408 bytes reach a sixth of its loopback throughput. */
-    static final int LARGE_MTU_BYTES = 65_504;
+    /** The largest frame that Aeron allows in shared memory. */
+    private static final int IPC_FRAME_BYTES = 65_504;
+
+    /**
+     * Aeron's datagrams, which {@link SegmentSender} cuts to what the link carries: as long as they and the headers of segments of 1,452 bytes may be for Linux to
+     * take them in one call.
+     */
+    static final int UDP_DATAGRAM_BYTES = 62 * 1024;
+
+    /** What every rank takes from every other over UDP before it has used any: three datagrams. */
+    static final int MIN_UDP_WINDOW_BYTES = 192 * 1024;
+
+    /** More does not help on a link of 50 ms times 1 Gbit/s, and leaves the caches. */
+    private static final int MAX_UDP_WINDOW_BYTES = 1024 * 1024;
 
     /** Clients and peers count as dead after this long without a sign of life; a busy host may starve a thread. */
     static final Duration LIVENESS = Duration.ofSeconds(30);
@@ -37,10 +49,13 @@ public final class MediaDriverHost implements AutoCloseable {
     /** The prefix, the launcher's process id and a random number. */
     private static final Pattern DIRECTORY_NAME = Pattern.compile(DIRECTORY_PREFIX + "(\\d+)-\\d+");
 
-    /** Aeron's smallest for messages of {@link #LARGE_MTU_BYTES}, which may be an eighth of a term. */
+    /** Aeron's smallest for messages of {@link #IPC_FRAME_BYTES}, which may be an eighth of a term. */
     private static final int MIN_TERM_BYTES = 512 * 1024;
 
     private static final int MAX_TERM_BYTES = 16 * 1024 * 1024;
+    /** A window is half a term at the most; longer terms only leave the caches. */
+    private static final int MAX_UDP_TERM_BYTES = 4 * 1024 * 1024;
+
     private static final int TERMS_A_LOG = 3;
     /** Counters, command and error buffers of a driver, mapped sparsely. */
     private static final long DRIVER_BYTES = 16L * 1024 * 1024;
@@ -68,6 +83,13 @@ public final class MediaDriverHost implements AutoCloseable {
      * @throws IOException when no folder has room for the streams
      */
     public static MediaDriverHost start(int numRanks) throws IOException {
+        return start(numRanks, SegmentSender::new, SegmentReceiver::new);
+    }
+
+    /** Starts a driver whose datagrams go through sockets of a kind. */
+    static MediaDriverHost start(
+            int numRanks, SendChannelEndpointSupplier senders, ReceiveChannelEndpointSupplier receivers)
+            throws IOException {
         Path shared = Path.of("/dev/shm");
         Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
         Path parent = Files.isWritable(shared) && termBytes(shared, numRanks) >= MIN_TERM_BYTES ? shared : temporary;
@@ -80,31 +102,43 @@ public final class MediaDriverHost implements AutoCloseable {
         deleteStale(parent);
         Path directory = Files.createTempDirectory(
                 parent, DIRECTORY_PREFIX + ProcessHandle.current().pid() + "-");
-        int receiveBytes = receiveBufferBytes();
-        long livenessNs = LIVENESS.toNanos();
         MediaDriver.Context context = new MediaDriver.Context()
                 .aeronDirectoryName(directory.toString())
                 .warnIfDirectoryExists(false)
                 .dirDeleteOnStart(true)
                 .dirDeleteOnShutdown(true)
                 .threadingMode(ThreadingMode.SHARED)
-                .sharedIdleStrategy(new BackoffIdleStrategy(
-                        10, 20, TimeUnit.MICROSECONDS.toNanos(1), TimeUnit.MILLISECONDS.toNanos(1)))
+                .sharedIdleStrategy(new DriverIdle())
                 .sharedThreadFactory(task ->
                         Thread.ofPlatform().daemon().name("launch-aeron-driver").unstarted(task))
                 .termBufferSparseFile(true)
                 .ipcTermBufferLength(termBytes)
-                .publicationTermBufferLength(termBytes)
-                .ipcMtuLength(LARGE_MTU_BYTES)
-                .socketRcvbufLength(receiveBytes)
-                .socketSndbufLength(receiveBytes)
-                .initialWindowLength(Math.min(receiveBytes, termBytes / 2))
-                .clientLivenessTimeoutNs(livenessNs)
+                .publicationTermBufferLength(Math.min(termBytes, MAX_UDP_TERM_BYTES))
+                .ipcMtuLength(IPC_FRAME_BYTES)
+                .mtuLength(UDP_DATAGRAM_BYTES)
+                .sendChannelEndpointSupplier(senders)
+                .receiveChannelEndpointSupplier(receivers);
+        setSockets(context, numRanks, Math.min(termBytes, MAX_UDP_TERM_BYTES) / 2);
+        setPatience(context);
+        return new MediaDriverHost(MediaDriver.launch(context));
+    }
+
+    private static void setSockets(MediaDriver.Context context, int numRanks, int maxWindowBytes) throws IOException {
+        int bytes = socketBufferBytes();
+        // The kernel counts its own structures in; what remains is shared by all that may send at the same time.
+        int window = Math.clamp(bytes / 2 / Math.max(1, numRanks - 1), MIN_UDP_WINDOW_BYTES, MAX_UDP_WINDOW_BYTES);
+        context.socketRcvbufLength(bytes)
+                .socketSndbufLength(bytes)
+                .initialWindowLength(Math.min(window, maxWindowBytes));
+    }
+
+    private static void setPatience(MediaDriver.Context context) {
+        long livenessNs = LIVENESS.toNanos();
+        context.clientLivenessTimeoutNs(livenessNs)
                 .imageLivenessTimeoutNs(livenessNs)
                 .publicationConnectionTimeoutNs(livenessNs)
                 .publicationUnblockTimeoutNs(2 * livenessNs);
         context.driverTimeoutMs(LIVENESS.toMillis());
-        return new MediaDriverHost(MediaDriver.launch(context));
     }
 
     /**
@@ -143,8 +177,8 @@ public final class MediaDriverHost implements AutoCloseable {
         return affordable <= 0 ? 0 : (int) Long.highestOneBit(affordable);
     }
 
-    /** What the kernel grants of the wished-for socket buffer (net.core.rmem_max). */
-    private static int receiveBufferBytes() throws IOException {
+    /** What the kernel grants of the wished-for socket buffers (net.core.rmem_max, wmem_max); Linux says twice as much, for what it needs itself. */
+    private static int socketBufferBytes() throws IOException {
         try (DatagramChannel probe = DatagramChannel.open()) {
             probe.setOption(StandardSocketOptions.SO_RCVBUF, SOCKET_BUFFER_BYTES);
             probe.setOption(StandardSocketOptions.SO_SNDBUF, SOCKET_BUFFER_BYTES);

@@ -10,11 +10,18 @@ import org.agrona.MutableDirectBuffer;
 final class PeerLink implements AutoCloseable {
     private final int peer;
     private final ExclusivePublication publication;
+    private final int windowBytes;
     private final BufferClaim claim = new BufferClaim();
 
-    PeerLink(int peer, ExclusivePublication publication) {
+    /**
+     * Opens nothing; the link owns the publication from here on.
+     *
+     * @param windowBytes that the inbox takes before it has given any up, whoever's host it is on
+     */
+    PeerLink(int peer, ExclusivePublication publication, int windowBytes) {
         this.peer = peer;
         this.publication = publication;
+        this.windowBytes = windowBytes;
     }
 
     /** Payload bytes that fit one frame, a multiple of 8. */
@@ -24,7 +31,7 @@ final class PeerLink implements AutoCloseable {
 
     /** Bytes that the inbox takes before it has given any up. */
     int windowBytes() {
-        return publication.termBufferLength() / 2;
+        return windowBytes;
     }
 
     /**

@@ -9,7 +9,6 @@ import io.aeron.Subscription;
 import io.aeron.exceptions.AeronException;
 import io.kinema.data.ConfigException;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -29,8 +28,6 @@ import java.util.concurrent.locks.LockSupport;
 final class Wiring implements AutoCloseable {
     private static final int FIRST_STREAM = 1_000;
     private static final long ENDPOINT_POLL_NANOS = 1_000_000;
-    /** An Ethernet frame's worth, between hosts: larger datagrams would be fragmented and lost as a whole. */
-    private static final int ETHERNET_MTU_BYTES = 1_408;
 
     private final Aeron aeron;
     private final AtomicReference<Throwable> clientError;
@@ -145,7 +142,7 @@ final class Wiring implements AutoCloseable {
             imageListener.set(inbox);
             for (World.Peer peer : world.peers()) {
                 if (peer.rank() != world.rank()) {
-                    links.add(new PeerLink(peer.rank(), addPublication(world, peer, config.transport())));
+                    links.add(addLink(world, peer, config.transport()));
                 }
             }
             return new Wiring(this, world, run);
@@ -195,22 +192,18 @@ final class Wiring implements AutoCloseable {
             return udp.resolvedEndpoint();
         }
 
-        private ExclusivePublication addPublication(World world, World.Peer peer, Transport transport) {
+        private PeerLink addLink(World world, World.Peer peer, Transport transport) {
             World.Peer self = world.peers().get(world.rank());
             boolean isSameHost = peer.host().equals(self.host());
             if (transport == Transport.IPC && !isSameHost) {
                 throw new ConfigException("--transport ipc, but rank " + peer.rank() + " is on another host than rank "
                         + self.rank() + " (" + peer.host() + ", " + self.host() + "); use --transport auto");
             }
-            String channel = isSameHost && transport != Transport.UDP
-                    ? CommonContext.IPC_CHANNEL
-                    : "aeron:udp?endpoint=" + peer.udpEndpoint() + "|mtu=" + udpMtuBytes(peer.udpEndpoint());
-            return aeron.addExclusivePublication(channel, streamId(peer.rank()));
-        }
-
-        private static int udpMtuBytes(String endpoint) {
-            InetAddress address = CollectivesConfig.address(endpoint).getAddress();
-            return address.isLoopbackAddress() ? MediaDriverHost.LARGE_MTU_BYTES : ETHERNET_MTU_BYTES;
+            boolean isShared = isSameHost && transport != Transport.UDP;
+            String channel = isShared ? CommonContext.IPC_CHANNEL : "aeron:udp?endpoint=" + peer.udpEndpoint();
+            ExclusivePublication publication = aeron.addExclusivePublication(channel, streamId(peer.rank()));
+            int windowBytes = isShared ? publication.termBufferLength() / 2 : MediaDriverHost.MIN_UDP_WINDOW_BYTES;
+            return new PeerLink(peer.rank(), publication, windowBytes);
         }
 
         void close() throws IOException {

@@ -65,6 +65,7 @@ class CollectivesTest {
         "8, 8, ipc",
         "8, 21, ipc",
         "2, 3, udp",
+        "2, 127, udp",
         "3, 7, udp",
         "5, 6, auto"
     })
