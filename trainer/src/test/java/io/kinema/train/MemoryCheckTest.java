@@ -75,21 +75,9 @@ class MemoryCheckTest {
 
     /** The heap is kept small, so that what it has not collected yet does not count. */
     private static long measure(TrainFlags flags) throws Exception {
-        try (LaunchedProgram training = start(flags)) {
-            return peak(training.expectExit(0));
-        }
-    }
-
-    private static long peak(String output) {
-        Matcher peak = PEAK.matcher(output);
-        assertTrue(peak.find(), output);
-        return Long.parseLong(peak.group(1));
-    }
-
-    private static LaunchedProgram start(TrainFlags flags) throws Exception {
         List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
-        String run = flags.model + "-" + flags.precision + "-" + flags.nodes + "-" + flags.zero;
-        return LaunchedProgram.start(
+        String run = flags.model + "-" + flags.precision;
+        try (LaunchedProgram training = LaunchedProgram.start(
                 smallHeap,
                 Train.class,
                 root.resolve("work"),
@@ -113,30 +101,27 @@ class MemoryCheckTest {
                 flags.precision,
                 "--threads",
                 Integer.toString(flags.threads),
-                "--nodes",
-                Integer.toString(flags.nodes),
-                "--zero",
-                Integer.toString(flags.zero),
-                "--memory-per-node",
-                Long.toString(flags.memoryPerNode),
                 "--sample-steps",
-                "0");
+                "0")) {
+            Matcher peak = PEAK.matcher(training.expectExit(0));
+            assertTrue(peak.find(), training.output());
+            return Long.parseLong(peak.group(1));
+        }
     }
 
     @Test
-    void shouldTrainInShardsWhatDoesNotFitANodeOtherwise() throws Exception {
+    void shouldNameTheStageWithWhichANodeFits() throws IOException {
         TrainFlags flags = flags("S", "fp32", 8);
         flags.microbatches = 8;
-        flags.steps = 1;
         flags.memoryPerNode = 800;
-        try (LaunchedProgram training = start(flags)) {
-            String output = training.expectExit(2);
-            assertTrue(output.contains("--memory-per-node allows 800.0 MB; it fits with --zero 3"), output);
-        }
-        flags.zero = 3;
-        try (LaunchedProgram training = start(flags)) {
-            long peak = peak(training.expectExit(0));
-            assertTrue(peak < flags.memoryPerNode * 1_000_000, "rank 0 took " + peak + " bytes");
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            MemoryCheck.Limits limits = new MemoryCheck.Limits(OptionalLong.empty(), flags.memoryPerNode());
+            ConfigException e = assertThrows(
+                    ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), limits));
+            assertTrue(e.getMessage().contains("MB on each of 8 nodes, --memory-per-node allows 800.0 MB"), e::getMessage);
+            assertTrue(e.getMessage().contains("it fits with --zero 3"), e::getMessage);
+            flags.zero = 3;
+            MemoryCheck.require(dataset, need(flags), limits);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
 import io.kinema.train.dist.ReductionPlan;
@@ -14,7 +15,10 @@ import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
+import io.kinema.train.tensor.cpu.CpuDevice.Footprint;
 import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,17 +69,33 @@ class ZeroMemoryTest {
     })
     void shouldKeepWhatTheFormulasSay(int worldSize, int stage, Precision precision) throws Exception {
         ZeroStage zero = ZeroStage.parse(stage);
-        Path data = TinyData.write(root.resolve("data"), 1);
-        TrainingRanks ranks =
-                new TrainingRanks(data, config(precision), Recompute.NONE, zero, type -> CpuDevice.open(type, 1));
-        for (long measured : ranks.run(worldSize, run -> {
-            run.steps(1);
-            return ((CpuDevice) run.state().device()).footprint().tensorBytes();
-        })) {
+        for (Footprint measured : train(worldSize, zero, precision)) {
             double parameters = LAYOUT.numElements();
             double expected = bytesAParameter(worldSize, zero, precision);
-            assertEquals(expected, measured / parameters, 0.05 * expected, "bytes a parameter and rank");
+            assertEquals(expected, measured.tensorBytes() / parameters, 0.05 * expected, "bytes a parameter and rank");
         }
+    }
+
+    @Test
+    void shouldTrainOnEightRanksWhatNoneOfThemHasRoomFor() throws Exception {
+        long limit = 12 * LAYOUT.numElements();
+        for (Footprint whole : train(1, ZeroStage.OPTIMIZER, Precision.FP32)) {
+            assertTrue(whole.tensorBytes() > 2 * limit, whole::toString);
+        }
+        for (Footprint shard : train(8, ZeroStage.PARAMETERS, Precision.FP32)) {
+            assertTrue(shard.tensorBytes() + shard.packedBytes() < limit, shard::toString);
+        }
+    }
+
+    /** What the ranks' devices hold after a step. */
+    private List<Footprint> train(int worldSize, ZeroStage zero, Precision precision) throws Exception {
+        Path data = TinyData.write(root.resolve("data-" + worldSize + "-" + zero), 1);
+        TrainingRanks ranks =
+                new TrainingRanks(data, config(precision), Recompute.NONE, zero, type -> CpuDevice.open(type, 1));
+        return ranks.run(worldSize, run -> {
+            run.steps(1);
+            return ((CpuDevice) run.state().device()).footprint();
+        });
     }
 
     /** Rajbhandari et al., 1910.02054, section 5, with fp32 gradients, an average beside Adam's state, and an exact sum. */
