@@ -78,8 +78,8 @@ final class MemoryCheck {
         return rank.totalBytes() + jvmBytes();
     }
 
-    /** The launcher has the ranks' flags, so its heap begins like theirs. */
-    private static long jvmBytes() {
+    /** What Java itself takes in a rank: the launcher has the ranks' flags, so its heap begins like theirs. */
+    static long jvmBytes() {
         long heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getInit();
         return JVM_BYTES + Math.max(heap, 0);
     }

@@ -1,6 +1,11 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.dist.RankCommand;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -22,6 +27,35 @@ record RankEnvironment(
         String driverDirectory,
         long launcherPid,
         String resumeFrom) {
+
+    /** Tensors are outside the heap; a young generation that does not grow keeps a rank's memory flat. */
+    private static final List<String> RANK_HEAP = List.of("-Xmn64m");
+
+    /**
+     * How to start the rank: the same Java with the same flags as this process, which come last and so may say otherwise.
+     *
+     * @param args the resolved flags
+     */
+    RankCommand toCommand(Path args) {
+        List<String> command = new ArrayList<>();
+        command.add(javaProgram());
+        command.addAll(RANK_HEAP);
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Rank.class.getName()));
+        command.add("@" + args);
+        return new RankCommand(command, toVariables());
+    }
+
+    /** The program that runs this JVM. */
+    static String javaProgram() {
+        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    }
+
+    /** The same, started by this process. */
+    RankEnvironment startedHere() {
+        long pid = ProcessHandle.current().pid();
+        return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
+    }
 
     Map<String, String> toVariables() {
         return Map.of(

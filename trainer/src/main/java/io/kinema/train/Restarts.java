@@ -45,7 +45,7 @@ final class Restarts {
                 && switch (outcome) {
                     case RunOutcome.Finished _, RunOutcome.Stopped _ -> false;
                     case RunOutcome.Failed failed -> failed.signal().isEmpty() && !FINAL_CODES.contains(failed.code());
-                    case RunOutcome.Hung _ -> true;
+                    case RunOutcome.Hung _, RunOutcome.HostMissing _ -> true;
                 };
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.UUID;
 
 /**
  * Where a run keeps everything about itself.
@@ -62,6 +63,27 @@ record RunFolder(Path path) {
                     "--run " + path + " is in use by another launch; wait for it, or choose another --run");
         }
         return new Lock(channel);
+    }
+
+    /** The id of the launch that has the folder: what another host finds there only if it has the same folder. */
+    private Path launchId() {
+        return path.resolve(".launch");
+    }
+
+    /** Whether that file is there and has this id. */
+    boolean hasLaunch(String id) {
+        try {
+            return Files.readString(launchId()).equals(id);
+        } catch (IOException notThere) {
+            return false;
+        }
+    }
+
+    /** Writes a new id. */
+    String markLaunch() throws IOException {
+        String id = UUID.randomUUID().toString();
+        Files.writeString(launchId(), id);
+        return id;
     }
 
     /** The resolved flags. */

@@ -6,35 +6,21 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.dist.MediaDriverHost;
-import io.kinema.train.dist.RankCommand;
-import io.kinema.train.dist.RankProcesses;
-import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.RunOutcome;
 import io.kinema.train.tensor.DeviceConfig;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
+import java.util.OptionalLong;
 
 /** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
 public final class Train {
     private static final int FAILED = 1;
     static final int MISTAKE = 2;
-
-    /** Ranks finish a step and write a checkpoint before they stop; a second signal ends them at once. */
-    private static final Duration STOP_LIMIT = Duration.ofHours(1);
-
-    /** Tensors are outside the heap; a young generation that does not grow keeps a rank's memory flat. */
-    private static final List<String> RANK_HEAP = List.of("-Xmn64m");
 
     private static final int FFMPEG_TIMEOUT_SECONDS = 60;
     private static final int STOPPED = 143;
@@ -54,12 +40,30 @@ public final class Train {
                     "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; without a file of"
                             + " flags (@FILE) it takes configs/debug.args before the flags given",
                     flags);
-            return line.parse(args) ? train(flags, line) : 0;
+            return line.parse(args) ? start(flags, line, args) : 0;
         }));
     }
 
-    private static int train(TrainFlags flags, CommandLine line) throws IOException, InterruptedException {
+    /** Submits a job, joins as one rank of many, or trains. */
+    private static int start(TrainFlags flags, CommandLine line, String[] args)
+            throws IOException, InterruptedException {
+        Map<String, String> variables = System.getenv();
+        if (flags.slurm && !SlurmJob.isInside(variables)) {
+            flags.toConfig();
+            return SlurmJob.submit(flags, args);
+        }
+        Optional<Cluster> cluster = Cluster.of(flags, variables);
         flags.resolveDevice();
+        Optional<TorchVariables> torch = TorchVariables.of(variables);
+        if (torch.isPresent() && torch.get().rank() > 0) {
+            flags.toConfig();
+            return Host.join(torch.get());
+        }
+        return train(flags, line, cluster);
+    }
+
+    private static int train(TrainFlags flags, CommandLine line, Optional<Cluster> cluster)
+            throws IOException, InterruptedException {
         TrainConfig config = flags.toConfig();
         flags.run = (flags.run.isEmpty() ? RunFolder.fresh() : flags.runFolder())
                 .toAbsolutePath()
@@ -68,6 +72,9 @@ public final class Train {
         RunFolder folder = new RunFolder(flags.runFolder());
         if (flags.data.isEmpty()) {
             flags.data = SyntheticData.ensure(config.model().patch()).toString();
+        }
+        if (!flags.hosts.isEmpty()) {
+            flags.hosts = Path.of(flags.hosts).toAbsolutePath().normalize().toString();
         }
         if (!flags.data.contains("://")) {
             flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
@@ -82,10 +89,12 @@ public final class Train {
             if (flags.device().name().equals(DeviceConfig.CPU)) {
                 NodeMemory.Need need =
                         new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes, flags.zero());
+                // Of other hosts nobody here knows what they have.
+                OptionalLong available = cluster.isPresent()
+                        ? OptionalLong.empty()
+                        : HostMemory.ofThisHost().availableBytes();
                 memory = MemoryCheck.require(
-                        dataset,
-                        need,
-                        new MemoryCheck.Limits(HostMemory.ofThisHost().availableBytes(), flags.memoryPerNode()));
+                        dataset, need, new MemoryCheck.Limits(available, flags.memoryPerNode()));
             }
         }
         if (flags.sampleSteps > 0) {
@@ -98,7 +107,13 @@ public final class Train {
             Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
             Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
             System.out.print(resolved + memory);
-            return run(choice, folder, from);
+            try (Launch launch = cluster.isPresent()
+                    ? new ClusterLaunch(cluster.get(), flags)
+                    : new LocalLaunch(folder, Duration.ofSeconds(flags.timeoutSeconds))) {
+                int exitCode = run(launch, choice, folder, from);
+                launch.finish(exitCode);
+                return exitCode;
+            }
         }
     }
 
@@ -107,13 +122,13 @@ public final class Train {
     }
 
     /** Starts the ranks, and again after failures for as long as that may help. */
-    private static int run(ResumeChoice choice, RunFolder folder, Optional<Checkpoint> first)
+    private static int run(Launch launch, ResumeChoice choice, RunFolder folder, Optional<Checkpoint> first)
             throws IOException, InterruptedException {
         TrainFlags flags = choice.flags();
         Restarts restarts = new Restarts(flags, step(first));
         Optional<Checkpoint> from = first;
         while (true) {
-            RunOutcome outcome = launch(flags, folder, restarts.nodes(), path(from));
+            RunOutcome outcome = launch.run(restarts.nodes(), path(from));
             String where = outcome instanceof RunOutcome.Hung hung ? "; see " + folder.writeHang(hung.report()) : "";
             Optional<String> restart = Optional.empty();
             if (restarts.mayHelp(outcome)) {
@@ -137,47 +152,13 @@ public final class Train {
     }
 
     private static String path(Optional<Checkpoint> checkpoint) {
-        return checkpoint.map(found -> found.folder().toString()).orElse("");
+        return checkpoint
+                .map(found -> found.folder().toAbsolutePath().toString())
+                .orElse("");
     }
 
     private static long step(Optional<Checkpoint> checkpoint) {
         return checkpoint.map(found -> found.state().step()).orElse(0L);
-    }
-
-    private static RunOutcome launch(TrainFlags flags, RunFolder folder, int nodes, String resumeFrom)
-            throws IOException, InterruptedException {
-        String runId = UUID.randomUUID().toString();
-        Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
-        InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
-        try (MediaDriverHost driver = MediaDriverHost.start(nodes);
-                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline)) {
-            List<RankCommand> commands = new ArrayList<>();
-            for (int rank = 0; rank < nodes; rank++) {
-                RankEnvironment environment = new RankEnvironment(
-                        rank,
-                        nodes,
-                        runId,
-                        rendezvous.address(),
-                        driver.directory().toString(),
-                        ProcessHandle.current().pid(),
-                        resumeFrom);
-                commands.add(new RankCommand(rankCommand(folder), environment.toVariables()));
-            }
-            try (RankProcesses ranks = RankProcesses.start(commands, folder.logs(), System.out)) {
-                return ranks.await(STOP_LIMIT);
-            }
-        }
-    }
-
-    /** The same Java with the same flags as this process, which come last and so may say otherwise. */
-    private static List<String> rankCommand(RunFolder folder) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(RANK_HEAP);
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Rank.class.getName()));
-        command.add("@" + folder.args());
-        return command;
     }
 
     private static int report(RunOutcome outcome, RunFolder folder, String where, String tried, long steps)
@@ -205,7 +186,7 @@ public final class Train {
                 System.err.println("error: " + failed.reason());
                 return MISTAKE;
             }
-            case RunOutcome.Failed _, RunOutcome.Hung _ -> {
+            case RunOutcome.Failed _, RunOutcome.Hung _, RunOutcome.HostMissing _ -> {
                 System.err.println("error: " + outcome.message() + where);
                 System.err.println(tried + continuation(folder));
                 return FAILED;

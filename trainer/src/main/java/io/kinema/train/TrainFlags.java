@@ -24,8 +24,37 @@ final class TrainFlags {
     private static final double EPSILON = 1e-8;
     private static final long MEGABYTE = 1_000_000;
 
-    @Parameter(names = "--nodes", order = 0, description = "How many processes train, each a rank")
-    int nodes = 1;
+    @Parameter(
+            names = "--nodes",
+            order = 0,
+            description =
+                    "How many processes train, each a rank; 0 is one, or as many as --hosts, --slurm or WORLD_SIZE have room for")
+    int nodes;
+
+    @Parameter(
+            names = "--hosts",
+            order = 22,
+            description =
+                    "Trains on several hosts, by ssh: a file with a line `host slots=4` each; a slot is a node. They have Kinema, its JDK, --run and --data"
+                            + " at the same paths as this host")
+    String hosts = "";
+
+    @Parameter(
+            names = "--slurm",
+            order = 22,
+            description =
+                    "In a Slurm job, trains on its nodes, a task of the job being one of --nodes; elsewhere submits launch/slurm/train.sbatch with these flags")
+    boolean slurm;
+
+    @Parameter(
+            names = "--address",
+            order = 22,
+            description =
+                    "Name or address of this host by which --hosts or --slurm's nodes reach it; that on the way to the first of them if absent")
+    String address = "";
+
+    /** The most nodes that one host has; decided with {@link #nodes}. */
+    int nodesOfAHost;
 
     @Parameter(
             names = "--data",
@@ -225,8 +254,7 @@ final class TrainFlags {
 
     /** Where each node computes; what the flags leave open is decided for this machine. */
     DeviceConfig device() {
-        TrainConfig.requireRange("--nodes", nodes, 1, 1 << 16);
-        return DeviceConfig.resolve(device, precision, threads, nodes);
+        return DeviceConfig.resolve(device, precision, threads, Math.max(1, nodesOfAHost));
     }
 
     /** Puts what this machine decides into the flags, so that all ranks, and whoever repeats the run, have the same. */
@@ -239,7 +267,7 @@ final class TrainFlags {
 
     /** Checks the flags and resolves what they decide. */
     TrainConfig toConfig() {
-        TrainConfig.requireRange("--nodes", nodes, 1, 1 << 16);
+        TrainConfig.requireRange("--nodes", nodes, 0, 1 << 16);
         TrainConfig.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
         TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
         retention();

@@ -26,6 +26,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FailuresTest {
     private static final int STEPS = 24;
     private static final int NODES = 2;
+    /** Half of what a process does before its first step would be to read how to log. */
+    private static final String NO_LOGS = "-Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider";
     private static final List<Phase> PHASES =
             List.of(Phase.LOADING, Phase.FORWARD, Phase.BACKWARD, Phase.REDUCE, Phase.OPTIMIZER, Phase.CHECKPOINT);
 
@@ -63,7 +65,7 @@ class FailuresTest {
         Path folder = faultsOf(run);
         Fault.write(folder, faults);
         return LaunchedProgram.start(
-                List.of(FaultAgent.flag(folder, run.folder(), data)),
+                List.of(FaultAgent.flag(folder, run.folder(), data), NO_LOGS),
                 Train.class,
                 root.resolve("work"),
                 args.toArray(String[]::new));

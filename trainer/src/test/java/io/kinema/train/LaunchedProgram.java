@@ -11,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A program in a process of its own, as the launch scripts start it. */
@@ -33,6 +34,13 @@ final class LaunchedProgram implements AutoCloseable {
     /** With JVM flags beside those of this JVM. */
     static LaunchedProgram start(List<String> jvmFlags, Class<?> program, Path workingFolder, String... args)
             throws IOException {
+        return start(jvmFlags, Map.of(), program, workingFolder, args);
+    }
+
+    /** With variables beside those of this process. */
+    static LaunchedProgram start(
+            List<String> jvmFlags, Map<String, String> variables, Class<?> program, Path workingFolder, String... args)
+            throws IOException {
         Files.createDirectories(workingFolder);
         Path output = Files.createTempFile(workingFolder, "output", ".txt");
         List<String> command = new ArrayList<>();
@@ -47,6 +55,7 @@ final class LaunchedProgram implements AutoCloseable {
                 .redirectOutput(output.toFile());
         builder.environment()
                 .put("XDG_CACHE_HOME", workingFolder.resolve("cache").toString());
+        builder.environment().putAll(variables);
         return new LaunchedProgram(builder.start(), output);
     }
 
@@ -83,6 +92,11 @@ final class LaunchedProgram implements AutoCloseable {
         process.destroy();
     }
 
+    /** SIGKILLs the program itself. */
+    void kill() {
+        process.destroyForcibly();
+    }
+
     /** SIGKILLs one rank. */
     void kill(int rank) throws IOException {
         for (ProcessHandle child : process.children().toList()) {
@@ -92,6 +106,11 @@ final class LaunchedProgram implements AutoCloseable {
             }
         }
         fail("no rank " + rank + " is running");
+    }
+
+    /** All that it has started, and they. */
+    List<ProcessHandle> descendants() {
+        return process.descendants().toList();
     }
 
     List<ProcessHandle> ranks() {

@@ -113,12 +113,17 @@ class MemoryCheckTest {
     void shouldNameTheStageWithWhichANodeFits() throws IOException {
         TrainFlags flags = flags("S", "fp32", 8);
         flags.microbatches = 8;
-        flags.memoryPerNode = 800;
+        flags.zero = 2;
+        long gradients = estimate(flags).getFirst().totalBytes();
+        flags.zero = 3;
+        long weights = estimate(flags).getFirst().totalBytes();
+        flags.zero = 1;
+        long limit = MemoryCheck.jvmBytes() + (gradients + weights) / 2;
         try (Dataset dataset = Dataset.open(data.toString())) {
-            MemoryCheck.Limits limits = new MemoryCheck.Limits(OptionalLong.empty(), flags.memoryPerNode());
-            ConfigException e = assertThrows(
-                    ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), limits));
-            assertTrue(e.getMessage().contains("MB on each of 8 nodes, --memory-per-node allows 800.0 MB"), e::getMessage);
+            MemoryCheck.Limits limits = new MemoryCheck.Limits(OptionalLong.empty(), OptionalLong.of(limit));
+            ConfigException e =
+                    assertThrows(ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), limits));
+            assertTrue(e.getMessage().contains(" MB on each of 8 nodes, --memory-per-node allows "), e::getMessage);
             assertTrue(e.getMessage().contains("it fits with --zero 3"), e::getMessage);
             flags.zero = 3;
             MemoryCheck.require(dataset, need(flags), limits);

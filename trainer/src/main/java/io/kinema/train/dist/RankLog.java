@@ -16,7 +16,7 @@ import java.util.List;
  * The file that one rank's output is appended to by the operating system, after what earlier starts of the rank have left. It is read from
  * where this start began, behind a line that says when.
  */
-final class RankLog {
+public final class RankLog {
     /** What begins the line in which a program says why it ends. */
     static final String ERROR = "error: ";
 
@@ -28,12 +28,39 @@ final class RankLog {
     private final long startBytes;
     private long shownBytes;
 
-    RankLog(Path directory, int rank) throws IOException {
-        path = directory.resolve("rank-%05d.log".formatted(rank));
-        String heading = "=== rank " + rank + " starts at " + Instant.now().truncatedTo(ChronoUnit.SECONDS) + "\n";
-        Files.writeString(path, heading, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    private RankLog(Path path) throws IOException {
+        this.path = path;
         startBytes = Files.size(path);
         shownBytes = startBytes;
+    }
+
+    /**
+     * Begins a start of a rank with the line that says when.
+     *
+     * @param directory folder of the logs
+     * @param rank whose
+     * @return the log
+     * @throws IOException when the folder cannot be written
+     */
+    public static RankLog begin(Path directory, int rank) throws IOException {
+        Path path = file(directory, rank);
+        String heading = "=== rank " + rank + " starts at " + Instant.now().truncatedTo(ChronoUnit.SECONDS) + "\n";
+        Files.writeString(path, heading, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        return new RankLog(path);
+    }
+
+    /** The log of a start that the launcher has begun on another host. */
+    static RankLog of(Path directory, int rank) throws IOException {
+        return new RankLog(file(directory, rank));
+    }
+
+    private static Path file(Path directory, int rank) {
+        return directory.resolve("rank-%05d.log".formatted(rank));
+    }
+
+    /** Adds a line that is not the rank's own. */
+    void note(String line) throws IOException {
+        Files.writeString(path, line + "\n", StandardOpenOption.APPEND);
     }
 
     Path path() {

@@ -1,6 +1,5 @@
 package io.kinema.train.dist;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -16,7 +15,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The processes of a host's ranks, seen from their launcher: starts them, keeps their output, and ends all of them when
+ * The processes of a run's ranks, seen from their launcher: starts them, keeps their output, and ends all of them when
  * one fails or the launcher is told to stop. From start to close it handles the JVM's termination signals.
  *
  * <p>The output of rank r, standard error included, is appended to {@code rank-0000r.log}; rank 0's is shown as
@@ -35,11 +34,11 @@ public final class RankProcesses implements AutoCloseable {
     private static final long POLL_MS = 50;
     private static final long NEVER = Long.MAX_VALUE;
 
-    private final List<Process> processes = new ArrayList<>();
-    private final List<RankLog> logs = new ArrayList<>();
+    private final List<RankProcess> processes = new ArrayList<>();
     private final List<CompletableFuture<Void>> exitFutures = new ArrayList<>();
     private final BlockingQueue<Exit> exits = new LinkedBlockingQueue<>();
     private final BlockingQueue<String> signals = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> stops = new LinkedBlockingQueue<>();
     private final PrintStream screen;
     private final Thread killAtExit = new Thread(this::killAll, "launch-kill-ranks");
     private final TerminationSignals termination = TerminationSignals.install(signals::add);
@@ -72,7 +71,8 @@ public final class RankProcesses implements AutoCloseable {
         RankProcesses ranks = new RankProcesses(screen);
         try {
             for (RankCommand command : commands) {
-                ranks.startNext(command, logDirectory);
+                RankLog log = RankLog.begin(logDirectory, ranks.processes.size());
+                ranks.add(LocalRank.start(command, log));
             }
             return ranks;
         } catch (IOException e) {
@@ -81,27 +81,44 @@ public final class RankProcesses implements AutoCloseable {
         }
     }
 
-    private void startNext(RankCommand command, Path logDirectory) throws IOException {
+    /**
+     * Takes ranks over that were started already.
+     *
+     * @param processes rank 0, 1, …
+     * @param screen where rank 0's output is shown
+     * @return the running processes; the caller waits for them and closes them
+     */
+    public static RankProcesses of(List<RankProcess> processes, PrintStream screen) {
+        RankProcesses ranks = new RankProcesses(screen);
+        processes.forEach(ranks::add);
+        return ranks;
+    }
+
+    private void add(RankProcess process) {
         int rank = processes.size();
-        RankLog log = new RankLog(logDirectory, rank);
-        ProcessBuilder builder = new ProcessBuilder(command.command())
-                .redirectErrorStream(true)
-                .redirectInput(new File("/dev/null"))
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.path().toFile()));
-        builder.environment().putAll(command.environment());
-        Process process = builder.start();
         processes.add(process);
-        logs.add(log);
-        exitFutures.add(process.onExit().thenAccept(ended -> exits.add(new Exit(rank, ended.exitValue()))));
+        exitFutures.add(process.exit().thenAccept(code -> exits.add(new Exit(rank, code))));
     }
 
     /**
-     * Returns the process ids.
+     * Returns the process ids of the ranks that this process has started itself.
      *
-     * @return one a rank, in rank order
+     * @return in rank order
      */
     public List<Long> pids() {
-        return processes.stream().map(Process::pid).toList();
+        return processes.stream()
+                .filter(LocalRank.class::isInstance)
+                .map(rank -> ((LocalRank) rank).process().pid())
+                .toList();
+    }
+
+    /**
+     * Ends the ranks in good order, as a first signal to the launcher does.
+     *
+     * @param signal what somebody was told to stop with, as "SIGTERM"
+     */
+    public void stop(String signal) {
+        stops.add(signal);
     }
 
     /**
@@ -128,6 +145,11 @@ public final class RankProcesses implements AutoCloseable {
             if (signal != null) {
                 ending.onSignal(signal);
             }
+            String stop = stops.poll();
+            // All hosts of a run may be told at the same time.
+            if (stop != null && ending.signal.isEmpty()) {
+                ending.onSignal(stop);
+            }
             ending.act(ended);
         }
         show(ending);
@@ -137,7 +159,7 @@ public final class RankProcesses implements AutoCloseable {
     /** Shows what rank 0 says, but not its stacks. */
     private void show(Ending ending) throws IOException {
         if (!ending.stacks.containsKey(0)) {
-            logs.getFirst().showNew(screen);
+            processes.getFirst().log().showNew(screen);
         }
     }
 
@@ -180,7 +202,7 @@ public final class RankProcesses implements AutoCloseable {
                     dumpStacks();
                     killAll();
                 }
-                processes.forEach(Process::destroy);
+                processes.forEach(RankProcess::terminate);
             }
             if (nowNanos >= killAtNanos) {
                 killAll();
@@ -200,15 +222,13 @@ public final class RankProcesses implements AutoCloseable {
         }
 
         private void dumpStacks() throws IOException, InterruptedException {
-            SequencedMap<Integer, ThreadDump> dumps = new TreeMap<>();
+            SequencedMap<Integer, CompletableFuture<String>> dumps = new TreeMap<>();
             for (int rank = 0; rank < processes.size(); rank++) {
-                if (processes.get(rank).isAlive()) {
-                    dumps.put(rank, ThreadDump.request(processes.get(rank), logs.get(rank)));
+                if (!processes.get(rank).exit().isDone()) {
+                    dumps.put(rank, processes.get(rank).stacks());
                 }
             }
-            for (int rank : dumps.sequencedKeySet()) {
-                stacks.put(rank, dumps.get(rank).await());
-            }
+            dumps.forEach((rank, dump) -> stacks.put(rank, dump.join()));
         }
     }
 
@@ -224,7 +244,7 @@ public final class RankProcesses implements AutoCloseable {
         if (ending.isHang(ended)) {
             HangReport report = new HangReport();
             for (Exit exit : ended.subList(0, ending.numEndedByThemselves)) {
-                report.add(exit.rank(), exit.code(), logs.get(exit.rank()));
+                report.add(exit.rank(), exit.code(), processes.get(exit.rank()).log());
             }
             return report.outcome(ending.stacks);
         }
@@ -234,12 +254,12 @@ public final class RankProcesses implements AutoCloseable {
                 .filter(exit -> exit.code() != CollectiveTimeoutException.EXIT_CODE)
                 .findFirst()
                 .orElse(failures.getFirst());
-        RankLog log = logs.get(culprit.rank());
+        RankLog log = processes.get(culprit.rank()).log();
         return new RunOutcome.Failed(culprit.rank(), culprit.code(), log.lastLines(), log.path(), ending.signal);
     }
 
     private void killAll() {
-        processes.forEach(Process::destroyForcibly);
+        processes.forEach(RankProcess::kill);
     }
 
     /** Kills whatever still runs, and waits until it is gone. */

@@ -160,4 +160,21 @@ public sealed interface RunOutcome {
             return ranks.isEmpty() ? "" : (ranks.size() == 1 ? "rank " : "ranks ") + numbers;
         }
     }
+
+    /**
+     * No rank was started, because a host could not take part.
+     *
+     * @param reason which host, and why
+     */
+    record HostMissing(String reason) implements RunOutcome {
+        @Override
+        public int exitCode() {
+            return ParentWatch.EXIT_CODE;
+        }
+
+        @Override
+        public String message() {
+            return reason;
+        }
+    }
 }

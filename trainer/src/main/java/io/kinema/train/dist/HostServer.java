@@ -1,0 +1,231 @@
+package io.kinema.train.dist;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/**
+ * Where the hosts of a run join their launcher, over TCP, and again after they were lost. Each has an index; one that does not know the secret of
+ * this launch, or whose index is taken, is told so and turned away.
+ */
+public final class HostServer implements AutoCloseable {
+    private static final Duration HELLO_LIMIT = Duration.ofSeconds(10);
+    private static final int HELLO_LINES = 4;
+    private static final long POLL_MS = 20;
+
+    private final ServerSocket listener;
+    private final String secret;
+    private final List<String> names;
+    private final Duration patience;
+    private final Consumer<String> onSignal;
+    private final Thread acceptor;
+    /** By index; null until it has joined. Guarded by this. */
+    private final RemoteHost[] hosts;
+
+    private HostServer(
+            ServerSocket listener, String secret, List<String> names, Duration patience, Consumer<String> onSignal) {
+        this.listener = listener;
+        this.secret = secret;
+        this.names = List.copyOf(names);
+        this.patience = patience;
+        this.onSignal = onSignal;
+        hosts = new RemoteHost[names.size()];
+        acceptor = Thread.ofPlatform().daemon().name("launch-hosts").unstarted(this::acceptAll);
+    }
+
+    /**
+     * Listens for hosts.
+     *
+     * @param bind address to listen on; port 0 takes a free one
+     * @param secret what hosts must know to join; may be empty
+     * @param names what to call the host of each index
+     * @param patience after how much silence a host is lost
+     * @param onSignal is told, on a thread of its own, when a host was told to stop, with the signal's name
+     * @return the running server
+     * @throws IOException when the address cannot be listened on
+     */
+    public static HostServer start(
+            InetSocketAddress bind, String secret, List<String> names, Duration patience, Consumer<String> onSignal)
+            throws IOException {
+        ServerSocket listener = new ServerSocket();
+        try {
+            // A launcher that was started again finds connections of the one before.
+            listener.setReuseAddress(true);
+            listener.bind(bind, Math.max(64, names.size()));
+        } catch (IOException e) {
+            listener.close();
+            throw new IOException("cannot listen for hosts on " + bind + ": " + e.getMessage(), e);
+        }
+        HostServer server = new HostServer(listener, secret, names, patience, onSignal);
+        server.acceptor.start();
+        return server;
+    }
+
+    /**
+     * Returns where hosts join.
+     *
+     * @return host:port
+     */
+    public String address() {
+        return CollectivesConfig.hostPort(listener.getInetAddress(), listener.getLocalPort());
+    }
+
+    /**
+     * Returns where hosts join.
+     *
+     * @return address and port
+     */
+    public InetSocketAddress socketAddress() {
+        return new InetSocketAddress(listener.getInetAddress(), listener.getLocalPort());
+    }
+
+    private void acceptAll() {
+        while (true) {
+            try {
+                Socket socket = listener.accept();
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("launch-host-" + socket.getRemoteSocketAddress())
+                        .start(() -> serve(socket));
+            } catch (IOException closed) {
+                return;
+            }
+        }
+    }
+
+    private void serve(Socket socket) {
+        try (HostLink link = new HostLink(socket)) {
+            link.setPatience(HELLO_LIMIT);
+            HostMessage hello = link.receive();
+            List<String> lines = hello.text().lines().toList();
+            String refusal = refusal(hello, lines);
+            RemoteHost host = null;
+            if (refusal.isEmpty()) {
+                host = new RemoteHost(
+                        named(hello.number(), lines.get(3)), link, Integer.parseInt(lines.get(2)), onSignal);
+                refusal = seat(hello.number(), host);
+            }
+            if (!refusal.isEmpty()) {
+                link.send(new HostMessage(HostMessage.Kind.REFUSED, 0, refusal));
+                return;
+            }
+            link.setPatience(patience);
+            link.startPings();
+            host.listen();
+        } catch (IOException | NumberFormatException stranger) {
+            // The process is gone or was never one of ours: there is nobody left to tell.
+            return;
+        }
+    }
+
+    private String named(int index, String machine) {
+        String name = names.get(index);
+        return name.contains(machine) ? name : name + " (" + machine + ")";
+    }
+
+    private String refusal(HostMessage hello, List<String> lines) {
+        if (hello.kind() != HostMessage.Kind.HELLO || lines.size() != HELLO_LINES) {
+            return "that is no greeting of a host; start it from the launcher's build";
+        }
+        if (!lines.get(0).equals(Integer.toString(HostLink.VERSION))) {
+            return "protocol version " + lines.get(0) + " of this host is not the launcher's " + HostLink.VERSION
+                    + "; start all hosts from one build";
+        }
+        if (!lines.get(1).equals(secret)) {
+            return "this host belongs to another launch than the one at " + address()
+                    + "; give each launch a port of its own";
+        }
+        if (hello.number() < 0 || hello.number() >= hosts.length) {
+            return "number " + hello.number() + " is not one of 0 to " + (hosts.length - 1)
+                    + "; give all processes the same world size";
+        }
+        return "";
+    }
+
+    private synchronized String seat(int index, RemoteHost host) {
+        if (hosts[index] != null && hosts[index].isConnected()) {
+            return hosts[index].name() + " has joined already; give every process a rank of its own";
+        }
+        hosts[index] = host;
+        host.tell(new HostMessage(HostMessage.Kind.WELCOME, Math.toIntExact(patience.toSeconds()), ""));
+        return "";
+    }
+
+    /**
+     * Returns whether a host is there.
+     *
+     * @param index of the host
+     * @return whether it has joined and was not lost
+     */
+    public synchronized boolean isConnected(int index) {
+        return hosts[index] != null && hosts[index].isConnected();
+    }
+
+    /**
+     * Returns a host.
+     *
+     * @param index of the host
+     * @return the host; {@link #close} lets it go
+     * @throws IOException when it is not there
+     */
+    public synchronized RemoteHost host(int index) throws IOException {
+        if (!isConnected(index)) {
+            throw new IOException(names.get(index) + " was lost");
+        }
+        return hosts[index];
+    }
+
+    /**
+     * Drops a host whose program has ended.
+     *
+     * @param index of the host
+     * @param why in words
+     */
+    public synchronized void lose(int index, String why) {
+        if (isConnected(index)) {
+            hosts[index].lose(why);
+        }
+    }
+
+    /**
+     * Lets all hosts go and waits until they have gone.
+     *
+     * @param exitCode what they exit with
+     * @param limit how long to wait
+     * @throws InterruptedException when the waiting thread is interrupted
+     */
+    public void dismiss(int exitCode, Duration limit) throws InterruptedException {
+        List<RemoteHost> there;
+        synchronized (this) {
+            there = Arrays.stream(hosts).filter(Objects::nonNull).toList();
+        }
+        there.forEach(host -> host.dismiss(exitCode));
+        long endNanos = System.nanoTime() + limit.toNanos();
+        while (there.stream().anyMatch(RemoteHost::isConnected) && System.nanoTime() < endNanos) {
+            Thread.sleep(POLL_MS);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        synchronized (this) {
+            for (RemoteHost host : hosts) {
+                if (host != null) {
+                    host.close();
+                }
+            }
+        }
+        try {
+            acceptor.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
