@@ -1,11 +1,13 @@
 package io.kinema.train.dist;
 
+import io.aeron.CncFileDescriptor;
 import io.aeron.CommonContext;
 import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ReceiveChannelEndpointSupplier;
 import io.aeron.driver.SendChannelEndpointSupplier;
 import io.aeron.driver.ThreadingMode;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.StandardSocketOptions;
 import java.nio.channels.DatagramChannel;
 import java.nio.file.DirectoryStream;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.agrona.IoUtil;
@@ -200,10 +203,23 @@ public final class MediaDriverHost implements AutoCloseable {
                 if (name.matches()
                         && ProcessHandle.of(Long.parseLong(name.group(1))).isEmpty()
                         && Files.getLastModifiedTime(directory).compareTo(oldest) < 0
-                        && !CommonContext.isDriverActive(directory.toFile(), LIVENESS.toMillis(), message -> {})) {
+                        && !isBeating(directory)) {
                     IoUtil.delete(directory.toFile(), true);
                 }
             }
+        }
+    }
+
+    private static boolean isBeating(Path directory) throws IOException {
+        Path file = directory.resolve(CncFileDescriptor.CNC_FILE);
+        if (!Files.exists(file)) {
+            return false;
+        }
+        try (InputStream bytes = Files.newInputStream(file)) {
+            byte[] version = bytes.readNBytes(Integer.BYTES);
+            // A launcher that was killed before its driver had begun leaves zeros, for whose end Aeron would wait.
+            return !Arrays.equals(version, new byte[Integer.BYTES])
+                    && CommonContext.isDriverActive(directory.toFile(), LIVENESS.toMillis(), message -> {});
         }
     }
 

@@ -38,13 +38,17 @@ class MediaDriverHostTest {
             Path parent = living.directory().getParent();
             Path stale = Files.createDirectory(parent.resolve("kinema-aeron-" + ended.pid() + "-123"));
             Files.createFile(stale.resolve("cnc.dat"));
+            Path unborn = Files.createDirectory(parent.resolve("kinema-aeron-" + ended.pid() + "-125"));
+            Files.write(unborn.resolve("cnc.dat"), new byte[1 << 20]);
             Path young = Files.createDirectory(parent.resolve("kinema-aeron-" + ended.pid() + "-124"));
             Path unknown = Files.createDirectories(parent.resolve("kinema-aeron-of-somebody"));
             FileTime longAgo = FileTime.from(Instant.now().minusSeconds(600));
             Files.setLastModifiedTime(stale, longAgo);
+            Files.setLastModifiedTime(unborn, longAgo);
             Files.setLastModifiedTime(unknown, longAgo);
             try (MediaDriverHost next = MediaDriverHost.start(2)) {
                 assertFalse(Files.exists(stale));
+                assertFalse(Files.exists(unborn));
                 assertTrue(Files.exists(living.directory()));
                 assertTrue(Files.exists(young));
                 assertTrue(Files.exists(unknown));
