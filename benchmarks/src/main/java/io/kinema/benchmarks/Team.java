@@ -18,8 +18,8 @@ final class Team implements AutoCloseable {
     private static final String READY = "ready";
     private static final double ROUND_MS = 200;
     private static final int MAX_CALLS = 400;
-    /** HotSpot compiles what moves the bytes in its second or third second, later where the ranks outnumber the processors. */
-    private static final double WARMUP_MS = 3_000;
+    /** HotSpot compiles what moves the bytes in its first seconds of a processor; where ranks outnumber the processors each has a part of one. */
+    private static final double WARMUP_MS = 4_000;
 
     private final List<ChildProcess> processes = new ArrayList<>();
     private final List<Closeable> held;
@@ -60,7 +60,9 @@ final class Team implements AutoCloseable {
     void warmUp(long elements) throws IOException {
         int calls = 1;
         double totalMs = 0;
-        while (totalMs < WARMUP_MS) {
+        double processesEach =
+                Math.max(1, (double) processes.size() / Runtime.getRuntime().availableProcessors());
+        while (totalMs < WARMUP_MS * processesEach) {
             double ms = callMs(elements, calls);
             totalMs += calls * ms;
             calls = callsOf(ms);

@@ -86,7 +86,7 @@ final class ClusterLaunch implements Launch {
         Map<Integer, String> drivers;
         try {
             hosts = join(placement);
-            drivers = prepare(hosts, nodes);
+            drivers = prepareOrTell(hosts, nodes);
         } catch (IOException e) {
             if (!hasRun) {
                 throw new ConfigException(e.getMessage(), e);
@@ -110,6 +110,23 @@ final class ClusterLaunch implements Launch {
             return await(processes);
         } finally {
             clear(hosts);
+        }
+    }
+
+    /** {@link #prepare}, with what ssh and srun say of hosts that are lost meanwhile. */
+    private Map<Integer, String> prepareOrTell(Map<Integer, RemoteHost> hosts, int nodes)
+            throws IOException, InterruptedException {
+        try {
+            return prepare(hosts, nodes);
+        } catch (IOException e) {
+            StringBuilder words = new StringBuilder(e.getMessage());
+            for (int index : hosts.keySet()) {
+                RemoteShell shell = shells.get(index);
+                if (shell != null && !server.isConnected(index) && shell.hasEnded()) {
+                    words.append("; ").append(shell.end());
+                }
+            }
+            throw new IOException(words.toString(), e);
         }
     }
 

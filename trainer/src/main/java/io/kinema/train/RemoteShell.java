@@ -140,6 +140,11 @@ final class RemoteShell implements AutoCloseable {
         return process.isAlive();
     }
 
+    /** Whether it ends within a second; a host that is lost may have ended it. */
+    boolean hasEnded() throws InterruptedException {
+        return process.waitFor(1, TimeUnit.SECONDS);
+    }
+
     /** How it ended, in a line. */
     String end() throws InterruptedException {
         // What ssh leaves in the background may hold its output open.

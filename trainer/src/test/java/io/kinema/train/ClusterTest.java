@@ -106,7 +106,7 @@ class ClusterTest {
             ssh.destroyForcibly();
             awaitEnd(there);
             training.awaitOutput("restart 1 of 3: rank ");
-            assertTrue(training.output().matches("(?s).*\\.invalid \\(.*\\) was lost: .*"), training.output());
+            assertTrue(training.output().matches("(?s).* host [ab]\\.invalid .*was lost: .*"), training.output());
             training.awaitOutput("step 12/60");
             List<ProcessHandle> all = training.descendants();
             training.terminate();

@@ -11,7 +11,7 @@ import org.agrona.MutableDirectBuffer;
  *
  * <pre>
  *  0 int   CRC32C                of all that follows, the payload included
- *  4 int   magic and version     "KNM" 2
+ *  4 int   magic and version     "KNM" 3
  *  8 long  run                   first 8 bytes of the run id's SHA-256
  * 16 long  sequence              number of the collective on its rank, from 0
  * 24 long  step                  the label's step
@@ -20,7 +20,8 @@ import org.agrona.MutableDirectBuffer;
  * 40 long  position              where the payload belongs, from the start of the shard or message:
  *                                elements of a vector, bytes of a message
  * 48 int   payload bytes
- * 52 short kind                  ordinal of {@link Kind}
+ * 52 short kind                  ordinal of {@link Kind}; 0x4000 more where the payload is in a {@link SharedRing}: then a long follows, its
+ *                                place there
  * 54 short node                  index of the cover node among the sender's; 0 where there are none
  * 56 long  total bytes           that this sender sends to this receiver in this collective
  * </pre>
@@ -29,7 +30,8 @@ import org.agrona.MutableDirectBuffer;
  */
 final class Frame {
     static final int HEADER_BYTES = 64;
-    private static final int MAGIC = 0x02_4D_4E_4B;
+    private static final int MAGIC = 0x03_4D_4E_4B;
+    private static final int SHARED = 0x4000;
 
     /** What kind of collective a frame belongs to. */
     enum Kind {
@@ -64,9 +66,30 @@ final class Frame {
     int kindOrdinal;
     int node;
     long totalBytes;
+    /** Whether the payload is in a ring. */
+    boolean isShared;
+    /** Where in the ring. */
+    long place;
 
     /** Writes the header before a payload that is there already. */
     void encode(MutableDirectBuffer buffer, int offset) {
+        isShared = false;
+        encodeFields(buffer, offset);
+        checksum = checksumOf(buffer, offset, payloadBytes);
+        buffer.putInt(offset, checksum, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** Writes the header of a payload that is in a ring already. */
+    void encodeShared(MutableDirectBuffer buffer, int offset, long placeInRing, ByteBuffer payload) {
+        isShared = true;
+        place = placeInRing;
+        encodeFields(buffer, offset);
+        buffer.putLong(offset + HEADER_BYTES, place, ByteOrder.LITTLE_ENDIAN);
+        checksum = checksumOf(buffer, offset, payload);
+        buffer.putInt(offset, checksum, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private void encodeFields(MutableDirectBuffer buffer, int offset) {
         buffer.putInt(offset + 4, MAGIC, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 8, run, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 16, sequence, ByteOrder.LITTLE_ENDIAN);
@@ -75,11 +98,9 @@ final class Frame {
         buffer.putInt(offset + 36, bucket, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 40, position, ByteOrder.LITTLE_ENDIAN);
         buffer.putInt(offset + 48, payloadBytes, ByteOrder.LITTLE_ENDIAN);
-        buffer.putShort(offset + 52, (short) kindOrdinal, ByteOrder.LITTLE_ENDIAN);
+        buffer.putShort(offset + 52, (short) (kindOrdinal | (isShared ? SHARED : 0)), ByteOrder.LITTLE_ENDIAN);
         buffer.putShort(offset + 54, (short) node, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 56, totalBytes, ByteOrder.LITTLE_ENDIAN);
-        checksum = checksumOf(buffer, offset);
-        buffer.putInt(offset, checksum, ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Reads a header; false when the bytes are no frame of this version or their length is not what it says. */
@@ -95,20 +116,38 @@ final class Frame {
         bucket = buffer.getInt(offset + 36, ByteOrder.LITTLE_ENDIAN);
         position = buffer.getLong(offset + 40, ByteOrder.LITTLE_ENDIAN);
         payloadBytes = buffer.getInt(offset + 48, ByteOrder.LITTLE_ENDIAN);
-        kindOrdinal = buffer.getShort(offset + 52, ByteOrder.LITTLE_ENDIAN);
+        int kind = buffer.getShort(offset + 52, ByteOrder.LITTLE_ENDIAN);
+        isShared = (kind & SHARED) != 0;
+        kindOrdinal = kind & ~SHARED;
         node = buffer.getShort(offset + 54, ByteOrder.LITTLE_ENDIAN);
         totalBytes = buffer.getLong(offset + 56, ByteOrder.LITTLE_ENDIAN);
-        return payloadBytes == length - HEADER_BYTES && kindOrdinal >= 0 && kindOrdinal < Kind.KINDS.length;
+        int bytesInFrame = isShared ? Long.BYTES : payloadBytes;
+        if (bytesInFrame != length - HEADER_BYTES) {
+            return false;
+        }
+        place = isShared ? buffer.getLong(offset + HEADER_BYTES, ByteOrder.LITTLE_ENDIAN) : 0;
+        return kindOrdinal >= 0 && kindOrdinal < Kind.KINDS.length;
     }
 
-    /** Whether a frame that was read from there is as it was sent. */
+    /** Whether a frame that was read from there is as it was sent; its payload is in it. */
     boolean isSound(DirectBuffer buffer, int offset) {
-        return checksum == checksumOf(buffer, offset);
+        return checksum == checksumOf(buffer, offset, payloadBytes);
     }
 
-    private int checksumOf(DirectBuffer buffer, int offset) {
+    /** Whether a frame that was read from there is as it was sent, and its payload in the ring. */
+    boolean isSound(DirectBuffer buffer, int offset, ByteBuffer payload) {
+        return checksum == checksumOf(buffer, offset, payload);
+    }
+
+    private int checksumOf(DirectBuffer buffer, int offset, ByteBuffer payload) {
+        checksumOf(buffer, offset, Long.BYTES);
+        crc.update(payload);
+        return (int) crc.getValue();
+    }
+
+    private int checksumOf(DirectBuffer buffer, int offset, int bytesInFrame) {
         int from = offset + Integer.BYTES;
-        int length = HEADER_BYTES - Integer.BYTES + payloadBytes;
+        int length = HEADER_BYTES - Integer.BYTES + bytesInFrame;
         crc.reset();
         ByteBuffer bytes = buffer.byteBuffer();
         if (bytes == null) {

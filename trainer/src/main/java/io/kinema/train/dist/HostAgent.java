@@ -1,5 +1,6 @@
 package io.kinema.train.dist;
 
+import io.aeron.exceptions.AeronException;
 import io.kinema.data.ConfigException;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -83,8 +84,7 @@ public final class HostAgent implements AutoCloseable {
             link.send(new HostMessage(
                     HostMessage.Kind.HELLO,
                     identity.index(),
-                    HostLink.VERSION + "\n" + identity.secret() + "\n" + identity.localRank() + "\n"
-                            + ownName()));
+                    HostLink.VERSION + "\n" + identity.secret() + "\n" + identity.localRank() + "\n" + ownName()));
             HostMessage answer = link.receive();
             if (answer.kind() != HostMessage.Kind.WELCOME) {
                 throw new ConfigException("the launcher at " + host + ":" + port + " says: " + answer.text());
@@ -173,8 +173,8 @@ public final class HostAgent implements AutoCloseable {
             case DRIVER ->
                 answer(() -> {
                     // One may be left from a start that another host has failed.
-                driver.ifPresent(MediaDriverHost::close);
-                driver = Optional.of(MediaDriverHost.start(message.number()));
+                    driver.ifPresent(MediaDriverHost::close);
+                    driver = Optional.of(MediaDriverHost.start(message.number()));
                     return driver.get().directory().toString();
                 });
             case SHARE_DRIVER -> answer(() -> share(Path.of(message.text())));
@@ -200,7 +200,7 @@ public final class HostAgent implements AutoCloseable {
         HostMessage message;
         try {
             message = new HostMessage(HostMessage.Kind.ANSWER, 0, request.answer());
-        } catch (IOException | ConfigException e) {
+        } catch (IOException | ConfigException | AeronException e) {
             message = new HostMessage(HostMessage.Kind.REFUSED, 0, e.getMessage());
         }
         link.send(message);

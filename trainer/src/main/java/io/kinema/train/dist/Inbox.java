@@ -4,6 +4,8 @@ import io.aeron.Image;
 import io.aeron.Subscription;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.Header;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.agrona.DirectBuffer;
@@ -22,6 +24,7 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
 
     private final World world;
     private final long run;
+    private final Path driverDirectory;
     private final List<Subscription> subscriptions;
     private final Frame foreign = new Frame();
     /** The stream that each rank was first heard on; another stream that claims the rank is foreign. */
@@ -49,7 +52,8 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
         REJECTED
     }
 
-    Inbox(World world, long run, List<Subscription> subscriptions) {
+    Inbox(World world, long run, Path driverDirectory, List<Subscription> subscriptions) {
+        this.driverDirectory = driverDirectory;
         this.world = world;
         this.run = run;
         this.subscriptions = List.copyOf(subscriptions);
@@ -108,7 +112,11 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     /** Takes a frame of a stream that no rank has been heard on: the first of a rank's makes the stream that rank's. */
     @Override
     public Action onFragment(DirectBuffer buffer, int offset, int length, Header header) {
-        if (!foreign.decode(buffer, offset, length) || foreign.run != run || !isPeer(foreign.source)) {
+        // The first frame of a rank has its payload in it: no bytes, as it says that the rank is there.
+        if (!foreign.decode(buffer, offset, length)
+                || foreign.isShared
+                || foreign.run != run
+                || !isPeer(foreign.source)) {
             foreignFrames++;
             return Action.CONTINUE;
         }
@@ -143,7 +151,7 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
         if (frame.sequence > sequence) {
             return Verdict.LATER;
         }
-        if (!frame.isSound(buffer, offset)) {
+        if (!streams[source].isSound(frame, buffer, offset)) {
             damagedFrames++;
             throw new CollectiveException("rank " + world.rank() + " got a frame of rank " + source + " in "
                     + operation.kind() + " of " + label + " whose CRC32C is not what its header says: it was damaged"
@@ -157,6 +165,17 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
         }
         bytesReceived += frame.payloadBytes;
         return Verdict.DUE;
+    }
+
+    /** The ring that a rank of this host writes to; the caller closes it. */
+    SharedRing openRing(int source) {
+        Path file = SharedRing.file(driverDirectory, run, source, world.rank());
+        try {
+            return SharedRing.open(file);
+        } catch (IOException e) {
+            throw new CollectiveException(
+                    "rank " + world.rank() + " cannot map " + file + ", where rank " + source + " writes", e);
+        }
     }
 
     private boolean isPeer(int source) {
@@ -191,5 +210,10 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     @Override
     public void close() {
         subscriptions.forEach(Subscription::close);
+        for (PeerStream stream : streams) {
+            if (stream != null) {
+                stream.close();
+            }
+        }
     }
 }

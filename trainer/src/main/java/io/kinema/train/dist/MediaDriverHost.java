@@ -52,12 +52,11 @@ public final class MediaDriverHost implements AutoCloseable {
     /** The prefix, the launcher's process id and a random number. */
     private static final Pattern DIRECTORY_NAME = Pattern.compile(DIRECTORY_PREFIX + "(\\d+)-\\d+");
 
-    /** Aeron's smallest for messages of {@link #IPC_FRAME_BYTES}, which may be an eighth of a term. */
+    /** Aeron's smallest for messages of {@link #IPC_FRAME_BYTES}, which may be an eighth of a term; what is longer goes through rings on one host. */
     private static final int MIN_TERM_BYTES = 512 * 1024;
 
-    private static final int MAX_TERM_BYTES = 16 * 1024 * 1024;
     /** A window is half a term at the most; longer terms only leave the caches. */
-    private static final int MAX_UDP_TERM_BYTES = 4 * 1024 * 1024;
+    private static final int MAX_TERM_BYTES = 4 * 1024 * 1024;
 
     private static final int TERMS_A_LOG = 3;
     /** Counters, command and error buffers of a driver, mapped sparsely. */
@@ -115,13 +114,13 @@ public final class MediaDriverHost implements AutoCloseable {
                 .sharedThreadFactory(task ->
                         Thread.ofPlatform().daemon().name("launch-aeron-driver").unstarted(task))
                 .termBufferSparseFile(true)
-                .ipcTermBufferLength(termBytes)
-                .publicationTermBufferLength(Math.min(termBytes, MAX_UDP_TERM_BYTES))
+                .ipcTermBufferLength(MIN_TERM_BYTES)
+                .publicationTermBufferLength(termBytes)
                 .ipcMtuLength(IPC_FRAME_BYTES)
                 .mtuLength(UDP_DATAGRAM_BYTES)
                 .sendChannelEndpointSupplier(senders)
                 .receiveChannelEndpointSupplier(receivers);
-        setSockets(context, numRanks, Math.min(termBytes, MAX_UDP_TERM_BYTES) / 2);
+        setSockets(context, numRanks, termBytes / 2);
         setPatience(context);
         return new MediaDriverHost(MediaDriver.launch(context));
     }
@@ -169,7 +168,7 @@ public final class MediaDriverHost implements AutoCloseable {
      * @return bytes; 0 for one rank, which has no streams
      */
     public static long streamBytes(int numRanks) {
-        return numRanks == 1 ? 0 : TERMS_A_LOG * numStreams(numRanks) * wishedTermBytes(numRanks);
+        return (long) numRanks * (numRanks - 1) * (TERMS_A_LOG * (long) MIN_TERM_BYTES + SharedRing.FILE_BYTES);
     }
 
     /** The term length for all streams together to stay within their share of memory; 0 when nothing is free. */

@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import org.agrona.MutableDirectBuffer;
 
 /** The way to one other rank's inbox. Used by one thread. */
-final class PeerLink implements AutoCloseable {
+class PeerLink implements AutoCloseable {
     private final int peer;
     private final ExclusivePublication publication;
     private final int windowBytes;
@@ -43,13 +43,21 @@ final class PeerLink implements AutoCloseable {
      * @return whether it was sent; false means try again
      */
     boolean trySend(Frame frame, CollectiveBuffer source, long first) {
-        long result = publication.tryClaim(Frame.HEADER_BYTES + frame.payloadBytes, claim);
+        if (!tryClaim(Frame.HEADER_BYTES + frame.payloadBytes)) {
+            return false;
+        }
+        MutableDirectBuffer buffer = claim.buffer();
+        int offset = claim.offset();
+        source.read(first, memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes));
+        frame.encode(buffer, offset);
+        claim.commit();
+        return true;
+    }
+
+    /** Claims bytes of the stream, to be written and committed. */
+    final boolean tryClaim(int bytes) {
+        long result = publication.tryClaim(bytes, claim);
         if (result > 0) {
-            MutableDirectBuffer buffer = claim.buffer();
-            int offset = claim.offset();
-            source.read(first, memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes));
-            frame.encode(buffer, offset);
-            claim.commit();
             return true;
         }
         if (result == Publication.MAX_POSITION_EXCEEDED) {
@@ -60,6 +68,11 @@ final class PeerLink implements AutoCloseable {
             throw new CollectiveException("the stream to rank " + peer + " was closed by the media driver");
         }
         return false;
+    }
+
+    /** What was claimed last. */
+    final BufferClaim claim() {
+        return claim;
     }
 
     static MemorySegment memoryAt(long address, long bytes) {

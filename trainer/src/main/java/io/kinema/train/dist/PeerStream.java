@@ -4,13 +4,15 @@ import io.aeron.Image;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.Header;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.agrona.DirectBuffer;
 
 /**
  * The frames of one other rank. They are read where they lie in the stream's log, a few ahead, and given up to the sender, who then has room for more, only
  * when they have been used. Used by one thread.
  */
-final class PeerStream implements ControlledFragmentHandler {
+final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
     /** The most that are read ahead. */
     static final int MOST_AHEAD = 64;
 
@@ -19,6 +21,9 @@ final class PeerStream implements ControlledFragmentHandler {
     private final Image image;
     private final Frame[] frames = new Frame[MOST_AHEAD];
     private final long[] payloads = new long[MOST_AHEAD];
+    /** One, once a frame has needed it. */
+    private final List<SharedRing> rings = new ArrayList<>();
+
     private int numAhead;
     private int wanted;
     /** The stream's position behind the last frame that was read ahead. */
@@ -88,7 +93,9 @@ final class PeerStream implements ControlledFragmentHandler {
                 }
                 case REJECTED -> end = after;
                 case DUE -> {
-                    payloads[numAhead] = buffer.addressOffset() + offset + Frame.HEADER_BYTES;
+                    payloads[numAhead] = frame.isShared
+                            ? ring().memory(frame.place, frame.payloadBytes).address()
+                            : buffer.addressOffset() + offset + Frame.HEADER_BYTES;
                     numAhead++;
                     end = after;
                 }
@@ -99,6 +106,23 @@ final class PeerStream implements ControlledFragmentHandler {
             failure = e;
             return Action.ABORT;
         }
+    }
+
+    /** Whether a frame and its payload are as they were sent. */
+    boolean isSound(Frame frame, DirectBuffer buffer, int offset) {
+        if (!frame.isShared) {
+            return frame.isSound(buffer, offset);
+        }
+        return SharedRing.hasPlace(frame.place, frame.payloadBytes)
+                && frame.isSound(buffer, offset, ring().buffer(frame.place, frame.payloadBytes));
+    }
+
+    /** The first frame that needs it opens it; its sender has made it before. */
+    private SharedRing ring() {
+        if (rings.isEmpty()) {
+            rings.add(inbox.openRing(source));
+        }
+        return rings.getFirst();
     }
 
     /** One of the frames ahead. */
@@ -118,9 +142,20 @@ final class PeerStream implements ControlledFragmentHandler {
 
     /** Gives all frames ahead up. */
     void giveUp() {
+        for (int i = numAhead - 1; i >= 0; i--) {
+            if (frames[i].isShared) {
+                ring().giveUp(SharedRing.end(frames[i].place, frames[i].payloadBytes));
+                break;
+            }
+        }
         while (image.position() < end && !image.isClosed()) {
             image.position(Math.min(end, termEnd()));
         }
         numAhead = 0;
+    }
+
+    @Override
+    public void close() {
+        rings.forEach(SharedRing::close);
     }
 }

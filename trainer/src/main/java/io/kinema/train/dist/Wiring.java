@@ -138,11 +138,11 @@ final class Wiring implements AutoCloseable {
             String host = membership.localAddress().getHostAddress() + ":" + config.driverDirectory();
             World world = membership.join(identity, host, udpEndpoint);
             long run = runHash(identity.runId());
-            inbox = new Inbox(world, run, subscriptions);
+            inbox = new Inbox(world, run, config.driverDirectory(), subscriptions);
             imageListener.set(inbox);
             for (World.Peer peer : world.peers()) {
                 if (peer.rank() != world.rank()) {
-                    links.add(addLink(world, peer, config.transport()));
+                    links.add(addLink(world, peer, config));
                 }
             }
             return new Wiring(this, world, run);
@@ -192,7 +192,8 @@ final class Wiring implements AutoCloseable {
             return udp.resolvedEndpoint();
         }
 
-        private PeerLink addLink(World world, World.Peer peer, Transport transport) {
+        private PeerLink addLink(World world, World.Peer peer, CollectivesConfig config) throws IOException {
+            Transport transport = config.transport();
             World.Peer self = world.peers().get(world.rank());
             boolean isSameHost = peer.host().equals(self.host());
             if (transport == Transport.IPC && !isSameHost) {
@@ -202,8 +203,12 @@ final class Wiring implements AutoCloseable {
             boolean isShared = isSameHost && transport != Transport.UDP;
             String channel = isShared ? CommonContext.IPC_CHANNEL : "aeron:udp?endpoint=" + peer.udpEndpoint();
             ExclusivePublication publication = aeron.addExclusivePublication(channel, streamId(peer.rank()));
-            int windowBytes = isShared ? publication.termBufferLength() / 2 : MediaDriverHost.MIN_UDP_WINDOW_BYTES;
-            return new PeerLink(peer.rank(), publication, windowBytes);
+            if (isShared) {
+                SharedRing ring = SharedRing.create(
+                        SharedRing.file(config.driverDirectory(), runHash(world.runId()), world.rank(), peer.rank()));
+                return new RingLink(peer.rank(), publication, ring);
+            }
+            return new PeerLink(peer.rank(), publication, MediaDriverHost.MIN_UDP_WINDOW_BYTES);
         }
 
         void close() throws IOException {

@@ -69,6 +69,36 @@ class FrameTest {
     }
 
     @Test
+    void shouldRejectAFrameOfWhosePayloadInARingOneBitIsFlipped() {
+        byte[] payload = new byte[PAYLOAD_BYTES];
+        new Random(2).nextBytes(payload);
+        UnsafeBuffer buffer = new UnsafeBuffer(new byte[Frame.HEADER_BYTES + Long.BYTES]);
+        Frame sent = new Frame();
+        sent.kindOrdinal = Frame.Kind.REDUCE_SCATTER.ordinal();
+        sent.payloadBytes = PAYLOAD_BYTES;
+        sent.encodeShared(buffer, 0, 1L << 41, ByteBuffer.wrap(payload));
+        Frame frame = new Frame();
+        assertTrue(frame.decode(buffer, 0, buffer.capacity()));
+        assertTrue(frame.isShared);
+        assertEquals(1L << 41, frame.place);
+        assertEquals(Frame.Kind.REDUCE_SCATTER, frame.kind());
+        assertTrue(frame.isSound(buffer, 0, ByteBuffer.wrap(payload)));
+        for (int bit = 0; bit < 8 * PAYLOAD_BYTES; bit++) {
+            payload[bit / 8] ^= (byte) (1 << bit % 8);
+            assertFalse(frame.isSound(buffer, 0, ByteBuffer.wrap(payload)), "bit " + bit);
+            payload[bit / 8] ^= (byte) (1 << bit % 8);
+        }
+        for (int bit = 0; bit < 8 * Long.BYTES; bit++) {
+            int at = Frame.HEADER_BYTES + bit / 8;
+            byte right = buffer.getByte(at);
+            buffer.putByte(at, (byte) (right ^ 1 << bit % 8));
+            assertTrue(frame.decode(buffer, 0, buffer.capacity()));
+            assertFalse(frame.isSound(buffer, 0, ByteBuffer.wrap(payload)), "bit " + bit + " of the place");
+            buffer.putByte(at, right);
+        }
+    }
+
+    @Test
     void shouldRejectAFrameThatIsLongerOrShorterThanItSays() {
         UnsafeBuffer buffer = encoded(true);
         for (int length = 0; length < LENGTH + 8; length++) {
