@@ -72,6 +72,12 @@ class CommandLineTest {
     }
 
     @Test
+    void shouldKeepASwitchOnThatIsGivenTwice() {
+        assertTrue(line.parse("--output", "a", "--overwrite", "--overwrite"));
+        assertTrue(flags.overwrite);
+    }
+
+    @Test
     void shouldReadArgsFilesWithCommentsAndLetLaterFlagsWin() throws IOException {
         Path inner = Files.writeString(folder.resolve("inner.args"), "--steps 5\n--learning-rate 0.5\n");
         Path outer = Files.writeString(folder.resolve("outer.args"), """

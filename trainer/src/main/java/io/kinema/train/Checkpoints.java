@@ -6,38 +6,52 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.CheckpointWriter;
 import io.kinema.train.checkpoint.WeightsKind;
-import io.kinema.train.dist.CollectiveBuffer;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.optim.LossScale;
-import io.kinema.train.optim.ShardedAdamW;
+import io.kinema.train.optim.Spikes;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutorService;
 
 /** Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank. */
-final class Checkpoints {
-    private static final int FIRST_MOMENT = 0;
-    private static final int SECOND_MOMENT = 1;
-    private static final int AVERAGE = 2;
+final class Checkpoints implements AutoCloseable {
     private static final byte[] DONE = {};
 
     private final CheckpointFolder folder;
     private final Collectives collectives;
     private final TrainState state;
+    private final StateCopy copy;
+    private final Cleanup cleanup;
+    private final Optional<BackgroundCheckpoint> background;
 
-    Checkpoints(CheckpointFolder folder, Collectives collectives, TrainState state) {
+    /**
+     * Saves into a folder.
+     *
+     * @param cleanup what rank 0 does when a checkpoint is complete
+     * @param thread that writes while training goes on, closed with this; empty where training waits
+     */
+    Checkpoints(CheckpointFolder folder, StateCopy copy, Cleanup cleanup, Optional<ExecutorService> thread) {
         this.folder = folder;
-        this.collectives = collectives;
-        this.state = state;
+        this.copy = copy;
+        this.collectives = copy.collectives();
+        this.state = copy.state();
+        this.cleanup = cleanup;
+        this.background = thread.map(given -> new BackgroundCheckpoint(copy, given));
+    }
+
+    /** Deletes checkpoints that are not kept. */
+    interface Cleanup {
+        /** Deletes, but not that of a step which training may go back to; 0 where there is none. */
+        void keeping(long step) throws IOException;
     }
 
     /** Something that can fail on one rank. */
@@ -65,19 +79,73 @@ final class Checkpoints {
     }
 
     /**
-     * Writes a checkpoint of {@code state.step}.
+     * Writes a checkpoint of {@code state.step}, or begins to where that is done while training goes on. One that is still being written is awaited first.
      *
      * @param description all but the weights
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
     void save(CheckpointState description) throws IOException {
+        finish();
         CheckpointWriter writer = folder.writer(state.step);
-        boolean isFirst = state.rank() == 0;
         together("checkpoint folder", () -> {
-            if (isFirst) {
+            if (state.rank() == 0) {
                 writer.begin();
             }
         });
+        if (background.isPresent()) {
+            background.get().copy();
+            background.get().write(writer, description);
+        } else {
+            writeNow(writer, description);
+        }
+    }
+
+    /**
+     * Waits for a checkpoint that is being written, if there is one.
+     *
+     * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
+     */
+    void finish() throws IOException {
+        if (background.isEmpty() || !background.get().isPending()) {
+            return;
+        }
+        BackgroundCheckpoint pending = background.get();
+        try {
+            together("files of the checkpoint", pending::awaitWritten);
+            pending.commit(cleanup);
+            together("checkpoint", pending::awaitCommitted);
+        } catch (IOException e) {
+            throw pending.abandoned(e);
+        }
+        pending.end();
+    }
+
+    /** What this rank tells the others in a step's exchange. */
+    StepReport.Notice notice(boolean stopRequested) {
+        return new StepReport.Notice(
+                stopRequested,
+                background.map(BackgroundCheckpoint::hasWritten).orElse(true),
+                background.map(BackgroundCheckpoint::hasFailed).orElse(false));
+    }
+
+    /**
+     * Goes on with a checkpoint that is being written, after a step.
+     *
+     * @param all what all ranks have told
+     * @throws IOException when any rank could not write its part; the checkpoint does then not exist
+     */
+    void proceed(StepReport.Notice all) throws IOException {
+        if (all.hasFailed()) {
+            finish();
+        } else if (all.hasWritten()
+                && background.isPresent()
+                && background.get().isPending()) {
+            background.get().commit(cleanup);
+        }
+    }
+
+    private void writeNow(CheckpointWriter writer, CheckpointState description) throws IOException {
+        boolean isFirst = state.rank() == 0;
         together("optimizer state", () -> writeOptimizer(writer));
         Optional<IOException> problem = writeWeights(writer);
         together("checkpoint", () -> {
@@ -92,57 +160,44 @@ final class Checkpoints {
             } catch (IOException e) {
                 throw writer.abandoned(e);
             }
+            cleanup.keeping(state.spikes.checkpoint());
         });
     }
 
-    /** The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group. */
-    static long hostBytes(TrainState state) {
-        long moments = state.groups().stream()
-                .mapToLong(group -> 2L * state.sharding().size(group))
-                .sum();
-        return Math.max(moments, largestGroup(state)) * Float.BYTES;
+    /**
+     * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole copy where it is written while training goes
+     * on.
+     */
+    static long hostBytes(TrainState state, boolean inBackground) {
+        return inBackground
+                ? BackgroundCheckpoint.hostBytes(state)
+                : Math.max(StateCopy.momentBytes(state), Float.BYTES * largestGroup(state));
     }
 
-    private static long largestGroup(TrainState state) {
+    static long largestGroup(TrainState state) {
         return state.groups().stream().mapToLong(Group::size).max().orElseThrow();
     }
 
     private void writeOptimizer(CheckpointWriter writer) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            List<CheckpointWriter.Moments> shares = new ArrayList<>();
-            for (Group group : state.groups()) {
-                int size = state.sharding().size(group);
-                if (size == 0) {
-                    continue;
-                }
-                MemorySegment first = host(arena, size);
-                MemorySegment second = host(arena, size);
-                Tensor[] tensors = state.optimizer(group).state();
-                state.device().read(tensors[FIRST_MOMENT], 0, first);
-                state.device().read(tensors[SECOND_MOMENT], 0, second);
-                long from = group.offset() + state.sharding().offset(group);
-                shares.add(new CheckpointWriter.Moments(from, first, second));
-            }
+            List<CheckpointWriter.Moments> moments = copy.allocateMoments(arena);
+            copy.moments(moments);
             writer.writeOptimizer(
-                    state.rank(), state.sharding().worldSize(), state.model().layout(), shares);
+                    state.rank(), state.sharding().worldSize(), state.model().layout(), moments);
         }
-    }
-
-    private static MemorySegment host(Arena arena, long numElements) {
-        return arena.allocate(numElements * Float.BYTES, Long.BYTES);
     }
 
     /** Gathers weights and their average, a group at a time, and writes them on rank 0; returns what kept it from that. */
     private Optional<IOException> writeWeights(CheckpointWriter writer) {
         IOException problem = null;
         try (Arena arena = Arena.ofShared()) {
-            MemorySegment memory = host(arena, largestGroup(state));
+            MemorySegment memory = StateCopy.allocate(arena, largestGroup(state));
             for (WeightsKind kind : WeightsKind.values()) {
                 try (CheckpointWriter.WeightsFile file =
                         writer.weights(kind, state.model().layout())) {
                     for (Group group : state.groups()) {
                         MemorySegment values = memory.asSlice(0, (long) group.size() * Float.BYTES);
-                        gather(kind, group, values);
+                        copy.weights(kind, group, values);
                         // The others go through all groups, so rank 0 does too.
                         if (state.rank() == 0 && problem == null) {
                             problem = append(file, group, values);
@@ -165,23 +220,6 @@ final class Checkpoints {
         }
     }
 
-    private void gather(WeightsKind kind, Group group, MemorySegment values) {
-        ShardedAdamW optimizer = state.optimizer(group);
-        int size = state.sharding().size(group);
-        if (size > 0) {
-            Tensor shard = switch (kind) {
-                case MODEL -> optimizer.master();
-                case EMA -> optimizer.state()[AVERAGE];
-            };
-            long offset = (long) state.sharding().offset(group) * Float.BYTES;
-            state.device().read(shard, 0, values.asSlice(offset, (long) size * Float.BYTES));
-        }
-        StepLabel label = new StepLabel(state.step, kind.file(), group.index());
-        collectives
-                .allGather(label, state.sharding().of(group), CollectiveBuffer.of(values, Float.BYTES))
-                .await();
-    }
-
     /**
      * Restores a checkpoint; {@code state.step} then says from where training goes on.
      *
@@ -190,6 +228,29 @@ final class Checkpoints {
      */
     void restore(Checkpoint checkpoint) throws IOException {
         together("reading the checkpoint", () -> read(checkpoint));
+        state.weightsChanged();
+    }
+
+    /**
+     * Goes back to the weights of the checkpoint from before the spikes, and to all that belongs to them. The steps since then count as left out: what goes on is
+     * the data order and the learning rate's schedule.
+     *
+     * @throws IOException when any rank cannot read it, or it is damaged
+     */
+    void goBack() throws IOException {
+        finish();
+        long step = state.step;
+        Spikes now = state.spikes;
+        together("going back to step " + now.checkpoint(), () -> {
+            Checkpoint checkpoint = folder.open(now.checkpoint());
+            if (state.rank() == 0) {
+                checkpoint.verify();
+            }
+            read(checkpoint);
+        });
+        state.skippedSteps += step - state.step;
+        state.step = step;
+        state.spikes = now.afterReturn(state.spikes);
         state.weightsChanged();
     }
 
@@ -203,23 +264,28 @@ final class Checkpoints {
             }
             long from = group.offset() + state.sharding().offset(group);
             try (Arena arena = Arena.ofConfined()) {
-                MemorySegment values = host(arena, size);
-                MemorySegment second = host(arena, size);
-                Tensor[] tensors = state.optimizer(group).state();
+                MemorySegment values = StateCopy.allocate(arena, size);
+                MemorySegment second = StateCopy.allocate(arena, size);
+                Tensor average = state.optimizer(group).state()[StateCopy.AVERAGE];
                 checkpoint.readWeights(WeightsKind.MODEL, layout, from, values);
                 state.optimizer(group).writeMaster(values);
                 checkpoint.readWeights(WeightsKind.EMA, layout, from, values);
-                device.write(tensors[AVERAGE], 0, values);
+                device.write(average, 0, values);
                 checkpoint.readOptimizer(layout, from, values, second);
-                device.write(tensors[FIRST_MOMENT], 0, values);
-                device.write(tensors[SECOND_MOMENT], 0, second);
+                StateCopy.writeMoments(state, group, values, second);
             }
         }
         CheckpointState found = checkpoint.state();
         state.step = found.step();
         state.skippedSteps = found.skippedSteps();
+        state.spikes = found.spikes();
         if (!state.lossScale.equals(LossScale.NONE) && found.lossScale() > 0) {
             state.lossScale = new LossScale(found.lossScale(), found.goodSteps());
         }
+    }
+
+    @Override
+    public void close() {
+        background.ifPresent(BackgroundCheckpoint::close);
     }
 }

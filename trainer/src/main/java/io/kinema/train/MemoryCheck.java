@@ -121,6 +121,10 @@ final class MemoryCheck {
     /** The changes of each flag, from the least to the most that it can do. */
     private List<List<Change>> changes(Need from) {
         TrainConfig config = from.config();
+        List<Change> copies = new ArrayList<>();
+        if (from.copiesCheckpoints()) {
+            copies.add(new Change("no --checkpoint-async", from.withoutCopies()));
+        }
         List<Change> recompute = new ArrayList<>();
         if (from.recompute() == Recompute.NONE) {
             recompute.add(new Change("--recompute blocks", from.with(Recompute.BLOCKS)));
@@ -144,7 +148,7 @@ final class MemoryCheck {
                 zero.add(new Change("--zero " + stage.number(), from.with(stage)));
             }
         }
-        return List.of(zero, recompute, precision, tokens, nodes);
+        return List.of(copies, zero, recompute, precision, tokens, nodes);
     }
 
     private boolean fits(Need need) throws IOException {

@@ -39,22 +39,33 @@ record NodeMemory(
      * @param threads of each rank
      * @param nodes how many ranks
      * @param zero what each of them keeps only its shard of
+     * @param copiesCheckpoints whether a copy of the state is written while training goes on
      */
-    record Need(TrainConfig config, Recompute recompute, int threads, int nodes, ZeroStage zero) {
+    record Need(
+            TrainConfig config,
+            Recompute recompute,
+            int threads,
+            int nodes,
+            ZeroStage zero,
+            boolean copiesCheckpoints) {
         Need with(TrainConfig other) {
-            return new Need(other, recompute, threads, nodes, zero);
+            return new Need(other, recompute, threads, nodes, zero, copiesCheckpoints);
         }
 
         Need with(Recompute other) {
-            return new Need(config, other, threads, nodes, zero);
+            return new Need(config, other, threads, nodes, zero, copiesCheckpoints);
         }
 
         Need with(ZeroStage other) {
-            return new Need(config, recompute, threads, nodes, other);
+            return new Need(config, recompute, threads, nodes, other, copiesCheckpoints);
+        }
+
+        Need withoutCopies() {
+            return new Need(config, recompute, threads, nodes, zero, false);
         }
 
         Need withNodes(int other) {
-            return new Need(config, recompute, threads, other, zero);
+            return new Need(config, recompute, threads, other, zero, copiesCheckpoints);
         }
     }
 
@@ -105,7 +116,7 @@ record NodeMemory(
                     gradients,
                     device.footprint().packedBytes(),
                     device.footprint().workspacePeakBytes(),
-                    Checkpoints.hostBytes(state));
+                    Checkpoints.hostBytes(state, need.copiesCheckpoints));
         }
     }
 

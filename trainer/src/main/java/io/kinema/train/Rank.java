@@ -16,10 +16,9 @@ import io.kinema.train.dist.RankIdentity;
 import io.kinema.train.dist.RendezvousException;
 import io.kinema.train.dist.TerminationSignals;
 import io.kinema.train.metrics.MatmulPeak;
-import io.kinema.train.metrics.MetricsLog;
-import io.kinema.train.metrics.ProgressLine;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.Spikes;
 import io.kinema.train.sample.TrainingSample;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Devices;
@@ -119,14 +118,30 @@ final class Rank {
     }
 
     private void train(TrainState state, Collectives collectives, Dataset dataset) throws IOException {
-        boolean isFirst = environment.rank() == 0;
         CheckpointFolder checkpointFolder = new CheckpointFolder(folder.checkpoints());
-        Checkpoints checkpoints = new Checkpoints(checkpointFolder, collectives, state);
+        try (Checkpoints checkpoints = new Checkpoints(
+                checkpointFolder,
+                new StateCopy(state, collectives),
+                needed -> prune(checkpointFolder, needed),
+                flags.checkpointAsync
+                        ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
+                        : Optional.empty())) {
+            train(state, collectives, dataset, checkpoints);
+        }
+    }
+
+    private void train(TrainState state, Collectives collectives, Dataset dataset, Checkpoints checkpoints)
+            throws IOException {
+        boolean isFirst = environment.rank() == 0;
         if (environment.resumeFrom().isEmpty()) {
             state.initialise(config.seed());
         } else {
             Checkpoint from = Checkpoint.open(Path.of(environment.resumeFrom()));
             orHalt(() -> checkpoints.restore(from));
+            if (!folder.checkpoints()
+                    .equals(from.folder().toAbsolutePath().normalize().getParent())) {
+                state.spikes = state.spikes.inAnotherRun();
+            }
         }
         if (isFirst) {
             System.out.println(begin(state));
@@ -134,26 +149,12 @@ final class Rank {
         // Only rank 0 writes metrics; the others wait for it meanwhile, so it measures an idle machine.
         double peakFlops =
                 isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
-        try (MetricsLog metrics = isFirst ? MetricsLog.open(folder.metrics(), state.step) : MetricsLog.none();
+        TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(
+                config, flags.checkpointEvery, epoch -> describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
+        try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
                 Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
-            ProgressLine progress = new ProgressLine(config.steps());
-            orHalt(() -> {
-                boolean stopping = false;
-                while (state.step < config.steps() && !stopping) {
-                    Trainer.Stepped stepped = trainer.step(stop::get);
-                    metrics.write(stepped.metrics());
-                    if (isFirst) {
-                        System.out.println(progress.of(stepped.metrics()));
-                    }
-                    stopping = stepped.stopRequested();
-                    if (stopping || isDue(state.step)) {
-                        checkpoints.save(describe(state, dataset, trainer.epoch()));
-                        if (isFirst) {
-                            prune(checkpointFolder);
-                        }
-                    }
-                }
-            });
+            TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
+            orHalt(() -> loop.run(stop::get));
         }
     }
 
@@ -176,16 +177,12 @@ final class Rank {
         }
     }
 
-    private void prune(CheckpointFolder checkpoints) throws IOException {
+    private void prune(CheckpointFolder checkpoints, long needed) throws IOException {
         List<String> deleted =
-                flags.retention().prune(checkpoints, warning -> System.out.println("warning: " + warning));
+                flags.retention().prune(checkpoints, needed, warning -> System.out.println("warning: " + warning));
         if (!deleted.isEmpty()) {
             System.out.println("deleted " + String.join(", ", deleted) + " (--keep-last " + flags.keepLast + ")");
         }
-    }
-
-    private boolean isDue(long step) {
-        return step == config.steps() || flags.checkpointEvery > 0 && step % flags.checkpointEvery == 0;
     }
 
     private Collectives join(Dataset dataset) throws IOException {
@@ -202,8 +199,8 @@ final class Rank {
                         deadline));
     }
 
-    private CheckpointState describe(TrainState state, Dataset dataset, long epoch) throws IOException {
-        return describe(config, state, dataset.sha256(), epoch, List.copyOf(Files.readAllLines(folder.args())));
+    private List<String> flagsOfRun() throws IOException {
+        return List.copyOf(Files.readAllLines(folder.args()));
     }
 
     /** What a checkpoint says of a run. */
@@ -221,7 +218,8 @@ final class Rank {
                 flags,
                 state.skippedSteps,
                 scalesLoss ? state.lossScale.factor() : 0,
-                scalesLoss ? state.lossScale.goodSteps() : 0);
+                scalesLoss ? state.lossScale.goodSteps() : 0,
+                config.spikeSigma() > 0 ? state.spikes : Spikes.NONE);
     }
 
     private String begin(TrainState state) {

@@ -95,6 +95,10 @@ record RunFolder(Path path) {
         return path.resolve("metrics.jsonl");
     }
 
+    Path spikes() {
+        return path.resolve("spikes.jsonl");
+    }
+
     Path logs() {
         return path.resolve("logs");
     }

@@ -10,9 +10,9 @@ import java.util.List;
  *
  * @param leaves one for each microbatch
  * @param shardSquares of the summed gradient: the sum of squares of each block of the rank's shards
- * @param stopRequested whether a rank was asked to stop after this step
+ * @param notice what is not about the step
  */
-record StepReport(List<Leaf> leaves, double[] shardSquares, boolean stopRequested) {
+record StepReport(List<Leaf> leaves, double[] shardSquares, Notice notice) {
 
     /**
      * One microbatch.
@@ -30,10 +30,37 @@ record StepReport(List<Leaf> leaves, double[] shardSquares, boolean stopRequeste
         }
     }
 
+    /**
+     * What a rank has to tell the others once a step.
+     *
+     * @param stopRequested whether it was asked to stop after this step
+     * @param hasWritten whether it has written its files of the checkpoint; true where none is being written
+     * @param hasFailed whether it could not write what it had to
+     */
+    record Notice(boolean stopRequested, boolean hasWritten, boolean hasFailed) {
+        private static final int STOP = 1;
+        private static final int WRITTEN = 2;
+        private static final int FAILED = 4;
+
+        private byte encode() {
+            return (byte) ((stopRequested ? STOP : 0) | (hasWritten ? WRITTEN : 0) | (hasFailed ? FAILED : 0));
+        }
+
+        private static Notice decode(byte bits) {
+            return new Notice((bits & STOP) != 0, (bits & WRITTEN) != 0, (bits & FAILED) != 0);
+        }
+
+        /** What holds for all ranks together. */
+        private Notice and(Notice other) {
+            return new Notice(
+                    stopRequested || other.stopRequested, hasWritten && other.hasWritten, hasFailed || other.hasFailed);
+        }
+    }
+
     byte[] encode() {
         ByteBuffer buffer = ByteBuffer.allocate(
                 1 + Integer.BYTES + leaves.size() * Leaf.BYTES + shardSquares.length * Double.BYTES);
-        buffer.put((byte) (stopRequested ? 1 : 0)).putInt(leaves.size());
+        buffer.put(notice.encode()).putInt(leaves.size());
         for (Leaf leaf : leaves) {
             buffer.putInt(leaf.microbatch)
                     .putDouble(leaf.squaredError)
@@ -46,13 +73,13 @@ record StepReport(List<Leaf> leaves, double[] shardSquares, boolean stopRequeste
 
     static StepReport decode(byte[] message) {
         ByteBuffer buffer = ByteBuffer.wrap(message);
-        boolean stopRequested = buffer.get() != 0;
+        Notice notice = Notice.decode(buffer.get());
         Leaf[] leaves = new Leaf[buffer.getInt()];
         Arrays.setAll(
                 leaves, _ -> new Leaf(buffer.getInt(), buffer.getDouble(), buffer.getDouble(), buffer.getDouble()));
         double[] shardSquares = new double[buffer.remaining() / Double.BYTES];
         buffer.asDoubleBuffer().get(shardSquares);
-        return new StepReport(List.of(leaves), shardSquares, stopRequested);
+        return new StepReport(List.of(leaves), shardSquares, notice);
     }
 
     /** Joins the ranks' reports, the leaves in their order; the squares stay with their ranks. */
@@ -61,7 +88,9 @@ record StepReport(List<Leaf> leaves, double[] shardSquares, boolean stopRequeste
                 .flatMap(report -> report.leaves.stream())
                 .sorted(Comparator.comparingInt(Leaf::microbatch))
                 .toList();
-        return new StepReport(leaves, new double[0], reports.stream().anyMatch(StepReport::stopRequested));
+        Notice notice =
+                reports.stream().map(StepReport::notice).reduce(Notice::and).orElseThrow();
+        return new StepReport(leaves, new double[0], notice);
     }
 
     /** The sum over microbatches, in their order whatever the world size. */

@@ -35,8 +35,8 @@ final class SyntheticData {
      * @throws ConfigException when the scripts cannot be found or one fails
      */
     static Path ensure(Patch patch) throws IOException {
-        Path prepared = FOLDER.resolve("synthetic-" + patch);
-        if (Files.exists(prepared.resolve(Manifest.FILE))) {
+        Path prepared = prepared(patch);
+        if (exists(prepared)) {
             return prepared;
         }
         System.out.println(
@@ -69,6 +69,30 @@ final class SyntheticData {
                 Integer.toString(CLIP_SECONDS),
                 "--overwrite");
         return prepared;
+    }
+
+    /**
+     * Finds the data set, for what must not write.
+     *
+     * @param patch of the model
+     * @return its folder
+     * @throws ConfigException when no run has made it yet
+     */
+    static Path require(Patch patch) {
+        Path prepared = prepared(patch);
+        if (!exists(prepared)) {
+            throw new ConfigException("--data is not given, and no run has made " + prepared
+                    + " yet; name a data set, or train on the synthetic one first");
+        }
+        return prepared;
+    }
+
+    private static Path prepared(Patch patch) {
+        return FOLDER.resolve("synthetic-" + patch);
+    }
+
+    private static boolean exists(Path prepared) {
+        return Files.exists(prepared.resolve(Manifest.FILE));
     }
 
     private static void prepare(String... args) throws IOException {

@@ -44,9 +44,12 @@ public final class Train {
         }));
     }
 
-    /** Submits a job, joins as one rank of many, or trains. */
+    /** Explains, submits a job, joins as one rank of many, or trains. */
     private static int start(TrainFlags flags, CommandLine line, String[] args)
             throws IOException, InterruptedException {
+        if (flags.explainOrder) {
+            return explainOrder(flags);
+        }
         Map<String, String> variables = System.getenv();
         if (flags.slurm && !SlurmJob.isInside(variables)) {
             flags.toConfig();
@@ -87,14 +90,13 @@ public final class Train {
             choice = new ResumeChoice(flags, config, dataset.sha256());
             from = choice.choose(Train::warn);
             if (flags.device().name().equals(DeviceConfig.CPU)) {
-                NodeMemory.Need need =
-                        new NodeMemory.Need(config, flags.recompute(), flags.threads, flags.nodes, flags.zero());
+                NodeMemory.Need need = new NodeMemory.Need(
+                        config, flags.recompute(), flags.threads, flags.nodes, flags.zero(), flags.checkpointAsync);
                 // Of other hosts nobody here knows what they have.
                 OptionalLong available = cluster.isPresent()
                         ? OptionalLong.empty()
                         : HostMemory.ofThisHost().availableBytes();
-                memory = MemoryCheck.require(
-                        dataset, need, new MemoryCheck.Limits(available, flags.memoryPerNode()));
+                memory = MemoryCheck.require(dataset, need, new MemoryCheck.Limits(available, flags.memoryPerNode()));
             }
         }
         if (flags.sampleSteps > 0) {
@@ -117,6 +119,17 @@ public final class Train {
         }
     }
 
+    private static int explainOrder(TrainFlags flags) throws IOException {
+        TrainConfig config = flags.toConfig();
+        String data = flags.data.isEmpty()
+                ? SyntheticData.require(config.model().patch()).toString()
+                : flags.data;
+        try (Dataset dataset = Dataset.open(data)) {
+            new OrderTable(dataset, config).print(flags.steps, System.out);
+        }
+        return 0;
+    }
+
     private static void warn(String warning) {
         System.out.println("warning: " + warning);
     }
@@ -136,7 +149,7 @@ public final class Train {
                 restart = restarts.next(step(from));
             }
             if (restart.isEmpty()) {
-                return report(outcome, folder, where, restarts.tried(), flags.steps);
+                return report(outcome, folder, where, restarts.tried(), flags.steps.last());
             }
             System.out.println(restart.get() + ": " + outcome.brief() + where);
         }

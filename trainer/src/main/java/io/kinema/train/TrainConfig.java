@@ -22,6 +22,7 @@ import io.kinema.train.tensor.Precision;
  * @param learningRate of each step
  * @param adamw the optimizer
  * @param precision of the device
+ * @param spikeSigma how many deviations above its mean loss or gradient norm may lie; 0 for any number
  */
 record TrainConfig(
         DitConfig model,
@@ -34,7 +35,8 @@ record TrainConfig(
         double captionDropout,
         LearningRate learningRate,
         AdamWConfig adamw,
-        Precision precision) {
+        Precision precision,
+        double spikeSigma) {
 
     TrainConfig {
         Diffusion.named(diffusionName, timeShift);
@@ -46,6 +48,10 @@ record TrainConfig(
         requireRange("--warmup", learningRate.warmupSteps(), 0, 1e12);
         requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
         requireRange("--clip-norm", adamw.clipNorm(), 1e-12, 1e12);
+        if (spikeSigma != 0 && !(spikeSigma >= 1 && spikeSigma <= 1e6)) {
+            throw new ConfigException("--spike-sigma " + number(spikeSigma)
+                    + " is out of range; use 0 to leave out no step, or 1 to 1000000, such as 6");
+        }
         requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
     }
 
@@ -66,7 +72,8 @@ record TrainConfig(
                 captionDropout,
                 learningRate,
                 adamw,
-                precision);
+                precision,
+                spikeSigma);
     }
 
     /** The same, in another precision. */
@@ -82,7 +89,8 @@ record TrainConfig(
                 captionDropout,
                 learningRate,
                 adamw,
-                other);
+                other,
+                spikeSigma);
     }
 
     /** What a checkpoint says of the model and what it learns. */

@@ -84,8 +84,12 @@ final class TrainFlags {
     @Parameter(names = "--time-shift", order = 6, description = "Flow only: moves times towards noise; 1 is none")
     double timeShift = RectifiedFlow.DEFAULT_SHIFT;
 
-    @Parameter(names = "--steps", order = 7, description = "Steps of the run")
-    long steps = 1000;
+    @Parameter(
+            names = "--steps",
+            order = 7,
+            converter = StepRange.Parser.class,
+            description = "Steps of the run; with --explain-order those to explain, a number or a range such as 5-7")
+    StepRange steps = StepRange.upTo(1000);
 
     @Parameter(
             names = "--microbatches",
@@ -116,6 +120,14 @@ final class TrainFlags {
             order = 15,
             description = "Global gradient norm above which gradients are scaled down")
     double clipNorm = 1;
+
+    @Parameter(
+            names = "--spike-sigma",
+            order = 15,
+            description =
+                    "Leaves out a step whose loss or gradient norm lies more deviations than this above its running"
+                            + " mean, and goes back to the newest checkpoint before when three in a row do; 6, say; 0 leaves out none")
+    double spikeSigma;
 
     @Parameter(
             names = "--ema-decay",
@@ -213,6 +225,14 @@ final class TrainFlags {
     long checkpointEvery = 500;
 
     @Parameter(
+            names = "--checkpoint-async",
+            order = 24,
+            description =
+                    "Training goes on while a checkpoint is written: it is copied to memory first, which takes a share"
+                            + " of a step, and up to 16 bytes a parameter on rank 0")
+    boolean checkpointAsync;
+
+    @Parameter(
             names = "--keep-last",
             order = 24,
             description = "How many of the newest checkpoints are kept; older ones are deleted when one is complete; 0"
@@ -252,6 +272,13 @@ final class TrainFlags {
             description = "Program that writes the video sampled at the end; the bundled one if absent")
     String ffmpeg = "";
 
+    @Parameter(
+            names = "--explain-order",
+            order = 30,
+            description = "Trains nothing and writes nothing: prints which clips make up which microbatch of the steps"
+                    + " that --steps names")
+    boolean explainOrder;
+
     /** Where each node computes; what the flags leave open is decided for this machine. */
     DeviceConfig device() {
         return DeviceConfig.resolve(device, precision, threads, Math.max(1, nodesOfAHost));
@@ -268,6 +295,10 @@ final class TrainFlags {
     /** Checks the flags and resolves what they decide. */
     TrainConfig toConfig() {
         TrainConfig.requireRange("--nodes", nodes, 0, 1 << 16);
+        if (!explainOrder && steps.first() != 1) {
+            throw new ConfigException("--steps " + steps + " is a range, which only --explain-order takes; give the"
+                    + " number of steps of the run, such as " + steps.last());
+        }
         TrainConfig.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
         TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
         retention();
@@ -292,12 +323,13 @@ final class TrainFlags {
                 timeShift,
                 microbatches,
                 tokens,
-                steps,
+                steps.last(),
                 seed,
                 captionDropout,
-                new LearningRate(learningRate, warmup, steps, schedule()),
+                new LearningRate(learningRate, warmup, steps.last(), schedule()),
                 new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay),
-                device().precision());
+                device().precision(),
+                spikeSigma);
     }
 
     /** Which checkpoints of the run are kept. */

@@ -7,6 +7,7 @@ import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW;
+import io.kinema.train.optim.Spikes;
 import io.kinema.train.tensor.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,11 +28,14 @@ final class TrainState {
     /** How many steps have been made. */
     long step;
 
-    /** How many of them left the weights as they were, because the gradient had overflowed. */
+    /** How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back. */
     long skippedSteps;
 
     /** Of the next step. */
     LossScale lossScale;
+
+    /** Of the steps so far. */
+    Spikes spikes = Spikes.NONE;
 
     /**
      * Allocates everything, all zero.

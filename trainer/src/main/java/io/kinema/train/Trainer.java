@@ -9,6 +9,7 @@ import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.dist.Traffic;
+import io.kinema.train.metrics.Spike;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
@@ -20,7 +21,9 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.BooleanSupplier;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** One rank's part of training: {@link #step} is all of it. */
 final class Trainer implements AutoCloseable {
@@ -44,9 +47,10 @@ final class Trainer implements AutoCloseable {
      * What a step gave.
      *
      * @param metrics of the step
-     * @param stopRequested whether a rank was asked to stop
+     * @param notice of all ranks
+     * @param spike where it was one
      */
-    record Stepped(StepMetrics metrics, boolean stopRequested) {}
+    record Stepped(StepMetrics metrics, StepReport.Notice notice, Optional<Spike> spike) {}
 
     /**
      * Begins at {@code state.step}.
@@ -79,11 +83,12 @@ final class Trainer implements AutoCloseable {
     /**
      * Makes one step.
      *
-     * @param stopRequested whether this rank was asked to stop; all ranks learn of it
+     * @param notice what this rank tells the others when the step's gradients are summed
+     * @param checkpointMs how long training has stood still for a checkpoint before
      * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the weights are then as before
      * @throws IOException when a shard is damaged
      */
-    Stepped step(BooleanSupplier stopRequested) throws IOException {
+    Stepped step(Supplier<StepReport.Notice> notice, double checkpointMs) throws IOException {
         long startNanos = System.nanoTime();
         Traffic before = collectives.traffic();
         dataNanos = 0;
@@ -95,7 +100,7 @@ final class Trainer implements AutoCloseable {
 
         List<StepReport.Leaf> leaves = forwardBackward(lossScale / values);
         gradients.await();
-        StepReport mine = new StepReport(leaves, squaresOfShards(), stopRequested.getAsBoolean());
+        StepReport mine = new StepReport(leaves, squaresOfShards(), notice.get());
         List<byte[]> messages = List.of(collectives.allGather(new StepLabel(step, "losses"), mine.encode()));
         List<StepReport> reports = messages.stream().map(StepReport::decode).toList();
         StepReport all = StepReport.join(reports);
@@ -104,9 +109,15 @@ final class Trainer implements AutoCloseable {
         }
         double norm = globalNorm(reports) / lossScale;
         double learningRate = config.learningRate().at(step);
-        boolean skipped = !Double.isFinite(norm);
-        if (skipped) {
-            skip(all, step, norm);
+        double meanLoss = all.squaredError() / values;
+        Optional<String> spike = spike(meanLoss, norm);
+        String skippedBecause = spike.orElse("");
+        if (!Double.isFinite(norm)) {
+            skippedBecause = "overflow at loss scale " + lossScale;
+            lowerLossScale(all, step, norm);
+            state.skippedSteps++;
+        } else if (spike.isPresent()) {
+            state.skippedSteps++;
         } else {
             update(norm, learningRate);
         }
@@ -117,7 +128,7 @@ final class Trainer implements AutoCloseable {
         StepMetrics metrics = new StepMetrics(
                 step + 1,
                 order.epoch(step),
-                all.squaredError() / values,
+                meanLoss,
                 norm,
                 learningRate,
                 tokens,
@@ -125,13 +136,39 @@ final class Trainer implements AutoCloseable {
                 dataNanos / 1e6,
                 (after.commNanos() - before.commNanos()) / 1e6,
                 (after.exposedNanos() - before.exposedNanos()) / 1e6,
+                checkpointMs,
                 tokens / seconds,
                 all.flops() / seconds / 1e12,
                 all.flops() / seconds / peakFlops,
                 HostMemory.ofThisHost().residentBytes(),
                 scalesLoss ? lossScale : 0,
-                skipped);
-        return new Stepped(metrics, all.stopRequested());
+                skippedBecause);
+        return new Stepped(
+                metrics,
+                all.notice(),
+                spike.map(because -> new Spike(step + 1, because, meanLoss, norm, 0, clips(step))));
+    }
+
+    /** Why the step is a spike; empty where it is none, or where nobody looks for any. Every rank comes to the same, as loss and norm are those of all. */
+    private Optional<String> spike(double meanLoss, double norm) {
+        if (config.spikeSigma() == 0 || !Double.isFinite(norm)) {
+            return Optional.empty();
+        }
+        Optional<String> spike = state.spikes.judge(config.spikeSigma(), meanLoss, norm);
+        state.spikes = spike.isPresent() ? state.spikes.afterSkip() : state.spikes.afterUpdate(meanLoss, norm);
+        return spike;
+    }
+
+    private List<List<String>> clips(long step) {
+        return IntStream.range(0, config.microbatches())
+                .mapToObj(microbatch -> clips(step, microbatch))
+                .toList();
+    }
+
+    private List<String> clips(long step, int microbatch) {
+        return Arrays.stream(order.clips(step, microbatch))
+                .mapToObj(index -> dataset.clips().get(index).id())
+                .toList();
     }
 
     /** Adds the gradients of this rank's microbatches to the step's. */
@@ -177,8 +214,8 @@ final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Leaves the weights as they are and lowers the loss scale; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that of all. */
-    private void skip(StepReport all, long step, double norm) {
+    /** After an overflow; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that of all. */
+    private void lowerLossScale(StepReport all, long step, double norm) {
         if (!config.precision().scalesLoss()) {
             throw new TrainingException(
                     "step " + (step + 1) + ": the gradients of its microbatches are finite, their sum "
@@ -192,20 +229,16 @@ final class Trainer implements AutoCloseable {
                     + ", so the scale is not the reason; resume with --precision fp32 or a lower --learning-rate");
         }
         state.lossScale = lower;
-        state.skippedSteps++;
     }
 
     private void requireFinite(StepReport report, long step) {
         for (StepReport.Leaf leaf : report.leaves()) {
             if (!leaf.isFinite()) {
-                List<String> clips = Arrays.stream(order.clips(step, leaf.microbatch()))
-                        .mapToObj(index -> dataset.clips().get(index).id())
-                        .toList();
                 throw new TrainingException(
                         "step " + (step + 1) + ", microbatch " + leaf.microbatch()
                                 + ": squared error " + leaf.squaredError() + ", squared gradient norm "
                                 + leaf.gradientSquare()
-                                + " with clips " + clips
+                                + " with clips " + clips(step, leaf.microbatch())
                                 + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or look at these clips");
             }
         }

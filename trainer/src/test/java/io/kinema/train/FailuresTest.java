@@ -28,6 +28,7 @@ class FailuresTest {
     private static final int NODES = 2;
     /** Half of what a process does before its first step would be to read how to log. */
     private static final String NO_LOGS = "-Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider";
+
     private static final List<Phase> PHASES =
             List.of(Phase.LOADING, Phase.FORWARD, Phase.BACKWARD, Phase.REDUCE, Phase.OPTIMIZER, Phase.CHECKPOINT);
 
@@ -171,6 +172,21 @@ class FailuresTest {
             assertTrue(output.contains("No space left on device"), output);
             assertTrue(output.contains("skipping a checkpoint that cannot be used: "), output);
             assertTrue(output.contains("model.safetensors") && output.contains("optimizer-0000"), output);
+        }
+        expectUndisturbed(run, faults);
+    }
+
+    /** What is left of the checkpoint does not matter; the one before is whole. */
+    @Test
+    void shouldSurviveHarmToWhatWritesACheckpointWhileTrainingGoesOn() throws Exception {
+        List<Fault> faults = List.of(
+                new Fault(0, Phase.CHECKPOINT, Harm.KILL, 1, 2),
+                new Fault(1, Phase.CHECKPOINT, Harm.FILL_DISK, 0, 1),
+                new Fault(2, Phase.CHECKPOINT, Harm.THROW, 0, 2));
+        TrainedRun run = new TrainedRun(root.resolve("meanwhile"));
+        try (LaunchedProgram training = start(run, faults, "--nodes", "2", "--checkpoint-async")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("No space left on device"), output);
         }
         expectUndisturbed(run, faults);
     }

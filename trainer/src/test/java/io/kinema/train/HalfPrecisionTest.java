@@ -57,7 +57,8 @@ class HalfPrecisionTest {
                 0.1,
                 new LearningRate(LEARNING_RATE, 0, STEPS, LearningRate.Schedule.CONSTANT),
                 new AdamWConfig(0.9, 0.95, 1e-8, 0, 1, 0.9),
-                precision);
+                precision,
+                0);
     }
 
     private static <T> List<T> onRanks(

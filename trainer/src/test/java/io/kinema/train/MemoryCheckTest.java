@@ -42,7 +42,7 @@ class MemoryCheckTest {
         flags.model = model;
         flags.patch = "2x4x4";
         flags.tokens = 128;
-        flags.steps = 1;
+        flags.steps = StepRange.upTo(1);
         flags.microbatches = 2;
         flags.nodes = nodes;
         flags.device = "cpu";
@@ -52,7 +52,8 @@ class MemoryCheckTest {
     }
 
     private static Need need(TrainFlags flags) {
-        return new Need(flags.toConfig(), flags.recompute(), flags.threads, flags.nodes, flags.zero());
+        return new Need(
+                flags.toConfig(), flags.recompute(), flags.threads, flags.nodes, flags.zero(), flags.checkpointAsync);
     }
 
     private static List<NodeMemory> estimate(TrainFlags flags) throws IOException {
@@ -92,7 +93,7 @@ class MemoryCheckTest {
                 "--tokens",
                 Integer.toString(flags.tokens),
                 "--steps",
-                Long.toString(flags.steps),
+                flags.steps.toString(),
                 "--microbatches",
                 Integer.toString(flags.microbatches),
                 "--device",

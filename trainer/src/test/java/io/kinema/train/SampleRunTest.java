@@ -15,6 +15,7 @@ import io.kinema.train.checkpoint.WholeCheckpoint;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.Spikes;
 import io.kinema.train.sample.Sample;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -53,7 +54,8 @@ class SampleRunTest {
                 List.of(),
                 0,
                 0,
-                0);
+                0,
+                Spikes.NONE);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment zeros = arena.allocate(layout.flatSize() * Float.BYTES, 8);
             MemorySegment average = arena.allocate(layout.flatSize() * Float.BYTES, 8);

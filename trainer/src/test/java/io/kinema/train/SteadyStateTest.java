@@ -133,7 +133,7 @@ class SteadyStateTest {
         flags.model = "debug";
         flags.patch = "2x4x4";
         flags.tokens = 40;
-        flags.steps = MOST_WINDOWS * WINDOW + 1;
+        flags.steps = StepRange.upTo(MOST_WINDOWS * WINDOW + 1);
         flags.microbatches = 1;
         TrainConfig config = flags.toConfig();
         try (Dataset dataset =

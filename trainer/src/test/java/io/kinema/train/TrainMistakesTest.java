@@ -58,6 +58,7 @@ class TrainMistakesTest {
     void shouldRefuseValuesThatAreNotKnown() throws Exception {
         expectMistake("[debug, S, B, L, XL]", "--model", "tiny");
         expectMistake("use cpu or nd4j", "--device", "cuda");
+        expectMistake("--spike-sigma 0.5 is out of range; use 0 to leave out no step", "--spike-sigma", "0.5");
         expectMistake("use bf16 or fp32", "--precision", "fp8");
         expectMistake("-Pcuda on an NVIDIA card", "--precision", "fp16");
         expectMistake("1 GFLOP/s", "--device", "nd4j", "--precision", "fp16");
@@ -146,7 +147,10 @@ class TrainMistakesTest {
                     "--seed",
                     "--checkpoint-every",
                     "--max-restarts",
-                    "--min-nodes")) {
+                    "--min-nodes",
+                    "--explain-order",
+                    "--spike-sigma",
+                    "--checkpoint-async")) {
                 assertTrue(output.contains(flag), flag);
             }
         }

@@ -259,6 +259,25 @@ class TrainRunTest {
     }
 
     @Test
+    void shouldEndWithTheSameBitsWhenCheckpointsAreWrittenMeanwhile() throws Exception {
+        String[] flags = {"--checkpoint-async", "--keep-last", "2", "--zero", "2"};
+        try (LaunchedProgram training = start("meanwhile", append(flags, "--nodes", "2"))) {
+            training.awaitOutput("step 14/24");
+            training.terminate();
+            training.expectExit(143);
+        }
+        try (LaunchedProgram training = start("meanwhile", append(flags, "--nodes", "3"))) {
+            assertTrue(training.expectExit(0).contains("resuming from"), training.output());
+        }
+        assertEquals(
+                List.of(checkpoint("meanwhile", 24), checkpoint("meanwhile", 18)),
+                new CheckpointFolder(root.resolve("meanwhile/checkpoints")).list());
+        assertEquals(expected, digestOf("meanwhile"));
+        assertEquals(digestOf("undisturbed", 18), digestOf("meanwhile", 18));
+        expectEveryStepOnce("meanwhile");
+    }
+
+    @Test
     void shouldRepeatARunFromItsFlags() throws Exception {
         Path args = root.resolve("undisturbed/run.args");
         Path repeated = root.resolve("repeated");

@@ -59,7 +59,8 @@ record TrainingRanks(
             List<StepMetrics> made = new ArrayList<>();
             try (Trainer trainer = new Trainer(config, state, collectives, dataset, 1e9)) {
                 for (int i = 0; i < count; i++) {
-                    made.add(trainer.step(() -> false).metrics());
+                    made.add(trainer.step(() -> new StepReport.Notice(false, true, false), 0)
+                            .metrics());
                 }
             }
             return made;
@@ -96,7 +97,7 @@ record TrainingRanks(
         }
 
         Checkpoints checkpoints(CheckpointFolder folder) {
-            return new Checkpoints(folder, collectives, state);
+            return new Checkpoints(folder, new StateCopy(state, collectives), _ -> {}, Optional.empty());
         }
 
         /** Writes a checkpoint of the step that has been reached. */

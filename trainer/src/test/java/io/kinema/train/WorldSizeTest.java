@@ -51,7 +51,8 @@ class WorldSizeTest {
                 0.1,
                 new LearningRate(1e-3, 2, STEPS, LearningRate.Schedule.COSINE),
                 new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
-                precision);
+                precision,
+                0);
     }
 
     private static TrainingRanks ranks(Precision precision, Recompute recompute, ZeroStage zero) {

@@ -47,7 +47,8 @@ class ZeroMemoryTest {
                 0.1,
                 new LearningRate(1e-3, 0, 1, LearningRate.Schedule.CONSTANT),
                 new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
-                precision);
+                precision,
+                0);
     }
 
     @ParameterizedTest

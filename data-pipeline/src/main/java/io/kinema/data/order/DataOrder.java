@@ -72,9 +72,22 @@ public final class DataOrder {
     public long tokens(long step) {
         long tokens = 0;
         for (int v = 0; v < numMicrobatches; v++) {
-            for (int clip : clips(step, v)) {
-                tokens += tokensOfClip[clip];
-            }
+            tokens += tokens(step, v);
+        }
+        return tokens;
+    }
+
+    /**
+     * Returns how many tokens a microbatch holds.
+     *
+     * @param step of training, from 0
+     * @param microbatch 0 … V−1
+     * @return the sum over its clips
+     */
+    public long tokens(long step, int microbatch) {
+        long tokens = 0;
+        for (int clip : clips(step, microbatch)) {
+            tokens += tokensOfClip[clip];
         }
         return tokens;
     }
@@ -86,7 +99,18 @@ public final class DataOrder {
      * @return from 0
      */
     public long epoch(long step) {
-        return epochOf(step * numMicrobatches);
+        return epoch(step, 0);
+    }
+
+    /**
+     * Returns the epoch of a microbatch; a step may have microbatches of two or more.
+     *
+     * @param step of training, from 0
+     * @param microbatch 0 … V−1
+     * @return from 0
+     */
+    public long epoch(long step, int microbatch) {
+        return epochOf(step * numMicrobatches + microbatch);
     }
 
     private long epochOf(long microbatchNumber) {

@@ -169,6 +169,18 @@ public final class CheckpointFolder {
     }
 
     /**
+     * Opens a checkpoint by its step.
+     *
+     * @param step that it was written at
+     * @return the checkpoint, its large files not verified yet
+     * @throws ConfigException when it is not there
+     * @throws IOException when manifest or state are damaged
+     */
+    public Checkpoint open(long step) throws IOException {
+        return Checkpoint.open(finished(step));
+    }
+
+    /**
      * Returns the step of a checkpoint by its name.
      *
      * @param path one of {@link #list()}

@@ -3,6 +3,7 @@ package io.kinema.train.checkpoint;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.model.DitConfig;
+import io.kinema.train.optim.Spikes;
 import java.util.List;
 
 /**
@@ -15,9 +16,11 @@ import java.util.List;
  * @param config the model and its forward process
  * @param dataSha256 digest of the data set's manifest
  * @param flags the resolved flags of the run, as in {@code run.args}
- * @param skippedSteps of {@code step}, those that changed no weight because the gradient had overflowed; not written where there is none
+ * @param skippedSteps of {@code step}, those that are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back; not written where
+ *     there is none
  * @param lossScale of the next step in fp16; 0, and not written, in other precisions
  * @param goodSteps since the loss scale changed last; not written where there is none
+ * @param spikes what is known of spikes; not written where nobody looks for them
  */
 public record CheckpointState(
         int formatVersion,
@@ -29,7 +32,28 @@ public record CheckpointState(
         List<String> flags,
         @JsonInclude(JsonInclude.Include.NON_DEFAULT) long skippedSteps,
         @JsonInclude(JsonInclude.Include.NON_DEFAULT) double lossScale,
-        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long goodSteps) {
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long goodSteps,
+
+        @JsonInclude(value = JsonInclude.Include.CUSTOM, valueFilter = CheckpointState.Unwatched.class)
+        Spikes spikes) {
+
+    /** Checkpoints that do not say come from runs that left out no spikes. */
+    public CheckpointState {
+        spikes = spikes == null ? Spikes.NONE : spikes;
+    }
+
+    /** Equals what is not written. */
+    static final class Unwatched {
+        @Override
+        public boolean equals(Object spikes) {
+            return Spikes.NONE.equals(spikes);
+        }
+
+        @Override
+        public int hashCode() {
+            return Spikes.NONE.hashCode();
+        }
+    }
 
     /** The version that is written and read. */
     public static final int FORMAT_VERSION = 1;

@@ -22,11 +22,12 @@ public record Retention(int keepLast, long keepEvery) {
      * back, which {@code LATEST} names, always stays, and so does everything not older than those that are kept for being the newest.
      *
      * @param folder where they are
+     * @param needed the step of one that stays in any case; 0 where there is none
      * @param warning is told, in a line each, of what could not be deleted, and is tried again the next time
      * @return the names of those that are gone, newest first
      * @throws IOException when the folder cannot be read
      */
-    public List<String> prune(CheckpointFolder folder, Consumer<String> warning) throws IOException {
+    public List<String> prune(CheckpointFolder folder, long needed, Consumer<String> warning) throws IOException {
         for (Path left : folder.discarded()) {
             tryTo(() -> CheckpointFolder.deleteRecursively(left), left, warning);
         }
@@ -42,6 +43,7 @@ public record Retention(int keepLast, long keepEvery) {
                 // What is visibly damaged does not take the place of one that can be used.
                 newest += CheckpointManifest.sizeProblems(path).isEmpty() ? 1 : 0;
             } else if (!name.equals(latest)
+                    && CheckpointFolder.stepOf(path) != needed
                     && !keepsStep(CheckpointFolder.stepOf(path))
                     && tryTo(() -> folder.discard(path), path, warning)) {
                 deleted.add(name);

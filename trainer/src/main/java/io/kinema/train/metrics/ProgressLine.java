@@ -43,9 +43,7 @@ public final class ProgressLine {
                 metrics.dataMs(),
                 metrics.commMs(),
                 clock(etaSeconds));
-        return metrics.skipped()
-                ? line + String.format(Locale.ROOT, "  (skipped: overflow at loss scale %s)", metrics.lossScale())
-                : line;
+        return metrics.skipped() ? line + "  (skipped: " + metrics.skippedBecause() + ")" : line;
     }
 
     private static String clock(long seconds) {

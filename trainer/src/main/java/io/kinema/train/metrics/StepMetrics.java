@@ -1,6 +1,7 @@
 package io.kinema.train.metrics;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 
 /**
  * One line of {@code metrics.jsonl}.
@@ -15,12 +16,13 @@ import com.fasterxml.jackson.annotation.JsonInclude;
  * @param dataMs of it, waiting for data (rank 0)
  * @param commMs during it, in collectives, hidden behind computation or not (rank 0)
  * @param commExposedMs of it, waiting for collectives (rank 0)
+ * @param checkpointMs before it, standing still for a checkpoint; 0, and not written, where there was none
  * @param tokensPerSecond of all ranks
  * @param tflops of all ranks, 10¹² floating point operations a second, counted from shapes
  * @param utilisation {@code tflops} over the ranks' measured matmul peak
  * @param residentBytes memory of rank 0's process after the step; 0 where the system does not say
  * @param lossScale what the loss was multiplied by in fp16; 0, and not written, in other precisions
- * @param skipped whether the gradient overflowed and no weight was changed; not written where it was not so
+ * @param skippedBecause why no weight was changed; empty, and not written, where they were
  */
 public record StepMetrics(
         long step,
@@ -33,9 +35,23 @@ public record StepMetrics(
         double dataMs,
         double commMs,
         double commExposedMs,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) double checkpointMs,
         double tokensPerSecond,
         double tflops,
         double utilisation,
         long residentBytes,
         @JsonInclude(JsonInclude.Include.NON_DEFAULT) double lossScale,
-        @JsonInclude(JsonInclude.Include.NON_DEFAULT) boolean skipped) {}
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String skippedBecause)
+        implements StepLine {
+
+    /**
+     * Returns whether no weight was changed; not written where it was not so.
+     *
+     * @return whether there was a reason to
+     */
+    @JsonProperty
+    @JsonInclude(JsonInclude.Include.NON_DEFAULT)
+    public boolean skipped() {
+        return !skippedBecause.isEmpty();
+    }
+}

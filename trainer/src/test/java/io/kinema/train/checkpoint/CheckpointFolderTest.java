@@ -185,7 +185,7 @@ class CheckpointFolderTest {
         Files.writeString(root.resolve("checkpoints/LATEST"), "step-00000001\n");
         assertEquals(good, folder.newestValid(_ -> fail()).orElseThrow().folder());
         write(4, 1);
-        new Retention(5, 0).prune(folder, _ -> fail());
+        new Retention(5, 0).prune(folder, 0, _ -> fail());
         assertEquals(List.of(), folder.unfinished());
         assertEquals(List.of(), folder.discarded());
     }

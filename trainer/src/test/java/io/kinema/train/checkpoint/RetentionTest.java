@@ -38,7 +38,7 @@ class RetentionTest {
     private void writeAndPrune(Retention retention, long... steps) throws IOException {
         for (long step : steps) {
             TinyCheckpoints.write(folder, step, 1);
-            retention.prune(folder, _ -> fail());
+            retention.prune(folder, 0, _ -> fail());
         }
     }
 
@@ -49,7 +49,7 @@ class RetentionTest {
         writeAndPrune(new Retention(1, 6), 10, 12, 14);
         assertEquals(List.of(14L, 12L, 6L), steps());
         TinyCheckpoints.write(folder, 16, 1);
-        assertEquals(List.of("step-00000012", "step-00000006"), new Retention(1, 7).prune(folder, _ -> fail()));
+        assertEquals(List.of("step-00000012", "step-00000006"), new Retention(1, 7).prune(folder, 0, _ -> fail()));
         assertEquals(List.of(16L, 14L), steps());
     }
 
@@ -65,7 +65,7 @@ class RetentionTest {
         for (long step : new long[] {2, 4, 6, 5}) {
             TinyCheckpoints.write(folder, step, 1);
         }
-        new Retention(1, 0).prune(folder, _ -> fail());
+        new Retention(1, 0).prune(folder, 0, _ -> fail());
         assertEquals(List.of(6L, 5L), steps());
         assertEquals("step-00000005", folder.latest());
     }
@@ -78,7 +78,7 @@ class RetentionTest {
         Path torn = root.resolve("step-00000004/ema.safetensors");
         Files.write(torn, new byte[8]);
         Files.delete(root.resolve("step-00000003/state.json"));
-        new Retention(1, 0).prune(folder, _ -> fail());
+        new Retention(1, 0).prune(folder, 0, _ -> fail());
         assertEquals(List.of(4L, 3L, 2L), steps());
         assertEquals(2, folder.newestValid(_ -> {}).orElseThrow().state().step());
     }
@@ -126,7 +126,7 @@ class RetentionTest {
         try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
             Future<Integer> looks = thread.submit(look);
             for (int keep = 39; keep > 0; keep--) {
-                new Retention(keep, 0).prune(folder, _ -> fail());
+                new Retention(keep, 0).prune(folder, 0, _ -> fail());
             }
             stop.set(true);
             assertTrue(looks.get() > 0);

@@ -7,6 +7,7 @@ import io.kinema.train.checkpoint.CheckpointState.Model;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.Spikes;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -48,7 +49,8 @@ final class TinyCheckpoints {
                 List.of("--steps 10"),
                 0,
                 0,
-                0);
+                0,
+                Spikes.NONE);
     }
 
     static Path write(CheckpointFolder folder, long step, int worldSize) throws IOException {

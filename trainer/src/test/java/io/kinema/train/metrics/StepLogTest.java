@@ -14,18 +14,18 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class MetricsLogTest {
+class StepLogTest {
     @TempDir
     private Path folder;
 
     private static StepMetrics step(long number) {
-        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 1e4, 0.01, 0.5, 1 << 30, 0, false);
+        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "");
     }
 
     @Test
     void shouldWriteEveryFieldThatReadersRelyOn() throws IOException {
         Path file = folder.resolve("metrics.jsonl");
-        try (MetricsLog log = MetricsLog.open(file, 0)) {
+        try (StepLog log = StepLog.open(file, 0)) {
             log.write(step(1));
         }
         JsonNode line = new ObjectMapper().readTree(Files.readAllLines(file).getFirst());
@@ -50,7 +50,7 @@ class MetricsLogTest {
     @Test
     void shouldSayWhatBecameOfAScaledLossAndNothingOfItElsewhere() throws IOException {
         Path file = folder.resolve("metrics.jsonl");
-        try (MetricsLog log = MetricsLog.open(file, 0)) {
+        try (StepLog log = StepLog.open(file, 0)) {
             log.write(step(1));
             log.write(scaled(2, 0.25, false));
             log.write(scaled(3, Double.POSITIVE_INFINITY, true));
@@ -63,6 +63,9 @@ class MetricsLogTest {
         assertFalse(json.readTree(lines.get(1)).has("skipped"));
         assertTrue(json.readTree(lines.get(2)).path("gradNorm").isNull());
         assertTrue(json.readTree(lines.get(2)).path("skipped").booleanValue());
+        assertEquals(
+                "overflow at loss scale 65536.0",
+                json.readTree(lines.get(2)).path("skippedBecause").textValue());
         assertTrue(new ProgressLine(3)
                 .of(scaled(3, Double.NaN, true))
                 .endsWith("(skipped: overflow at loss scale 65536.0)"));
@@ -70,19 +73,21 @@ class MetricsLogTest {
     }
 
     private static StepMetrics scaled(long number, double norm, boolean skipped) {
-        return new StepMetrics(number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1, 1e4, 0.01, 0.5, 1 << 30, 65_536, skipped);
+        String because = skipped ? "overflow at loss scale 65536.0" : "";
+        return new StepMetrics(
+                number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 65_536, because);
     }
 
     @Test
     void shouldHoldEachStepOnceAfterARestart() throws IOException {
         Path file = folder.resolve("metrics.jsonl");
-        try (MetricsLog log = MetricsLog.open(file, 0)) {
+        try (StepLog log = StepLog.open(file, 0)) {
             for (long number = 1; number <= 5; number++) {
                 log.write(step(number));
             }
         }
         Files.writeString(file, "{\"step\":6,\"lo", StandardOpenOption.APPEND);
-        try (MetricsLog log = MetricsLog.open(file, 3)) {
+        try (StepLog log = StepLog.open(file, 3)) {
             log.write(step(4));
         }
         ObjectMapper json = new ObjectMapper();

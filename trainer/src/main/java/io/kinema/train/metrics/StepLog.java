@@ -16,8 +16,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The file {@code metrics.jsonl} of a run: one JSON object a step, each step once, whatever restarts there were. What is not finite is null. */
-public final class MetricsLog implements AutoCloseable {
+/** A file of JSON objects about steps, {@code metrics.jsonl} or {@code spikes.jsonl}: each step at most once, whatever restarts there were. What is not finite is null. */
+public final class StepLog implements AutoCloseable {
     private static final ObjectMapper JSON =
             new ObjectMapper().registerModule(new SimpleModule().addSerializer(double.class, new FiniteOrNull()));
 
@@ -35,7 +35,7 @@ public final class MetricsLog implements AutoCloseable {
         }
     }
 
-    private MetricsLog(Writer writer) {
+    private StepLog(Writer writer) {
         this.writer = writer;
     }
 
@@ -47,7 +47,7 @@ public final class MetricsLog implements AutoCloseable {
      * @return the log
      * @throws IOException when the file cannot be read or written
      */
-    public static MetricsLog open(Path file, long lastStep) throws IOException {
+    public static StepLog open(Path file, long lastStep) throws IOException {
         if (Files.exists(file)) {
             List<String> kept = new ArrayList<>();
             for (String line : Files.readAllLines(file)) {
@@ -59,7 +59,7 @@ public final class MetricsLog implements AutoCloseable {
             Files.write(rewritten, kept);
             Files.move(rewritten, file, StandardCopyOption.ATOMIC_MOVE);
         }
-        return new MetricsLog(Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+        return new StepLog(Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
     }
 
     /**
@@ -67,8 +67,8 @@ public final class MetricsLog implements AutoCloseable {
      *
      * @return a log
      */
-    public static MetricsLog none() {
-        return new MetricsLog(Writer.nullWriter());
+    public static StepLog none() {
+        return new StepLog(Writer.nullWriter());
     }
 
     /** A line that a killed process left half-written belongs to no step. */
@@ -82,13 +82,13 @@ public final class MetricsLog implements AutoCloseable {
     }
 
     /**
-     * Appends a step.
+     * Appends a line.
      *
-     * @param metrics of the step
+     * @param line about a step after all before
      * @throws IOException when the disk is full, say
      */
-    public void write(StepMetrics metrics) throws IOException {
-        writer.write(JSON.writeValueAsString(metrics));
+    public void write(StepLine line) throws IOException {
+        writer.write(JSON.writeValueAsString(line));
         writer.write('\n');
         writer.flush();
     }
