@@ -197,14 +197,17 @@ public final class CommandLine {
             String arg = args.get(i);
             int equals = arg.indexOf('=');
             ParameterDescription flag = known.get(arg);
-            if (flag != null) {
-                tokens.add(arg);
-                if (!isSwitch(flag)) {
-                    if (i + 1 >= args.size() || known.containsKey(args.get(i + 1))) {
-                        throw new ConfigException(arg + " needs a value: " + flag.getDescription() + "; " + seeHelp());
-                    }
-                    tokens.add(args.get(++i));
+            if (flag != null && isSwitch(flag)) {
+                // JCommander would turn a switch that is given twice off again.
+                if (!tokens.contains(arg)) {
+                    tokens.add(arg);
                 }
+            } else if (flag != null) {
+                if (i + 1 >= args.size() || known.containsKey(args.get(i + 1))) {
+                    throw new ConfigException(arg + " needs a value: " + flag.getDescription() + "; " + seeHelp());
+                }
+                tokens.add(arg);
+                tokens.add(args.get(++i));
             } else if (equals > 0 && known.containsKey(arg.substring(0, equals))) {
                 tokens.add(arg.substring(0, equals));
                 tokens.add(arg.substring(equals + 1));
