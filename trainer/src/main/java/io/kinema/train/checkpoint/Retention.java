@@ -18,7 +18,7 @@ public record Retention(int keepLast, long keepEvery) {
     }
 
     /**
-     * Deletes checkpoints that are not to be kept. To be called after {@link CheckpointFolder#commit}: what that has written and read
+     * Deletes checkpoints that are not to be kept. To be called after {@link CheckpointWriter#commit}: what that has written and read
      * back, which {@code LATEST} names, always stays, and so does everything not older than those that are kept for being the newest.
      *
      * @param folder where they are

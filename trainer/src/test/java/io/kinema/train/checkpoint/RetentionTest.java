@@ -59,6 +59,15 @@ class RetentionTest {
         assertEquals(List.of(5L, 4L, 3L, 2L, 1L), steps());
     }
 
+    @Test
+    void shouldKeepWhatTrainingMayGoBackTo() throws IOException {
+        for (long step : new long[] {2, 4, 6, 8}) {
+            TinyCheckpoints.write(folder, step, 1);
+        }
+        assertEquals(List.of("step-00000006", "step-00000002"), new Retention(1, 0).prune(folder, 4, _ -> fail()));
+        assertEquals(List.of(8L, 4L), steps());
+    }
+
     /** A run that has passed over a damaged checkpoint writes one that has made fewer steps. */
     @Test
     void shouldKeepWhatLatestNamesThoughOthersHaveMoreSteps() throws IOException {
