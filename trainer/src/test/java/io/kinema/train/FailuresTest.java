@@ -26,8 +26,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FailuresTest {
     private static final int STEPS = 24;
     private static final int NODES = 2;
-    /** Half of what a process does before its first step would be to read how to log. */
-    private static final String NO_LOGS = "-Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider";
+    /** Processes that live for seconds: no plan of how to log, and no compiler for what runs long. */
+    private static final List<String> SHORT_LIVED =
+            List.of("-Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider", "-XX:TieredStopAtLevel=1");
 
     private static final List<Phase> PHASES =
             List.of(Phase.LOADING, Phase.FORWARD, Phase.BACKWARD, Phase.REDUCE, Phase.OPTIMIZER, Phase.CHECKPOINT);
@@ -59,14 +60,16 @@ class FailuresTest {
                 "--warmup", "4",
                 "--checkpoint-every", "3",
                 "--sample-steps", "0",
-                "--device", "cpu",
+                "--device", "nd4j",
                 "--precision", "fp32",
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
         Path folder = faultsOf(run);
         Fault.write(folder, faults);
+        List<String> jvmFlags = new ArrayList<>(SHORT_LIVED);
+        jvmFlags.add(FaultAgent.flag(folder, run.folder(), data));
         return LaunchedProgram.start(
-                List.of(FaultAgent.flag(folder, run.folder(), data), NO_LOGS),
+                jvmFlags,
                 Train.class,
                 root.resolve("work"),
                 args.toArray(String[]::new));
