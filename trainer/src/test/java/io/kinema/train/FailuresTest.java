@@ -68,11 +68,7 @@ class FailuresTest {
         Fault.write(folder, faults);
         List<String> jvmFlags = new ArrayList<>(SHORT_LIVED);
         jvmFlags.add(FaultAgent.flag(folder, run.folder(), data));
-        return LaunchedProgram.start(
-                jvmFlags,
-                Train.class,
-                root.resolve("work"),
-                args.toArray(String[]::new));
+        return LaunchedProgram.start(jvmFlags, Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 
     private static Path faultsOf(TrainedRun run) {
