@@ -3,6 +3,7 @@ package io.kinema.train;
 import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.tensor.Device;
+import java.lang.foreign.MemorySegment;
 
 /**
  * Who keeps what. Each group of parameters is cut into a shard for each rank.
@@ -30,6 +31,16 @@ record Sharding(ZeroStage stage, int rank, int worldSize) {
     /** Elements of this rank's shard; 0 where there are more ranks than blocks. */
     int size(Group group) {
         return Math.toIntExact(of(group).length(rank));
+    }
+
+    /** Blocks of {@link Device#SHARD_ALIGNMENT} elements of a rank's shard. */
+    int blocks(Group group, int ofRank) {
+        return Math.toIntExact(of(group).length(ofRank) / Device.SHARD_ALIGNMENT);
+    }
+
+    /** Of fp32 values of a whole group in host memory, those of this rank's shard. */
+    MemorySegment part(Group group, MemorySegment values) {
+        return values.asSlice((long) offset(group) * Float.BYTES, (long) size(group) * Float.BYTES);
     }
 
     /** As {@link #size}, but 1 where that is 0: tensors are not empty. */

@@ -65,14 +65,12 @@ record StateCopy(TrainState state, Collectives collectives) {
     /** Gathers the weights of a group, or their average, on every rank. */
     void weights(WeightsKind kind, Group group, MemorySegment to) {
         ShardedAdamW optimizer = state.optimizer(group);
-        int size = state.sharding().size(group);
-        if (size > 0) {
+        if (state.sharding().size(group) > 0) {
             Tensor shard = switch (kind) {
                 case MODEL -> optimizer.master();
                 case EMA -> optimizer.state()[AVERAGE];
             };
-            long offset = (long) state.sharding().offset(group) * Float.BYTES;
-            state.device().read(shard, 0, to.asSlice(offset, (long) size * Float.BYTES));
+            state.device().read(shard, 0, state.sharding().part(group, to));
         }
         StepLabel label = new StepLabel(state.step, kind.file(), group.index());
         collectives

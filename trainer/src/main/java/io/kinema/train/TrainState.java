@@ -75,10 +75,7 @@ final class TrainState {
                             (entry.offset() - group.offset()) * Float.BYTES,
                             entry.size());
                 }
-                optimizer(group)
-                        .writeMaster(values.asSlice(
-                                (long) sharding().offset(group) * Float.BYTES,
-                                (long) sharding().size(group) * Float.BYTES));
+                optimizer(group).writeMaster(sharding().part(group, values));
             }
             optimizer(group).startAverage();
         }

@@ -6,7 +6,6 @@ import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.ReductionTree;
-import io.kinema.train.dist.ShardLayout;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.dist.Traffic;
 import io.kinema.train.metrics.Spike;
@@ -37,10 +36,9 @@ final class Trainer implements AutoCloseable {
     private final DiffusionLoss loss;
     private final GradientSum gradients;
     private final double peakFlops;
-    /** Of blocks of this rank's shards of the gradient. */
-    private final double[] squares;
-
+    /** Of the blocks of this rank's shard of one group. */
     private final double[] squaresOfGroup;
+
     private long dataNanos;
 
     /**
@@ -68,16 +66,13 @@ final class Trainer implements AutoCloseable {
         this.gradients = new GradientSum(state.ranks(), state.groups(), new ReductionTree(config.microbatches()));
         this.loader = new ClipLoader(dataset, config, gradients.microbatches(), state.step, state.rank());
         this.peakFlops = peakFlops;
-        squares = new double[blocks(state.model().layout().flatSize())];
-        squaresOfGroup = new double
-                [state.groups().stream()
-                        .mapToInt(group -> blocks(group.size()))
-                        .max()
-                        .orElseThrow()];
+        squaresOfGroup =
+                new double[state.groups().stream().mapToInt(this::blocks).max().orElseThrow()];
     }
 
-    private static int blocks(long numElements) {
-        return Math.toIntExact(numElements / Device.SHARD_ALIGNMENT);
+    /** Of this rank's shard. */
+    private int blocks(Group group) {
+        return state.sharding().blocks(group, state.rank());
     }
 
     /**
@@ -246,16 +241,18 @@ final class Trainer implements AutoCloseable {
 
     /** The sums of squares of the blocks of this rank's shards, group after group. */
     private double[] squaresOfShards() {
+        double[] squares =
+                new double[state.groups().stream().mapToInt(this::blocks).sum()];
         int count = 0;
         for (Group group : state.groups()) {
-            int blocks = state.sharding().size(group) / Device.SHARD_ALIGNMENT;
+            int blocks = blocks(group);
             if (blocks > 0) {
                 device.sumOfSquares(gradients.shard(group), Device.SHARD_ALIGNMENT, squaresOfGroup);
                 System.arraycopy(squaresOfGroup, 0, squares, count, blocks);
                 count += blocks;
             }
         }
-        return Arrays.copyOf(squares, count);
+        return squares;
     }
 
     /** The norm of the whole gradient: fixed blocks, added in their order whatever the world size. */
@@ -263,10 +260,9 @@ final class Trainer implements AutoCloseable {
         int[] next = new int[reports.size()];
         double sum = 0;
         for (Group group : state.groups()) {
-            ShardLayout shards = state.sharding().of(group);
             for (int rank = 0; rank < next.length; rank++) {
                 double[] squaresOfRank = reports.get(rank).shardSquares();
-                int end = next[rank] + Math.toIntExact(shards.length(rank) / Device.SHARD_ALIGNMENT);
+                int end = next[rank] + state.sharding().blocks(group, rank);
                 while (next[rank] < end) {
                     sum += squaresOfRank[next[rank]++];
                 }

@@ -13,7 +13,6 @@ import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
-import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import java.io.IOException;
@@ -48,19 +47,8 @@ class BackgroundCheckpointTest {
     }
 
     private static TrainingRanks ranks(ZeroStage zero) {
-        TrainConfig config = new TrainConfig(
-                MODEL,
-                "flow",
-                3,
-                3,
-                40,
-                100,
-                1,
-                0.1,
-                new LearningRate(1e-3, 2, 100, LearningRate.Schedule.CONSTANT),
-                new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
-                Precision.FP32,
-                0);
+        LearningRate learningRate = new LearningRate(1e-3, 2, 100, LearningRate.Schedule.CONSTANT);
+        TrainConfig config = TrainingRanks.config(MODEL, 3, learningRate, Precision.FP32, 0);
         return new TrainingRanks(data, config, Recompute.NONE, zero, type -> CpuDevice.open(type, 1));
     }
 

@@ -17,7 +17,6 @@ import io.kinema.train.checkpoint.Retention;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
-import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.optim.Spikes;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
@@ -61,19 +60,8 @@ class SpikeRunTest {
     private record Start(int worldSize, ZeroStage zero, int stopAfter) {}
 
     private static TrainConfig config(double sigma) {
-        return new TrainConfig(
-                MODEL,
-                "flow",
-                3,
-                3,
-                40,
-                STEPS,
-                1,
-                0.1,
-                new LearningRate(3e-5, 0, STEPS, LearningRate.Schedule.CONSTANT),
-                new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
-                Precision.FP32,
-                sigma);
+        LearningRate learningRate = new LearningRate(3e-5, 0, STEPS, LearningRate.Schedule.CONSTANT);
+        return TrainingRanks.config(MODEL, 3, learningRate, Precision.FP32, sigma);
     }
 
     private static TrainedRun train(String name, Start... starts) throws Exception {

@@ -9,10 +9,14 @@ import io.kinema.train.dist.RankIdentity;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.metrics.StepMetrics;
+import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
+import io.kinema.train.optim.LearningRate;
+import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -39,6 +43,24 @@ import java.util.function.Function;
 record TrainingRanks(
         Path data, TrainConfig config, Recompute recompute, ZeroStage zero, Function<DType, Device> device) {
     private static final Duration DEADLINE = Duration.ofSeconds(60);
+
+    /** A run of packed microbatches of at most 40 tokens, as many steps as the learning rate has. */
+    static TrainConfig config(
+            DitConfig model, int microbatches, LearningRate learningRate, Precision precision, double spikeSigma) {
+        return new TrainConfig(
+                model,
+                "flow",
+                3,
+                microbatches,
+                40,
+                learningRate.totalSteps(),
+                1,
+                0.1,
+                learningRate,
+                new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
+                precision,
+                spikeSigma);
+    }
 
     /** What is done on a rank. */
     interface Body<T> {

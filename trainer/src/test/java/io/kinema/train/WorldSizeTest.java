@@ -8,7 +8,6 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
-import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import java.io.IOException;
@@ -40,19 +39,8 @@ class WorldSizeTest {
     }
 
     private static TrainConfig config(Precision precision) {
-        return new TrainConfig(
-                MODEL,
-                "flow",
-                3,
-                8,
-                40,
-                STEPS,
-                1,
-                0.1,
-                new LearningRate(1e-3, 2, STEPS, LearningRate.Schedule.COSINE),
-                new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
-                precision,
-                0);
+        LearningRate learningRate = new LearningRate(1e-3, 2, STEPS, LearningRate.Schedule.COSINE);
+        return TrainingRanks.config(MODEL, 8, learningRate, precision, 0);
     }
 
     private static TrainingRanks ranks(Precision precision, Recompute recompute, ZeroStage zero) {

@@ -12,7 +12,6 @@ import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LearningRate;
-import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.cpu.CpuDevice.Footprint;
@@ -36,19 +35,8 @@ class ZeroMemoryTest {
     private Path root;
 
     private static TrainConfig config(Precision precision) {
-        return new TrainConfig(
-                MODEL,
-                "flow",
-                3,
-                MICROBATCHES,
-                40,
-                1,
-                1,
-                0.1,
-                new LearningRate(1e-3, 0, 1, LearningRate.Schedule.CONSTANT),
-                new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
-                precision,
-                0);
+        LearningRate learningRate = new LearningRate(1e-3, 0, 1, LearningRate.Schedule.CONSTANT);
+        return TrainingRanks.config(MODEL, MICROBATCHES, learningRate, precision, 0);
     }
 
     @ParameterizedTest

@@ -11,7 +11,6 @@ import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.function.Supplier;
 
 /**
  * The device {@code nd4j} in mixed precision (Micikevicius et al., 1710.03740): activations and working weights are stored in FP16, everything is computed in FP32 and rounded
@@ -23,7 +22,7 @@ final class Nd4jMixed implements Device {
     private final Nd4jMemory memory;
     private final Nd4jDevice wide;
     private final Nd4jLayers layers;
-    private final boolean multipliesHalf;
+    private final HalfTensors halves;
 
     /**
      * @param memory of FP32
@@ -34,46 +33,7 @@ final class Nd4jMixed implements Device {
         this.memory = memory;
         this.wide = new Nd4jDevice(memory);
         this.layers = new Nd4jLayers(memory);
-        this.multipliesHalf = multipliesHalf;
-    }
-
-    private Tensor half(int... shape) {
-        return memory.allocate(DType.FP16, shape);
-    }
-
-    /** A tensor in FP32: itself, or a copy in the innermost scope. */
-    private Tensor widened(Tensor x) {
-        return x.dtype() == DType.FP32 ? x : copyOf(x, DType.FP32);
-    }
-
-    private Tensor copyOf(Tensor x, DType type) {
-        Tensor copy = memory.allocate(type, x.shape());
-        wide.copy(copy, x);
-        return copy;
-    }
-
-    /** What a product takes of a tensor, in the innermost scope. */
-    private Tensor operand(Tensor x) {
-        Tensor rounded = x.dtype() == DType.FP16 ? x : copyOf(x, DType.FP16);
-        return multipliesHalf ? rounded : widened(rounded);
-    }
-
-    /** Stores what is computed in FP32, in a scope of its own. */
-    private Tensor stored(DType type, int[] shape, Supplier<Tensor> computed) {
-        Tensor result = memory.allocate(type, shape);
-        try (Scope _ = openScope()) {
-            wide.copy(result, computed.get());
-        }
-        return result;
-    }
-
-    private Tensor stored(int[] shape, Supplier<Tensor> computed) {
-        return stored(DType.FP16, shape, computed);
-    }
-
-    /** Stores the gradient of an input, in the input's type. */
-    private Tensor storedLike(Tensor input, Supplier<Tensor> computed) {
-        return stored(input.dtype(), input.shape(), computed);
+        this.halves = new HalfTensors(memory, wide, multipliesHalf);
     }
 
     @Override
@@ -101,7 +61,7 @@ final class Nd4jMixed implements Device {
         if (type != DType.FP16) {
             return wide.zeros(type, shape);
         }
-        Tensor tensor = half(shape);
+        Tensor tensor = halves.half(shape);
         zero(tensor);
         return tensor;
     }
@@ -144,8 +104,8 @@ final class Nd4jMixed implements Device {
     @Override
     public void add(Tensor into, Tensor term) {
         try (Scope _ = openScope()) {
-            Tensor sum = widened(into);
-            wide.add(sum, widened(term));
+            Tensor sum = halves.widened(into);
+            wide.add(sum, halves.widened(term));
             if (sum != into) {
                 wide.copy(into, sum);
             }
@@ -170,110 +130,122 @@ final class Nd4jMixed implements Device {
 
     @Override
     public Tensor linear(Tensor xRI, Tensor weightOI, Tensor biasO) {
-        return stored(new int[] {xRI.dim(0), weightOI.dim(0)}, () -> product(xRI, weightOI, biasO));
+        return halves.stored(new int[] {xRI.dim(0), weightOI.dim(0)}, () -> product(xRI, weightOI, biasO));
     }
 
     @Override
     public Tensor linearResidual(Tensor xRI, Tensor weightOI, Tensor biasO, Tensor residualRO) {
-        return storedLike(residualRO, () -> {
+        return halves.storedLike(residualRO, () -> {
             Tensor sum = product(xRI, weightOI, biasO);
-            wide.add(sum, widened(residualRO));
+            wide.add(sum, halves.widened(residualRO));
             return sum;
         });
     }
 
     private Tensor product(Tensor xRI, Tensor weightOI, Tensor biasO) {
-        return wide.linear(operand(xRI), operand(weightOI), widened(biasO));
+        return wide.linear(halves.operand(xRI), halves.operand(weightOI), halves.widened(biasO));
     }
 
     @Override
     public Tensor linearBackwardInput(Tensor dyRO, Tensor weightOI) {
-        return stored(
+        return halves.stored(
                 new int[] {dyRO.dim(0), weightOI.dim(1)},
-                () -> wide.linearBackwardInput(operand(dyRO), operand(weightOI)));
+                () -> wide.linearBackwardInput(halves.operand(dyRO), halves.operand(weightOI)));
     }
 
     @Override
     public void linearBackwardParameters(Tensor dyRO, Tensor xRI, Tensor dWeight, Tensor dBias) {
         try (Scope _ = openScope()) {
-            layers.linearBackwardWeight(operand(dyRO), operand(xRI), dWeight);
-            layers.linearBackwardBias(widened(dyRO), dBias);
+            layers.linearBackwardWeight(halves.operand(dyRO), halves.operand(xRI), dWeight);
+            layers.linearBackwardBias(halves.widened(dyRO), dBias);
         }
     }
 
     @Override
     public Tensor gelu(Tensor x) {
-        return stored(x.shape(), () -> wide.gelu(widened(x)));
+        return halves.stored(x.shape(), () -> wide.gelu(halves.widened(x)));
     }
 
     @Override
     public Tensor geluBackward(Tensor dy, Tensor x) {
-        return storedLike(x, () -> wide.geluBackward(widened(dy), widened(x)));
+        return halves.storedLike(x, () -> wide.geluBackward(halves.widened(dy), halves.widened(x)));
     }
 
     @Override
     public Tensor silu(Tensor x) {
-        return stored(x.shape(), () -> wide.silu(widened(x)));
+        return halves.stored(x.shape(), () -> wide.silu(halves.widened(x)));
     }
 
     @Override
     public Tensor siluBackward(Tensor dy, Tensor x) {
-        return storedLike(x, () -> wide.siluBackward(widened(dy), widened(x)));
+        return halves.storedLike(x, () -> wide.siluBackward(halves.widened(dy), halves.widened(x)));
     }
 
     @Override
     public Tensor rmsNorm(Tensor xRD, Tensor weightD) {
-        return stored(xRD.shape(), () -> wide.rmsNorm(widened(xRD), widened(weightD)));
+        return halves.stored(xRD.shape(), () -> wide.rmsNorm(halves.widened(xRD), halves.widened(weightD)));
     }
 
     @Override
     public Tensor rmsNormBackward(Tensor dyRD, Tensor xRD, Tensor weightD, Tensor dWeight) {
-        return storedLike(xRD, () -> wide.rmsNormBackward(widened(dyRD), widened(xRD), widened(weightD), dWeight));
+        return halves.storedLike(
+                xRD,
+                () -> wide.rmsNormBackward(
+                        halves.widened(dyRD), halves.widened(xRD), halves.widened(weightD), dWeight));
     }
 
     @Override
     public Tensor modulatedLayerNorm(Tensor xLD, Tensor shiftSD, Tensor scaleSD, Segments segments) {
-        return stored(
-                xLD.shape(), () -> wide.modulatedLayerNorm(widened(xLD), widened(shiftSD), widened(scaleSD), segments));
+        return halves.stored(
+                xLD.shape(),
+                () -> wide.modulatedLayerNorm(
+                        halves.widened(xLD), halves.widened(shiftSD), halves.widened(scaleSD), segments));
     }
 
     @Override
     public Tensor modulatedLayerNormBackward(
             Tensor dyLD, Tensor xLD, Tensor scaleSD, Segments segments, Tensor dShift, Tensor dScale) {
-        return storedLike(
+        return halves.storedLike(
                 xLD,
                 () -> wide.modulatedLayerNormBackward(
-                        widened(dyLD), widened(xLD), widened(scaleSD), segments, dShift, dScale));
+                        halves.widened(dyLD), halves.widened(xLD), halves.widened(scaleSD), segments, dShift, dScale));
     }
 
     @Override
     public Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments) {
-        return storedLike(xLD, () -> wide.gatedResidual(widened(xLD), widened(yLD), widened(gateSD), segments));
+        return halves.storedLike(
+                xLD,
+                () -> wide.gatedResidual(halves.widened(xLD), halves.widened(yLD), halves.widened(gateSD), segments));
     }
 
     @Override
     public Tensor gatedResidualBackward(Tensor dOutLD, Tensor yLD, Tensor gateSD, Segments segments, Tensor dGate) {
-        return storedLike(
-                yLD, () -> wide.gatedResidualBackward(widened(dOutLD), widened(yLD), widened(gateSD), segments, dGate));
+        return halves.storedLike(
+                yLD,
+                () -> wide.gatedResidualBackward(
+                        halves.widened(dOutLD), halves.widened(yLD), halves.widened(gateSD), segments, dGate));
     }
 
     @Override
     public Tensor rope(Tensor xLNK, Tensor cosLP, Tensor sinLP) {
-        return stored(xLNK.shape(), () -> wide.rope(widened(xLNK), widened(cosLP), widened(sinLP)));
+        return halves.stored(
+                xLNK.shape(), () -> wide.rope(halves.widened(xLNK), halves.widened(cosLP), halves.widened(sinLP)));
     }
 
     @Override
     public Tensor ropeBackward(Tensor dyLNK, Tensor cosLP, Tensor sinLP) {
-        return stored(dyLNK.shape(), () -> wide.ropeBackward(widened(dyLNK), widened(cosLP), widened(sinLP)));
+        return halves.stored(
+                dyLNK.shape(),
+                () -> wide.ropeBackward(halves.widened(dyLNK), halves.widened(cosLP), halves.widened(sinLP)));
     }
 
     @Override
     public Qkv heads(Tensor qkvL3D, HeadRotation by) {
         int width = by.queryNormK().dim(0);
         int[] shape = {qkvL3D.dim(0), qkvL3D.dim(1) / (3 * width), width};
-        Qkv heads = new Qkv(half(shape), half(shape), half(shape));
+        Qkv heads = new Qkv(halves.half(shape), halves.half(shape), halves.half(shape));
         try (Scope _ = openScope()) {
-            Qkv computed = wide.heads(widened(qkvL3D), widened(by));
+            Qkv computed = wide.heads(halves.widened(qkvL3D), halves.widened(by));
             wide.copy(heads.qLNK(), computed.qLNK());
             wide.copy(heads.kLNK(), computed.kLNK());
             wide.copy(heads.vLNK(), computed.vLNK());
@@ -284,24 +256,19 @@ final class Nd4jMixed implements Device {
     @Override
     public Tensor headsBackward(
             AttentionGrad grad, Tensor qkvL3D, HeadRotation by, Tensor dQueryNorm, Tensor dKeyNorm) {
-        return storedLike(qkvL3D, () -> {
-            AttentionGrad exact =
-                    new AttentionGrad(widened(grad.dqLNK()), widened(grad.dkLNK()), widened(grad.dvLNK()));
-            return wide.headsBackward(exact, widened(qkvL3D), widened(by), dQueryNorm, dKeyNorm);
+        return halves.storedLike(qkvL3D, () -> {
+            AttentionGrad exact = new AttentionGrad(
+                    halves.widened(grad.dqLNK()), halves.widened(grad.dkLNK()), halves.widened(grad.dvLNK()));
+            return wide.headsBackward(exact, halves.widened(qkvL3D), halves.widened(by), dQueryNorm, dKeyNorm);
         });
-    }
-
-    private HeadRotation widened(HeadRotation by) {
-        return new HeadRotation(
-                widened(by.queryNormK()), widened(by.keyNormK()), widened(by.cosLP()), widened(by.sinLP()));
     }
 
     @Override
     public Attention attention(Tensor qLNK, Tensor kLNK, Tensor vLNK, Segments querySegments, Segments keySegments) {
-        Attention attention = new Attention(half(qLNK.shape()), memory.allocate(qLNK.dim(0), qLNK.dim(1)));
+        Attention attention = new Attention(halves.half(qLNK.shape()), memory.allocate(qLNK.dim(0), qLNK.dim(1)));
         try (Scope _ = openScope()) {
-            Attention computed =
-                    wide.attention(widened(qLNK), widened(kLNK), widened(vLNK), querySegments, keySegments);
+            Attention computed = wide.attention(
+                    halves.widened(qLNK), halves.widened(kLNK), halves.widened(vLNK), querySegments, keySegments);
             wide.copy(attention.outLNK(), computed.outLNK());
             wide.copy(attention.logSumExpLN(), computed.logSumExpLN());
         }
@@ -317,9 +284,9 @@ final class Nd4jMixed implements Device {
                 memory.allocate(qkv.vLNK().dtype(), qkv.vLNK().shape()));
         try (Scope _ = openScope()) {
             AttentionGrad computed = wide.attentionBackward(
-                    widened(dOutLNK),
-                    new Qkv(widened(qkv.qLNK()), widened(qkv.kLNK()), widened(qkv.vLNK())),
-                    new Attention(widened(forward.outLNK()), forward.logSumExpLN()),
+                    halves.widened(dOutLNK),
+                    new Qkv(halves.widened(qkv.qLNK()), halves.widened(qkv.kLNK()), halves.widened(qkv.vLNK())),
+                    new Attention(halves.widened(forward.outLNK()), forward.logSumExpLN()),
                     querySegments,
                     keySegments);
             wide.copy(grad.dqLNK(), computed.dqLNK());
@@ -331,35 +298,38 @@ final class Nd4jMixed implements Device {
 
     @Override
     public Tensor embedding(Tensor tableVD, int[] ids) {
-        return stored(DType.FP32, new int[] {ids.length, tableVD.dim(1)}, () -> wide.embedding(widened(tableVD), ids));
+        return halves.stored(
+                DType.FP32, new int[] {ids.length, tableVD.dim(1)}, () -> wide.embedding(halves.widened(tableVD), ids));
     }
 
     @Override
     public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
         try (Scope _ = openScope()) {
-            wide.embeddingBackward(widened(dyLD), ids, dTable);
+            wide.embeddingBackward(halves.widened(dyLD), ids, dTable);
         }
     }
 
     @Override
     public Tensor segmentMean(Tensor xLD, Segments segments) {
-        return stored(new int[] {segments.count(), xLD.dim(1)}, () -> wide.segmentMean(widened(xLD), segments));
+        return halves.stored(
+                new int[] {segments.count(), xLD.dim(1)}, () -> wide.segmentMean(halves.widened(xLD), segments));
     }
 
     @Override
     public Tensor segmentMeanBackward(Tensor dySD, Segments segments) {
-        return stored(
-                new int[] {segments.total(), dySD.dim(1)}, () -> wide.segmentMeanBackward(widened(dySD), segments));
+        return halves.stored(
+                new int[] {segments.total(), dySD.dim(1)},
+                () -> wide.segmentMeanBackward(halves.widened(dySD), segments));
     }
 
     @Override
     public Tensor[] split(Tensor xRD, int parts) {
         Tensor[] out = new Tensor[parts];
         for (int i = 0; i < parts; i++) {
-            out[i] = half(xRD.dim(0), xRD.dim(1) / parts);
+            out[i] = halves.half(xRD.dim(0), xRD.dim(1) / parts);
         }
         try (Scope _ = openScope()) {
-            Tensor[] computed = wide.split(widened(xRD), parts);
+            Tensor[] computed = wide.split(halves.widened(xRD), parts);
             for (int i = 0; i < parts; i++) {
                 wide.copy(out[i], computed[i]);
             }
@@ -373,10 +343,10 @@ final class Nd4jMixed implements Device {
         for (Tensor part : parts) {
             numColumns += part.dim(1);
         }
-        return stored(new int[] {parts[0].dim(0), numColumns}, () -> {
+        return halves.stored(new int[] {parts[0].dim(0), numColumns}, () -> {
             Tensor[] exact = new Tensor[parts.length];
             for (int i = 0; i < parts.length; i++) {
-                exact[i] = widened(parts[i]);
+                exact[i] = halves.widened(parts[i]);
             }
             return wide.concat(exact);
         });
@@ -384,14 +354,18 @@ final class Nd4jMixed implements Device {
 
     @Override
     public Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
-        return stored(DType.FP32, aLP.shape(), () -> wide.mix(widened(aLP), widened(bLP), weightA, weightB, segments));
+        return halves.stored(
+                DType.FP32,
+                aLP.shape(),
+                () -> wide.mix(halves.widened(aLP), halves.widened(bLP), weightA, weightB, segments));
     }
 
     @Override
     public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
         Tensor dPrediction = memory.allocate(predictionLP.dtype(), predictionLP.shape());
         try (Scope _ = openScope()) {
-            SquaredError computed = wide.squaredError(widened(predictionLP), widened(targetLP), segments, scale);
+            SquaredError computed =
+                    wide.squaredError(halves.widened(predictionLP), halves.widened(targetLP), segments, scale);
             wide.copy(dPrediction, computed.dPrediction());
             return new SquaredError(computed.sumS(), dPrediction);
         }
