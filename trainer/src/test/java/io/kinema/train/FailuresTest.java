@@ -130,6 +130,27 @@ class FailuresTest {
         }
     }
 
+    /** The network is cut for three seconds in each phase, while it loses datagrams all the time; nothing has to be started again. */
+    @Test
+    void shouldEndWithTheSameWeightsWhateverTheNetworkLoses() throws Exception {
+        Random random = new Random(47);
+        List<Fault> faults = new ArrayList<>();
+        faults.add(new Fault(0, Phase.LOADING, Harm.LOSE_ONE_PERCENT, 0, 1));
+        faults.add(new Fault(1, Phase.OPTIMIZER, Harm.LOSE_TEN_PERCENT, 1, 40));
+        for (Phase phase : PHASES) {
+            faults.add(Fault.at(faults.size(), phase, Harm.CUT_NETWORK, NODES, random));
+        }
+        TrainedRun run = new TrainedRun(root.resolve("network"));
+        try (LaunchedProgram training = start(run, faults, "--nodes", "" + NODES, "--transport", "udp")) {
+            String output = training.expectExit(0);
+            assertFalse(output.contains("restart "), output);
+        }
+        for (Fault fault : faults) {
+            assertTrue(Files.exists(fault.lossMarker(faultsOf(run))), fault + " lost nothing");
+        }
+        expectUndisturbed(run, faults);
+    }
+
     @Test
     void shouldReportWhatARankThatHangsIsDoing() throws Exception {
         List<Fault> faults =

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * A harm that a rank does itself, once a run.
+ * A harm that a rank does itself or has done to the network, once a run.
  *
- * @param number of the fault in its run; each start of the ranks gets the next
+ * @param number of the fault in its run; each start of the ranks gets the next, and those of the network behind it
  * @param phase of training in which it happens
  * @param harm what happens
  * @param rank to which
@@ -54,7 +54,18 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
         /** A bit of the newest checkpoint's optimizer state changes. */
         FLIP_CHECKPOINT,
         /** A bit of each shard changes. */
-        FLIP_SHARDS
+        FLIP_SHARDS,
+        /** From now on the network loses one datagram of a hundred. */
+        LOSE_ONE_PERCENT,
+        /** From now on the network loses one datagram of ten. */
+        LOSE_TEN_PERCENT,
+        /** The network loses everything for three seconds. */
+        CUT_NETWORK;
+
+        /** Whether it happens to the network, and all ranks live on. */
+        boolean isOfNetwork() {
+            return this == LOSE_ONE_PERCENT || this == LOSE_TEN_PERCENT || this == CUT_NETWORK;
+        }
     }
 
     /** At a moment that a seed decides. */
@@ -86,5 +97,10 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
     /** Exists once it has happened. */
     Path marker(Path folder) {
         return folder.resolve("happened-" + number);
+    }
+
+    /** Exists once a datagram was lost by it. */
+    Path lossMarker(Path folder) {
+        return folder.resolve("lost-" + number);
     }
 }

@@ -1,5 +1,6 @@
 package io.kinema.train;
 
+import io.kinema.train.Fault.Phase;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.classfile.ClassFile;
@@ -17,7 +18,8 @@ import java.nio.file.Path;
 import java.security.ProtectionDomain;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
@@ -26,16 +28,16 @@ import java.util.stream.Stream;
 
 /**
  * A Java agent by which a rank comes to harm at a moment of a test's choice, with nothing in the product to that end: it makes the method of a {@link Fault}'s
- * phase call {@link #entered} first. Ranks inherit the agent from the launcher, where it does nothing. Its argument: the folder of the faults, the run's folder and
+ * phase call {@link #entered} first. Ranks inherit the agent from the launcher, where it makes the network lose what {@link FaultyNetwork} says. Its argument: the folder of the faults, the run's folder and
  * the data set's, separated by {@code ;}.
  */
 public final class FaultAgent {
-    private static final AtomicInteger CALLS = new AtomicInteger();
+    private static final Map<Phase, AtomicInteger> CALLS = new ConcurrentHashMap<>();
 
     private static Path faults;
     private static Path run;
     private static Path data;
-    private static Fault armed;
+    private static List<Fault> armed;
 
     private FaultAgent() {}
 
@@ -52,42 +54,52 @@ public final class FaultAgent {
     }
 
     public static void premain(String argument, Instrumentation instrumentation) throws IOException {
-        String rank = System.getenv("KINEMA_RANK");
-        if (rank == null) {
-            return;
-        }
         String[] paths = argument.split(";");
         faults = Path.of(paths[0]);
         run = Path.of(paths[1]);
         data = Path.of(paths[2]);
-        Optional<Fault> next = Fault.read(faults).stream()
+        List<Fault> left = Fault.read(faults).stream()
                 .filter(fault -> !Files.exists(fault.marker(faults)))
-                .findFirst();
-        if (next.isPresent() && next.get().rank() == Integer.parseInt(rank)) {
-            armed = next.get();
-            instrumentation.addTransformer(new Transformer());
+                .toList();
+        String rank = System.getenv("KINEMA_RANK");
+        if (rank == null) {
+            FaultyNetwork.install(faults, left, instrumentation);
+            return;
+        }
+        armed = left.stream()
+                .limit(1
+                        + left.stream()
+                                .takeWhile(fault -> fault.harm().isOfNetwork())
+                                .count())
+                .filter(fault -> fault.rank() == Integer.parseInt(rank))
+                .toList();
+        for (Phase phase : armed.stream().map(Fault::phase).distinct().toList()) {
+            instrumentation.addTransformer(new Transformer(phase));
         }
     }
 
-    private static final class Transformer implements ClassFileTransformer {
+    private record Transformer(Phase phase) implements ClassFileTransformer {
         @Override
         public byte[] transform(
                 ClassLoader loader, String name, Class<?> redefined, ProtectionDomain domain, byte[] bytes) {
-            if (!name.replace('/', '.').equals(armed.phase().className)) {
+            if (!name.replace('/', '.').equals(phase.className)) {
                 return null;
             }
             ClassFile classFile = ClassFile.of();
             ClassTransform prologues = ClassTransform.transformingMethodBodies(
-                    method -> method.methodName().equalsString(armed.phase().method), new Prologue());
+                    method -> method.methodName().equalsString(phase.method), new Prologue(phase));
             return classFile.transformClass(classFile.parse(bytes), prologues);
         }
     }
 
-    private static final class Prologue implements CodeTransform {
+    private record Prologue(Phase phase) implements CodeTransform {
         @Override
         public void atStart(CodeBuilder code) {
+            code.loadConstant(phase.name());
             code.invokestatic(
-                    ClassDesc.of(FaultAgent.class.getName()), "entered", MethodTypeDesc.of(ConstantDescs.CD_void));
+                    ClassDesc.of(FaultAgent.class.getName()),
+                    "entered",
+                    MethodTypeDesc.of(ConstantDescs.CD_void, ConstantDescs.CD_String));
         }
 
         @Override
@@ -97,16 +109,27 @@ public final class FaultAgent {
     }
 
     /** Called by the method in question. */
-    public static void entered() throws IOException, InterruptedException {
-        if (CALLS.incrementAndGet() != armed.call()) {
-            return;
+    public static void entered(String phaseName) throws IOException, InterruptedException {
+        Phase phase = Phase.valueOf(phaseName);
+        int call = CALLS.computeIfAbsent(phase, _ -> new AtomicInteger()).incrementAndGet();
+        for (Fault fault : armed) {
+            if (fault.phase() == phase && fault.call() == call) {
+                Files.createFile(fault.marker(faults));
+                happen(fault);
+            }
         }
-        Files.createFile(armed.marker(faults));
-        switch (armed.harm()) {
+    }
+
+    private static void happen(Fault fault) throws IOException, InterruptedException {
+        switch (fault.harm()) {
+            case LOSE_ONE_PERCENT, LOSE_TEN_PERCENT, CUT_NETWORK -> {
+                // The launcher, where the media driver is, sees the marker.
+                return;
+            }
             case KILL -> signal("KILL");
             case STOP -> signal("STOP");
             case HANG -> Thread.sleep(Long.MAX_VALUE);
-            case THROW -> throw new IllegalStateException("an exception in " + armed.phase());
+            case THROW -> throw new IllegalStateException("an exception in " + fault.phase());
             case FILL_DISK -> fillDisk();
             case TEAR_CHECKPOINT -> {
                 Path weights = newestCheckpoint().resolve("model.safetensors");
