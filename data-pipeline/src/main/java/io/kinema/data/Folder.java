@@ -4,6 +4,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.URI;
 import java.nio.channels.SeekableByteChannel;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -13,8 +14,8 @@ import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
 
 /**
@@ -24,6 +25,8 @@ import org.apache.hadoop.fs.UnsupportedFileSystemException;
  * beside them: what matters here carries a SHA-256.
  */
 public final class Folder {
+    private static final String LOCAL = "file";
+
     private final FileSystem fileSystem;
     private final Path root;
 
@@ -52,15 +55,22 @@ public final class Folder {
                             .toAbsolutePath()
                             .normalize()
                             .toUri());
-            FileSystem found = path.getFileSystem(new Configuration());
-            FileSystem plain = found instanceof LocalFileSystem local ? local.getRaw() : found;
-            return new Folder(plain, plain.makeQualified(path));
+            FileSystem found =
+                    LOCAL.equals(path.toUri().getScheme()) ? local() : path.getFileSystem(new Configuration());
+            return new Folder(found, found.makeQualified(path));
         } catch (UnsupportedFileSystemException | IllegalArgumentException e) {
             throw new ConfigException(
                     "cannot use the location '" + location + "': " + e.getMessage()
                             + "; give a path, file:// or hdfs://",
                     e);
         }
+    }
+
+    /** Without Hadoop's configuration, of which it needs nothing and which takes half a second to read. */
+    private static FileSystem local() throws IOException {
+        FileSystem local = new RawLocalFileSystem();
+        local.initialize(URI.create("file:///"), new Configuration(false));
+        return local;
     }
 
     /**
@@ -80,7 +90,7 @@ public final class Folder {
      * @return whether its files can be opened by path
      */
     public boolean isLocal() {
-        return "file".equals(fileSystem.getUri().getScheme());
+        return LOCAL.equals(fileSystem.getUri().getScheme());
     }
 
     /**
