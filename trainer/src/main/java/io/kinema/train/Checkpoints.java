@@ -6,6 +6,7 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.CheckpointWriter;
 import io.kinema.train.checkpoint.WeightsKind;
+import io.kinema.train.dist.CollectiveBuffer;
 import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.model.ParameterLayout;
@@ -14,10 +15,14 @@ import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.Spikes;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -223,12 +228,45 @@ final class Checkpoints implements AutoCloseable {
     /**
      * Restores a checkpoint; {@code state.step} then says from where training goes on.
      *
-     * @param checkpoint of the same model
+     * @param path of a checkpoint of the same model, verified
      * @throws IOException when any rank cannot read it
      */
-    void restore(Checkpoint checkpoint) throws IOException {
+    void restore(Path path) throws IOException {
+        Checkpoint checkpoint = open(path, opened -> {});
         together("reading the checkpoint", () -> read(checkpoint));
         state.weightsChanged();
+    }
+
+    /** Looks at a checkpoint before it is used. */
+    private interface Look {
+        void at(Checkpoint checkpoint) throws IOException;
+    }
+
+    /** Opens a checkpoint on rank 0, whose word is that of all: what other hosts' file systems show them may be older. */
+    private Checkpoint open(Path path, Look look) throws IOException {
+        ByteArrayOutputStream described = new ByteArrayOutputStream();
+        together("opening the checkpoint", () -> {
+            if (state.rank() == 0) {
+                Checkpoint opened = Checkpoint.open(path);
+                look.at(opened);
+                described.writeBytes(opened.describe());
+            }
+        });
+        return Checkpoint.described(path, broadcast("what the checkpoint is", described.toByteArray()));
+    }
+
+    /** Gives all ranks what rank 0 has, of any length. */
+    private byte[] broadcast(String what, byte[] ofFirst) {
+        StepLabel label = new StepLabel(state.step, what);
+        ByteBuffer length = ByteBuffer.allocate(Integer.BYTES).putInt(0, ofFirst.length);
+        collectives.broadcast(label, 0, bytes(length.array())).await();
+        byte[] ofAll = Arrays.copyOf(ofFirst, length.getInt(0));
+        collectives.broadcast(label, 0, bytes(ofAll)).await();
+        return ofAll;
+    }
+
+    private static CollectiveBuffer bytes(byte[] array) {
+        return CollectiveBuffer.of(MemorySegment.ofArray(array), Byte.BYTES);
     }
 
     /**
@@ -241,13 +279,8 @@ final class Checkpoints implements AutoCloseable {
         finish();
         long step = state.step;
         Spikes now = state.spikes;
-        together("going back to step " + now.checkpoint(), () -> {
-            Checkpoint checkpoint = folder.open(now.checkpoint());
-            if (state.rank() == 0) {
-                checkpoint.verify();
-            }
-            read(checkpoint);
-        });
+        Checkpoint checkpoint = open(folder.finished(now.checkpoint()), Checkpoint::verify);
+        together("going back to step " + now.checkpoint(), () -> read(checkpoint));
         state.skippedSteps += step - state.step;
         state.step = step;
         state.spikes = now.afterReturn(state.spikes);

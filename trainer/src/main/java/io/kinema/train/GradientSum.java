@@ -20,7 +20,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Sums the gradients of a step's microbatches along the fixed tree, one group of parameters at a time: on the device within a rank, by reduce-scatter between ranks, which begins
+ * Sums the gradients of a step's microbatches along the tree, one group of parameters at a time: on the device within a rank, by reduce-scatter between ranks, which begins
  * as soon as backward has left the group, while it goes on with the groups before.
  *
  * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose

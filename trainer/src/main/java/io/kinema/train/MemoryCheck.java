@@ -4,6 +4,8 @@ import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.NodeMemory.Need;
 import io.kinema.train.dist.MediaDriverHost;
+import io.kinema.train.dist.Reduction;
+import io.kinema.train.dist.Wire;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.tensor.Precision;
 import java.io.IOException;
@@ -125,6 +127,11 @@ final class MemoryCheck {
         if (from.copiesCheckpoints()) {
             copies.add(new Change("no --checkpoint-async", from.withoutCopies()));
         }
+        List<Change> reduction = new ArrayList<>();
+        if (config.reduction().isExact()) {
+            Reduction fast = new Reduction(false, Wire.FP32);
+            reduction.add(new Change("--reduction fast", from.with(config.withReduction(fast))));
+        }
         List<Change> recompute = new ArrayList<>();
         if (from.recompute() == Recompute.NONE) {
             recompute.add(new Change("--recompute blocks", from.with(Recompute.BLOCKS)));
@@ -148,7 +155,7 @@ final class MemoryCheck {
                 zero.add(new Change("--zero " + stage.number(), from.with(stage)));
             }
         }
-        return List.of(copies, zero, recompute, precision, tokens, nodes);
+        return List.of(copies, zero, recompute, reduction, precision, tokens, nodes);
     }
 
     private boolean fits(Need need) throws IOException {

@@ -99,7 +99,7 @@ record NodeMemory(
             TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
             long weights = state.weights().bytes();
             long optimizer = device.footprint().tensorBytes() - weights;
-            goThroughStep(state, new ReductionTree(need.config.microbatches()));
+            goThroughStep(state, need.config.tree());
             long gradients = device.footprint().tensorBytes() - weights - optimizer;
 
             // In place of those that were counted, as batches are not a step.

@@ -2,7 +2,6 @@ package io.kinema.train;
 
 import io.kinema.data.CommandLine;
 import io.kinema.data.shard.Dataset;
-import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.TrainedWeights;
@@ -13,8 +12,10 @@ import io.kinema.train.dist.CollectivesConfig;
 import io.kinema.train.dist.ParentWatch;
 import io.kinema.train.dist.PeerLostException;
 import io.kinema.train.dist.RankIdentity;
+import io.kinema.train.dist.Reduction;
 import io.kinema.train.dist.RendezvousException;
 import io.kinema.train.dist.TerminationSignals;
+import io.kinema.train.dist.Wire;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
@@ -136,10 +137,9 @@ final class Rank {
         if (environment.resumeFrom().isEmpty()) {
             state.initialise(config.seed());
         } else {
-            Checkpoint from = Checkpoint.open(Path.of(environment.resumeFrom()));
+            Path from = Path.of(environment.resumeFrom());
             orHalt(() -> checkpoints.restore(from));
-            if (!folder.checkpoints()
-                    .equals(from.folder().toAbsolutePath().normalize().getParent())) {
+            if (!folder.checkpoints().equals(from.toAbsolutePath().normalize().getParent())) {
                 state.spikes = state.spikes.inAnotherRun();
             }
         }
@@ -225,16 +225,24 @@ final class Rank {
     private String begin(TrainState state) {
         String where = environment.resumeFrom().isEmpty() ? "starting" : "resuming from " + environment.resumeFrom();
         return String.format(
-                "%s: %,d parameters, %d node%s, %d microbatches a step, %s, device %s",
+                "%s: %,d parameters, %d node%s, %d microbatches a step%s, %s, device %s",
                 where,
                 state.model().layout().numElements(),
                 environment.worldSize(),
                 environment.worldSize() == 1 ? "" : "s",
                 config.microbatches(),
+                config.reduction().isExact() ? "" : " (" + summed(config.reduction()) + ")",
                 // A rank may have failed while it sampled.
                 state.step == config.steps()
                         ? "all " + state.step + " steps made"
                         : "steps " + (state.step + 1) + " to " + config.steps(),
                 flags.device().describe());
+    }
+
+    private static String summed(Reduction reduction) {
+        String text = "reduction " + reduction.flag();
+        return reduction.wire() == Wire.FP32
+                ? text
+                : text + ", wire " + reduction.wire().flag();
     }
 }

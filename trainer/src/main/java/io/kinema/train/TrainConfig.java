@@ -3,13 +3,15 @@ package io.kinema.train;
 import io.kinema.data.ConfigException;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.dist.Reduction;
+import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 
 /**
- * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it.
+ * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it where sums are exact.
  *
  * @param model the network
  * @param diffusionName the forward process, as in {@code --diffusion}
@@ -23,6 +25,7 @@ import io.kinema.train.tensor.Precision;
  * @param adamw the optimizer
  * @param precision of the device
  * @param spikeSigma how many deviations above its mean loss or gradient norm may lie; 0 for any number
+ * @param reduction how gradients are summed; unless it is exact, the number of ranks and the stage decide the last bits too
  */
 record TrainConfig(
         DitConfig model,
@@ -36,7 +39,8 @@ record TrainConfig(
         LearningRate learningRate,
         AdamWConfig adamw,
         Precision precision,
-        double spikeSigma) {
+        double spikeSigma,
+        Reduction reduction) {
 
     TrainConfig {
         Diffusion.named(diffusionName, timeShift);
@@ -59,38 +63,41 @@ record TrainConfig(
         return Diffusion.named(diffusionName, timeShift);
     }
 
+    /** The tree over the microbatches of a step. */
+    ReductionTree tree() {
+        return new ReductionTree(microbatches, reduction);
+    }
+
     /** The same, with smaller or larger microbatches. */
     TrainConfig withTokens(int other) {
-        return new TrainConfig(
-                model,
-                diffusionName,
-                timeShift,
-                microbatches,
-                other,
-                steps,
-                seed,
-                captionDropout,
-                learningRate,
-                adamw,
-                precision,
-                spikeSigma);
+        return with(other, precision, reduction);
     }
 
     /** The same, in another precision. */
     TrainConfig withPrecision(Precision other) {
+        return with(tokens, other, reduction);
+    }
+
+    /** The same, with gradients summed in another way. */
+    TrainConfig withReduction(Reduction other) {
+        return with(tokens, precision, other);
+    }
+
+    private TrainConfig with(int otherTokens, Precision otherPrecision, Reduction otherReduction) {
         return new TrainConfig(
                 model,
                 diffusionName,
                 timeShift,
                 microbatches,
-                tokens,
+                otherTokens,
                 steps,
                 seed,
                 captionDropout,
                 learningRate,
                 adamw,
-                other,
-                spikeSigma);
+                otherPrecision,
+                spikeSigma,
+                otherReduction);
     }
 
     /** What a checkpoint says of the model and what it learns. */

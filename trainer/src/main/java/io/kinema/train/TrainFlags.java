@@ -5,6 +5,7 @@ import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.checkpoint.Retention;
 import io.kinema.train.diffusion.RectifiedFlow;
+import io.kinema.train.dist.Reduction;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
@@ -177,8 +178,23 @@ final class TrainFlags {
             order = 21,
             description =
                     "What each node keeps only its share of (ZeRO): 1 (the optimizer's state), 2 (gradients too, which are"
-                            + " then exchanged after each microbatch) or 3 (weights too); the result is the same")
+                            + " then exchanged after each microbatch) or 3 (weights too); the result is the same with --reduction exact")
     int zero = 1;
+
+    @Parameter(
+            names = "--reduction",
+            order = 21,
+            description =
+                    "How gradients are summed: exact (the same bits whatever --nodes and --zero are) or fast (less traffic and memory"
+                            + " where a node has several microbatches; bits depend on --nodes and --zero)")
+    String reduction = "exact";
+
+    @Parameter(
+            names = "--wire",
+            order = 21,
+            description =
+                    "What gradients travel as between nodes: fp32, or bf16 (half the bytes, each rounded; with --reduction fast)")
+    String wire = "fp32";
 
     @Parameter(
             names = "--memory-per-node",
@@ -329,7 +345,8 @@ final class TrainFlags {
                 new LearningRate(learningRate, warmup, steps.last(), schedule()),
                 new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay),
                 device().precision(),
-                spikeSigma);
+                spikeSigma,
+                Reduction.parse(reduction, wire));
     }
 
     /** Which checkpoints of the run are kept. */

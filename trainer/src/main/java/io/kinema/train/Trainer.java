@@ -5,9 +5,9 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.dist.Collectives;
-import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.dist.Traffic;
+import io.kinema.train.dist.Wire;
 import io.kinema.train.metrics.Spike;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.Flops;
@@ -63,7 +63,7 @@ final class Trainer implements AutoCloseable {
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
         this.loss = new DiffusionLoss(state.model(), device);
-        this.gradients = new GradientSum(state.ranks(), state.groups(), new ReductionTree(config.microbatches()));
+        this.gradients = new GradientSum(state.ranks(), state.groups(), config.tree());
         this.loader = new ClipLoader(dataset, config, gradients.microbatches(), state.step, state.rank());
         this.peakFlops = peakFlops;
         squaresOfGroup =
@@ -95,13 +95,9 @@ final class Trainer implements AutoCloseable {
 
         List<StepReport.Leaf> leaves = forwardBackward(lossScale / values);
         gradients.await();
-        StepReport mine = new StepReport(leaves, squaresOfShards(), notice.get());
-        List<byte[]> messages = List.of(collectives.allGather(new StepLabel(step, "losses"), mine.encode()));
-        List<StepReport> reports = messages.stream().map(StepReport::decode).toList();
+        List<StepReport> reports = exchange(new StepReport(leaves, squaresOfShards(), notice.get()));
         StepReport all = StepReport.join(reports);
-        if (!scalesLoss) {
-            requireFinite(all, step);
-        }
+        requireFinite(all, step);
         double norm = globalNorm(reports) / lossScale;
         double learningRate = config.learningRate().at(step);
         double meanLoss = all.squaredError() / values;
@@ -118,6 +114,7 @@ final class Trainer implements AutoCloseable {
         }
         state.step = step + 1;
 
+        Wire wire = config.reduction().wire();
         double seconds = (System.nanoTime() - startNanos) / 1e9;
         Traffic after = collectives.traffic();
         StepMetrics metrics = new StepMetrics(
@@ -137,11 +134,19 @@ final class Trainer implements AutoCloseable {
                 all.flops() / seconds / peakFlops,
                 HostMemory.ofThisHost().residentBytes(),
                 scalesLoss ? lossScale : 0,
-                skippedBecause);
+                skippedBecause,
+                config.reduction().isExact() ? "" : config.reduction().flag(),
+                wire == Wire.FP32 ? "" : wire.flag());
         return new Stepped(
                 metrics,
                 all.notice(),
                 spike.map(because -> new Spike(step + 1, because, meanLoss, norm, 0, clips(step))));
+    }
+
+    /** The reports of all ranks, in rank order. */
+    private List<StepReport> exchange(StepReport mine) {
+        byte[][] messages = collectives.allGather(new StepLabel(state.step, "losses"), mine.encode());
+        return Arrays.stream(messages).map(StepReport::decode).toList();
     }
 
     /** Why the step is a spike; empty where it is none, or where nobody looks for any. Every rank comes to the same, as loss and norm are those of all. */
@@ -226,7 +231,11 @@ final class Trainer implements AutoCloseable {
         state.lossScale = lower;
     }
 
+    /** Not where a loss scale is being found. */
     private void requireFinite(StepReport report, long step) {
+        if (config.precision().scalesLoss()) {
+            return;
+        }
         for (StepReport.Leaf leaf : report.leaves()) {
             if (!leaf.isFinite()) {
                 throw new TrainingException(

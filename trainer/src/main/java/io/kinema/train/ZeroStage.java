@@ -2,7 +2,7 @@ package io.kinema.train;
 
 import io.kinema.data.ConfigException;
 
-/** What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits. */
+/** What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits where sums are exact. */
 enum ZeroStage {
     /** The optimizer's state, master weights and the average. */
     OPTIMIZER,

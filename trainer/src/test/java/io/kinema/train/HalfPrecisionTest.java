@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.dist.Reduction;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
@@ -58,7 +59,8 @@ class HalfPrecisionTest {
                 new LearningRate(LEARNING_RATE, 0, STEPS, LearningRate.Schedule.CONSTANT),
                 new AdamWConfig(0.9, 0.95, 1e-8, 0, 1, 0.9),
                 precision,
-                0);
+                0,
+                Reduction.EXACT);
     }
 
     private static <T> List<T> onRanks(
@@ -235,14 +237,14 @@ class HalfPrecisionTest {
         Checkpoint checkpoint = Checkpoint.open(folder.list().getFirst());
         assertEquals(512, checkpoint.state().lossScale());
         alone(Precision.FP16, run -> {
-            run.checkpoints(folder).restore(checkpoint);
+            run.checkpoints(folder).restore(checkpoint.folder());
             assertEquals(new LossScale(512, 9), run.state().lossScale);
             assertEquals(1, run.state().skippedSteps);
             assertArrayEquals(undisturbed, losses(run.steps(3)));
             return null;
         });
         alone(Precision.FP32, run -> {
-            run.checkpoints(folder).restore(checkpoint);
+            run.checkpoints(folder).restore(checkpoint.folder());
             assertEquals(LossScale.NONE, run.state().lossScale);
             assertEquals(1, run.state().skippedSteps);
             assertEquals(

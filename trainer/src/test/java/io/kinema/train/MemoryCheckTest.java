@@ -167,6 +167,21 @@ class MemoryCheckTest {
     }
 
     @Test
+    void shouldNameTheReductionThatKeepsFewerSums() throws IOException {
+        TrainFlags flags = flags("S", "fp32", 1);
+        flags.microbatches = 16;
+        long exact = estimate(flags).getFirst().gradientBytes();
+        long little = MemoryCheck.jvmBytes() + estimate(flags).getFirst().totalBytes() - exact / 2;
+        assertTrue(refusal(flags, little).contains("--reduction fast"));
+        flags.reduction = "fast";
+        // Four sums and a block in place of one sum and a block.
+        assertTrue(estimate(flags).getFirst().gradientBytes() < 0.35 * exact);
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            MemoryCheck.require(dataset, need(flags), host(little));
+        }
+    }
+
+    @Test
     void shouldNotNameFlagsThatAreGivenAlready() throws IOException {
         TrainFlags flags = flags("S", "bf16", 2);
         flags.recompute = "blocks";

@@ -83,7 +83,7 @@ class SpikeRunTest {
                                 needed -> new Retention(1, 0).prune(checkpoints, needed, _ -> {}),
                                 Optional.empty());
                         if (from.isPresent()) {
-                            saved.restore(from.get());
+                            saved.restore(from.get().folder());
                         }
                         loop(run, saved, folder, start.stopAfter);
                         return null;

@@ -6,6 +6,7 @@ import io.kinema.train.dist.Collectives;
 import io.kinema.train.dist.CollectivesConfig;
 import io.kinema.train.dist.MediaDriverHost;
 import io.kinema.train.dist.RankIdentity;
+import io.kinema.train.dist.Reduction;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.metrics.StepMetrics;
@@ -59,7 +60,8 @@ record TrainingRanks(
                 learningRate,
                 new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
                 precision,
-                spikeSigma);
+                spikeSigma,
+                Reduction.EXACT);
     }
 
     /** What is done on a rank. */

@@ -98,8 +98,7 @@ class WorldSizeTest {
             boolean resumes = i > 0;
             ranks(Precision.FP32, Recompute.NONE, stages[i]).run(worldSizes[i], run -> {
                 if (resumes) {
-                    run.checkpoints(folder)
-                            .restore(Checkpoint.open(folder.list().getFirst()));
+                    run.checkpoints(folder).restore(folder.list().getFirst());
                 }
                 run.steps(1);
                 run.save(folder);

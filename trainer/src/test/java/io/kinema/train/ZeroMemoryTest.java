@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
-import io.kinema.train.dist.ReductionPlan;
-import io.kinema.train.dist.ReductionTree;
+import io.kinema.train.dist.Reduction;
+import io.kinema.train.dist.Wire;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
@@ -34,33 +34,42 @@ class ZeroMemoryTest {
     @TempDir
     private Path root;
 
-    private static TrainConfig config(Precision precision) {
+    private static TrainConfig config(Precision precision, boolean isExact) {
         LearningRate learningRate = new LearningRate(1e-3, 0, 1, LearningRate.Schedule.CONSTANT);
-        return TrainingRanks.config(MODEL, MICROBATCHES, learningRate, precision, 0);
+        return TrainingRanks.config(MODEL, MICROBATCHES, learningRate, precision, 0)
+                .withReduction(new Reduction(isExact, Wire.FP32));
     }
 
     @ParameterizedTest
     @CsvSource({
-        "1, 1, FP32",
-        "2, 1, FP32",
-        "4, 1, FP32",
-        "8, 1, FP32",
-        "2, 2, FP32",
-        "4, 2, FP32",
-        "8, 2, FP32",
-        "2, 3, FP32",
-        "4, 3, FP32",
-        "8, 3, FP32",
-        "1, 1, BF16",
-        "8, 1, BF16",
-        "8, 2, BF16",
-        "8, 3, BF16"
+        "1, 1, FP32, true",
+        "2, 1, FP32, true",
+        "4, 1, FP32, true",
+        "8, 1, FP32, true",
+        "2, 2, FP32, true",
+        "4, 2, FP32, true",
+        "8, 2, FP32, true",
+        "2, 3, FP32, true",
+        "4, 3, FP32, true",
+        "8, 3, FP32, true",
+        "1, 1, BF16, true",
+        "8, 1, BF16, true",
+        "8, 2, BF16, true",
+        "8, 3, BF16, true",
+        "1, 1, FP32, false",
+        "2, 1, FP32, false",
+        "4, 1, FP32, false",
+        "2, 2, FP32, false",
+        "4, 2, FP32, false",
+        "8, 2, FP32, false",
+        "2, 3, BF16, false"
     })
-    void shouldKeepWhatTheFormulasSay(int worldSize, int stage, Precision precision) throws Exception {
+    void shouldKeepWhatTheFormulasSay(int worldSize, int stage, Precision precision, boolean isExact) throws Exception {
         ZeroStage zero = ZeroStage.parse(stage);
-        for (Footprint measured : train(worldSize, zero, precision)) {
+        TrainConfig config = config(precision, isExact);
+        for (Footprint measured : train(worldSize, zero, config)) {
             double parameters = LAYOUT.numElements();
-            double expected = bytesAParameter(worldSize, zero, precision);
+            double expected = bytesAParameter(worldSize, zero, config);
             assertEquals(expected, measured.tensorBytes() / parameters, 0.05 * expected, "bytes a parameter and rank");
         }
     }
@@ -68,27 +77,27 @@ class ZeroMemoryTest {
     @Test
     void shouldTrainOnEightRanksWhatNoneOfThemHasRoomFor() throws Exception {
         long limit = 12 * LAYOUT.numElements();
-        for (Footprint whole : train(1, ZeroStage.OPTIMIZER, Precision.FP32)) {
+        for (Footprint whole : train(1, ZeroStage.OPTIMIZER, config(Precision.FP32, true))) {
             assertTrue(whole.tensorBytes() > 2 * limit, whole::toString);
         }
-        for (Footprint shard : train(8, ZeroStage.PARAMETERS, Precision.FP32)) {
+        for (Footprint shard : train(8, ZeroStage.PARAMETERS, config(Precision.FP32, true))) {
             assertTrue(shard.tensorBytes() + shard.packedBytes() < limit, shard::toString);
         }
     }
 
     /** What the ranks' devices hold after a step. */
-    private List<Footprint> train(int worldSize, ZeroStage zero, Precision precision) throws Exception {
+    private List<Footprint> train(int worldSize, ZeroStage zero, TrainConfig config) throws Exception {
         Path data = TinyData.write(root.resolve("data-" + worldSize + "-" + zero), 1);
-        TrainingRanks ranks =
-                new TrainingRanks(data, config(precision), Recompute.NONE, zero, type -> CpuDevice.open(type, 1));
+        TrainingRanks ranks = new TrainingRanks(data, config, Recompute.NONE, zero, type -> CpuDevice.open(type, 1));
         return ranks.run(worldSize, run -> {
             run.steps(1);
             return ((CpuDevice) run.state().device()).footprint();
         });
     }
 
-    /** Rajbhandari et al., 1910.02054, section 5, with fp32 gradients, an average beside Adam's state, and an exact sum. */
-    private static double bytesAParameter(int worldSize, ZeroStage zero, Precision precision) {
+    /** Rajbhandari et al., 1910.02054, section 5, with fp32 gradients, an average beside Adam's state, and a sum along the tree unless it is fast. */
+    private static double bytesAParameter(int worldSize, ZeroStage zero, TrainConfig config) {
+        Precision precision = config.precision();
         double n = worldSize;
         double working = precision.workingType().bytes();
         double master = precision == Precision.FP32 ? 0 : 4;
@@ -99,14 +108,12 @@ class ZeroMemoryTest {
         if (zero == ZeroStage.OPTIMIZER || worldSize == 1) {
             int leaves = MICROBATCHES / worldSize;
             // Levels of the tree, and what the gradients of a leaf are in that is merged at once.
-            double sums = Math.max(1, Integer.numberOfTrailingZeros(leaves));
+            double sums = config.reduction().isExact() ? Math.max(1, Integer.numberOfTrailingZeros(leaves)) : 1;
             double gradients = 4 * (sums + (leaves > 1 ? one : 0)) + (worldSize == 1 ? 0 : 4 / n);
             return working + gradients + optimizer;
         }
-        double carried = ReductionPlan.ofRounds(new ReductionTree(MICROBATCHES), worldSize).stream()
-                .mapToInt(ReductionPlan::numResults)
-                .max()
-                .orElseThrow();
+        double carried =
+                config.reduction().isExact() ? Math.max(1, Integer.numberOfTrailingZeros(MICROBATCHES / worldSize)) : 1;
         double gradients = 4 * (carried / n + two);
         double weights = zero == ZeroStage.GRADIENTS ? working : working * (1 / n + two);
         return weights + gradients + optimizer;

@@ -1,5 +1,6 @@
 package io.kinema.train.checkpoint;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.kinema.data.ConfigException;
@@ -74,6 +75,38 @@ public final class Checkpoint {
         CheckpointState state = CheckpointManifest.readJson(folder.resolve(STATE), CheckpointState.class);
         return new Checkpoint(folder, manifest, state);
     }
+
+    /**
+     * Opens a folder by what another process has read there, manifest and state, without looking at either.
+     *
+     * @param folder a checkpoint
+     * @param described by {@link #describe()}
+     * @return its description
+     */
+    public static Checkpoint described(Path folder, byte[] described) {
+        try {
+            Description description = JSON.readValue(described, Description.class);
+            return new Checkpoint(folder, description.manifest, description.state);
+        } catch (IOException e) {
+            throw new IllegalStateException("no description of a checkpoint: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Returns manifest and state for other processes.
+     *
+     * @return JSON
+     */
+    public byte[] describe() {
+        try {
+            return JSON.writeValueAsBytes(new Description(manifest, state));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a checkpoint that was read cannot be written: " + e.getMessage(), e);
+        }
+    }
+
+    /** What is read of a checkpoint before its tensors. */
+    private record Description(CheckpointManifest manifest, CheckpointState state) {}
 
     /** The first of the files that every checkpoint has which a folder has not. */
     static Optional<String> lacking(Path folder) {

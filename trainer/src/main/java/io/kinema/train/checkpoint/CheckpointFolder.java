@@ -169,18 +169,6 @@ public final class CheckpointFolder {
     }
 
     /**
-     * Opens a checkpoint by its step.
-     *
-     * @param step that it was written at
-     * @return the checkpoint, its large files not verified yet
-     * @throws ConfigException when it is not there
-     * @throws IOException when manifest or state are damaged
-     */
-    public Checkpoint open(long step) throws IOException {
-        return Checkpoint.open(finished(step));
-    }
-
-    /**
      * Returns the step of a checkpoint by its name.
      *
      * @param path one of {@link #list()}
@@ -205,8 +193,13 @@ public final class CheckpointFolder {
         return folder.resolve("." + name(step) + ".tmp");
     }
 
-    /** Where it is when it is finished. */
-    Path finished(long step) {
+    /**
+     * Returns where a checkpoint is when it is finished.
+     *
+     * @param step that it is written at
+     * @return a folder, whether it is there or not
+     */
+    public Path finished(long step) {
         return folder.resolve(name(step));
     }
 

@@ -2,38 +2,45 @@ package io.kinema.train.dist;
 
 import java.lang.foreign.MemorySegment;
 
-/** Sends this rank's shard to every other rank and writes theirs in place. */
+/** Sends this rank's shard to every other rank and writes theirs in place; a broadcast, where one shard is everything. */
 final class AllGather extends Operation {
     /** Frames taken from a stream in one turn, so that no sender starves the others. */
     private static final int AHEAD = 8;
 
-    private final ShardLayout layout;
+    private final Frame.Kind kind;
+    private final long[] offsets;
     private final int elementBytes;
     private final CollectiveBuffer flat;
 
-    AllGather(World world, ShardLayout layout, CollectiveBuffer flat) {
+    /**
+     * Begins nothing.
+     *
+     * @param offsets where each rank's shard begins, and the last one ends
+     */
+    AllGather(World world, Frame.Kind kind, long[] offsets, CollectiveBuffer flat) {
         super(world);
-        this.layout = layout;
+        this.kind = kind;
+        this.offsets = offsets;
         this.flat = flat;
         elementBytes = flat.elementBytes();
         for (int p = 0; p < worldSize; p++) {
             if (p != rank) {
-                bytesToSend[p] = elementBytes * layout.length(rank);
-                bytesToReceive[p] = elementBytes * layout.length(p);
+                bytesToSend[p] = elementBytes * (offsets[rank + 1] - offsets[rank]);
+                bytesToReceive[p] = elementBytes * (offsets[p + 1] - offsets[p]);
             }
         }
     }
 
     @Override
     Frame.Kind kind() {
-        return Frame.Kind.ALL_GATHER;
+        return kind;
     }
 
     @Override
     boolean send(int peer, PeerLink link, Frame frame) {
         frame.position = bytesSent[peer] / elementBytes;
         frame.payloadBytes = (int) Math.min(bytesToSend[peer] - bytesSent[peer], link.frameBytes());
-        return link.trySend(frame, flat, layout.offset(rank) + frame.position);
+        return link.trySend(frame, flat, offsets[rank] + frame.position);
     }
 
     @Override
@@ -62,7 +69,7 @@ final class AllGather extends Operation {
             throw new IllegalStateException("rank " + frame.source + " sent element " + frame.position + "; element "
                     + due / elementBytes + " was due");
         }
-        flat.write(layout.offset(frame.source) + frame.position, payload);
+        flat.write(offsets[frame.source] + frame.position, payload);
         bytesReceived[frame.source] += frame.payloadBytes;
     }
 

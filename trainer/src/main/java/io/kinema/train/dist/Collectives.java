@@ -2,6 +2,7 @@ package io.kinema.train.dist;
 
 import io.kinema.data.ConfigException;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -10,7 +11,7 @@ import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * What the ranks of a run do together: sum vectors and scatter the sum, gather shards, exchange messages.
+ * What the ranks of a run do together: sum vectors and scatter the sum, gather shards, broadcast a vector, exchange messages.
  *
  * <p>Called by one thread; every rank calls the same operations in the same order. They are done one after the other by a thread of the collectives' own,
  * while the caller computes. Vectors that are summed are fp32. An operation that fails leaves the collectives unusable.
@@ -81,7 +82,7 @@ public final class Collectives implements AutoCloseable {
     }
 
     /**
-     * Sums a vector over the leaves of a tree and gives each rank its shard of the sum. The result has the same bits
+     * Sums a vector over the leaves of a tree and gives each rank its shard of the sum. Where the {@link Reduction} is exact, the result has the same bits
      * for every world size.
      *
      * @param label what it is for
@@ -119,11 +120,28 @@ public final class Collectives implements AutoCloseable {
     public Pending allGather(StepLabel label, ShardLayout layout, CollectiveBuffer flat) {
         checkWorld(layout.worldSize());
         checkLength("vector", flat, layout.numElements());
-        return begin(new AllGather(world, layout, flat), label);
+        return begin(new AllGather(world, Frame.Kind.ALL_GATHER, layout.offsets(), flat), label);
     }
 
     /**
-     * Sums a vector over the leaves of a tree and gives each rank the whole sum, with the same bits for every world size.
+     * Gives every rank what one of them has.
+     *
+     * @param label what it is for
+     * @param root the rank that has it
+     * @param buffer read on the root, written on all others; of one length on all
+     * @return await it
+     */
+    public Pending broadcast(StepLabel label, int root, CollectiveBuffer buffer) {
+        if (root < 0 || root >= world.worldSize()) {
+            throw new IllegalStateException("rank " + root + " is to broadcast in a world of " + world.worldSize());
+        }
+        long[] offsets = new long[world.worldSize() + 1];
+        Arrays.fill(offsets, root + 1, offsets.length, buffer.numElements());
+        return begin(new AllGather(world, Frame.Kind.BROADCAST, offsets, buffer), label);
+    }
+
+    /**
+     * Sums a vector over the leaves of a tree and gives each rank the whole sum, with the same bits on every rank, and where the {@link Reduction} is exact for every world size.
      *
      * @param label what it is for
      * @param plan what is added; it carries nothing and one sum results

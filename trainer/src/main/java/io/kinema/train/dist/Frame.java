@@ -38,7 +38,8 @@ final class Frame {
         REDUCE_SCATTER("reduce-scatter"),
         ALL_GATHER("all-gather"),
         EXCHANGE("exchange of messages"),
-        BARRIER("barrier");
+        BARRIER("barrier"),
+        BROADCAST("broadcast");
 
         private static final Kind[] KINDS = values();
         private final String text;

@@ -1,7 +1,6 @@
 package io.kinema.train.dist;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -10,13 +9,15 @@ import java.util.List;
  *
  * <p>The tree fixes the order of the additions whatever the order of arrival: as far as the slices of all ranks are there, they are summed from
  * where they lie in the streams. The additions are done on heap arrays that stay in the first caches: the compiler vectorizes loops over arrays, and over
- * native memory it would have to prove that operands do not overlap.
+ * native memory it would have to prove that operands do not overlap. This rank's own slices are added as they are, whatever the others travel as.
  */
 final class ReduceScatter extends Operation {
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-
     private final ReductionPlan plan;
     private final List<CollectiveBuffer> partials;
+    /** The same, as they travel. */
+    private final List<CollectiveBuffer> leaving;
+
+    private final int wireBytes;
     private final ShardLayout layout;
     private final List<CollectiveBuffer> sums;
     private final long numElements;
@@ -36,6 +37,8 @@ final class ReduceScatter extends Operation {
         super(world);
         this.plan = plan;
         this.partials = partials;
+        leaving = partials.stream().map(plan::onWire).toList();
+        wireBytes = plan.wireBytes();
         this.layout = layout;
         this.sums = sums;
         numElements = layout.length(rank);
@@ -43,8 +46,8 @@ final class ReduceScatter extends Operation {
         reach = new long[worldSize];
         for (int p = 0; p < worldSize; p++) {
             if (p != rank) {
-                bytesToSend[p] = Float.BYTES * layout.length(p) * partials.size();
-                bytesToReceive[p] = Float.BYTES * numElements * plan.numNodes(p);
+                bytesToSend[p] = wireBytes * layout.length(p) * partials.size();
+                bytesToReceive[p] = wireBytes * numElements * plan.numNodes(p);
                 reach[p] = plan.numNodes(p) == 0 ? numElements : 0;
             }
         }
@@ -61,15 +64,15 @@ final class ReduceScatter extends Operation {
         int numNodes = partials.size();
         int node = nextNode[peer];
         // Of what was sent, all nodes have had as much, but those before this one a slice more.
-        int most = Math.min(link.frameBytes(), link.windowBytes() / 2 / numNodes & -Float.BYTES) / Float.BYTES;
-        long sent = bytesSent[peer] / Float.BYTES;
+        int most = Math.min(link.frameBytes(), link.windowBytes() / 2 / numNodes) / wireBytes;
+        long sent = bytesSent[peer] / wireBytes;
         long rounds = sent / ((long) numNodes * most);
         long first = rounds * most;
         int elements = (int) Math.min(most, layout.length(peer) - first);
         frame.node = node;
         frame.position = first;
-        frame.payloadBytes = elements * Float.BYTES;
-        if (!link.trySend(frame, partials.get(node), layout.offset(peer) + first)) {
+        frame.payloadBytes = elements * wireBytes;
+        if (!link.trySend(frame, leaving.get(node), layout.offset(peer) + first)) {
             return false;
         }
         nextNode[peer] = (node + 1) % numNodes;
@@ -106,7 +109,7 @@ final class ReduceScatter extends Operation {
             }
             if (reach[p] == position && inbox.readAhead(p, plan.numNodes(p)) == plan.numNodes(p)) {
                 reach[p] = check(inbox.stream(p), p);
-                bytesReceived[p] += (reach[p] - position) * plan.numNodes(p) * Float.BYTES;
+                bytesReceived[p] += (reach[p] - position) * plan.numNodes(p) * wireBytes;
             }
             end = Math.min(end, reach[p]);
         }
@@ -122,14 +125,14 @@ final class ReduceScatter extends Operation {
             if (frame.node != node
                     || frame.position != position
                     || frame.payloadBytes != bytes
-                    || bytes % Float.BYTES != 0
-                    || bytes / Float.BYTES > numElements - position) {
+                    || bytes % wireBytes != 0
+                    || bytes / wireBytes > numElements - position) {
                 throw new IllegalStateException("rank " + peer + " sent node " + frame.node + ", element "
                         + frame.position + ", " + frame.payloadBytes + " bytes; node " + node + ", element " + position
                         + " was due");
             }
         }
-        return position + bytes / Float.BYTES;
+        return position + bytes / wireBytes;
     }
 
     /** Sums some elements at the current position and goes on behind them. */
@@ -147,8 +150,8 @@ final class ReduceScatter extends Operation {
             }
             PeerStream stream = inbox.stream(p);
             for (int node = 0; node < plan.numNodes(p); node++) {
-                long at = stream.payloadAddress(node) + (position - stream.frame(node).position) * Float.BYTES;
-                MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, at, plan.slot(p, node), 0, length);
+                long at = stream.payloadAddress(node) + (position - stream.frame(node).position) * wireBytes;
+                plan.arriving(p, node).write(0, PeerLink.memoryAt(at, (long) length * wireBytes));
             }
         }
         plan.add(length);

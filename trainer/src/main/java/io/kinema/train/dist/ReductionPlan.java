@@ -1,12 +1,14 @@
 package io.kinema.train.dist;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * What one reduce-scatter adds, and in which order: the partial sums that the owner of a shard has carried along, then those of each rank in rank order, are the leftmost nodes of a
- * {@link ReductionTree} from left to right; whatever they complete is added. Made once and used in every step; not thread-safe.
+ * {@link ReductionTree} from left to right; whatever they complete is added. It also says what travels. Made once and used in every step; not thread-safe.
  */
 public final class ReductionPlan {
     /** Elements summed at a time. */
@@ -18,6 +20,10 @@ public final class ReductionPlan {
     private final int[] firstSlot;
 
     private final float[][] slots;
+    private final Wire wire;
+    private final UnaryOperator<CollectiveBuffer> onWire;
+    /** The slots, as what comes from other ranks is written there. */
+    private final List<CollectiveBuffer> arriving = new ArrayList<>();
 
     private ReductionPlan(ReductionTree tree, List<LeafRange> carried, List<List<LeafRange>> nodesOfRanks) {
         this.nodesOfRanks = nodesOfRanks;
@@ -29,6 +35,11 @@ public final class ReductionPlan {
         }
         sum = tree.sumOf(nodes);
         slots = new float[nodes.size()][BLOCK];
+        wire = tree.reduction().wire();
+        onWire = wire == Wire.BF16 ? new Bf16Wire()::of : UnaryOperator.identity();
+        for (float[] slot : slots) {
+            arriving.add(onWire(CollectiveBuffer.of(MemorySegment.ofArray(slot), Float.BYTES)));
+        }
     }
 
     /**
@@ -48,7 +59,7 @@ public final class ReductionPlan {
 
     /**
      * Plans an exchange after every leaf of a rank: in round j, rank r has leaf {@code j·N + r}, or none beyond the last. The results of a round, at most
-     * {@code log2(V) + 1}, are what the next one carries; the last round's is one.
+     * {@code log2(V) + 1} of an exact sum and one of another, are what the next one carries; the last round's is one.
      *
      * @param tree the step's tree
      * @param worldSize N, at most the number of leaves
@@ -105,14 +116,29 @@ public final class ReductionPlan {
         return nodesOfRanks.get(rank).size();
     }
 
+    /** Bytes of an element that travels. */
+    int wireBytes() {
+        return wire.bytes();
+    }
+
+    /** An fp32 vector as it travels. */
+    CollectiveBuffer onWire(CollectiveBuffer fp32) {
+        return onWire.apply(fp32);
+    }
+
     /** Where one block of a carried sum goes. */
     float[] carried(int index) {
         return slots[index];
     }
 
-    /** Where one block of a rank's node goes. */
+    /** Where one block of a node of this rank goes. */
     float[] slot(int rank, int node) {
         return slots[firstSlot[rank] + node];
+    }
+
+    /** Where one block of another rank's node goes as it has come. */
+    CollectiveBuffer arriving(int rank, int node) {
+        return arriving.get(firstSlot[rank] + node);
     }
 
     /** One block of a result, after {@link #add}. */

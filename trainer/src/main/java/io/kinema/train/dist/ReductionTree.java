@@ -11,9 +11,13 @@ import java.util.List;
  * {@code p} is the largest power of two below {@code hi - lo}. Floating-point addition is not associative; because
  * the tree depends on V alone, a sum along it has the same bits wherever its leaves were computed.
  *
+ * <p>Where the {@link Reduction} is not exact, any leaves that follow each other are a node, and any two neighbours are joined as soon as they meet: a rank ends with one sum of its
+ * leaves, and an owner adds the sums of ranks from left to right.
+ *
  * @param numLeaves V, the microbatches of a step, at least 1
+ * @param reduction whether sums keep to the tree
  */
-public record ReductionTree(int numLeaves) {
+public record ReductionTree(int numLeaves, Reduction reduction) {
     /**
      * One addition of a sum: {@code slot[into] = slot[into] + slot[term]}.
      *
@@ -31,6 +35,15 @@ public record ReductionTree(int numLeaves) {
         if (numLeaves < 1) {
             throw new IllegalArgumentException("numLeaves=" + numLeaves + ", at least 1 is needed");
         }
+    }
+
+    /**
+     * Makes a tree that sums keep to.
+     *
+     * @param numLeaves V, at least 1
+     */
+    public ReductionTree(int numLeaves) {
+        this(numLeaves, Reduction.EXACT);
     }
 
     /**
@@ -59,6 +72,9 @@ public record ReductionTree(int numLeaves) {
      * @return the nodes; together they are exactly {@code leaves}
      */
     public List<LeafRange> cover(LeafRange leaves) {
+        if (!reduction.isExact()) {
+            return List.of(leaves);
+        }
         List<LeafRange> nodes = new ArrayList<>();
         collectCover(new LeafRange(0, numLeaves), leaves, nodes);
         return List.copyOf(nodes);
@@ -104,6 +120,9 @@ public record ReductionTree(int numLeaves) {
 
     /** Whether two adjacent ranges are the left and right child of one node. */
     boolean areSiblings(LeafRange left, LeafRange right) {
+        if (!reduction.isExact()) {
+            return true;
+        }
         int lo = 0;
         int hi = numLeaves;
         while (hi - lo > 1) {

@@ -1,5 +1,7 @@
 package io.kinema.train.dist;
 
+import java.util.stream.LongStream;
+
 /**
  * Which contiguous range of a flat vector each rank owns.
  *
@@ -45,5 +47,12 @@ public record ShardLayout(long numElements, int alignment, int worldSize) {
      */
     public long length(int rank) {
         return offset(rank + 1) - offset(rank);
+    }
+
+    /** Where each rank's range begins, and the last one ends: world size + 1 offsets. */
+    long[] offsets() {
+        return LongStream.rangeClosed(0, worldSize)
+                .map(rank -> offset((int) rank))
+                .toArray();
     }
 }

@@ -10,7 +10,7 @@ import java.util.function.Consumer;
  * partial sums of the rank's cover nodes.
  *
  * <p>Values are opaque: a device tensor, a host vector. At most {@code 2·log2(V) + 1} of them are held at a time
- * ({@code log2(V) + 1} when the rank's leaves begin at leaf 0). Not thread-safe.
+ * ({@code log2(V) + 1} when the rank's leaves begin at leaf 0), and two where the sum is not exact. Not thread-safe.
  *
  * @param <T> the type of a gradient
  */

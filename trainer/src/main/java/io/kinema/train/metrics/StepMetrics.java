@@ -23,6 +23,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param residentBytes memory of rank 0's process after the step; 0 where the system does not say
  * @param lossScale what the loss was multiplied by in fp16; 0, and not written, in other precisions
  * @param skippedBecause why no weight was changed; empty, and not written, where they were
+ * @param reduction how gradients were summed; empty, and not written, where the sum was exact
+ * @param wire what gradients travelled as; empty, and not written, where it was fp32
  */
 public record StepMetrics(
         long step,
@@ -41,7 +43,9 @@ public record StepMetrics(
         double utilisation,
         long residentBytes,
         @JsonInclude(JsonInclude.Include.NON_DEFAULT) double lossScale,
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) String skippedBecause)
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String skippedBecause,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String reduction,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String wire)
         implements StepLine {
 
     /**

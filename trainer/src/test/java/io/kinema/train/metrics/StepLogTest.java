@@ -19,7 +19,7 @@ class StepLogTest {
     private Path folder;
 
     private static StepMetrics step(long number) {
-        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "");
+        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "", "", "");
     }
 
     @Test
@@ -75,7 +75,20 @@ class StepLogTest {
     private static StepMetrics scaled(long number, double norm, boolean skipped) {
         String because = skipped ? "overflow at loss scale 65536.0" : "";
         return new StepMetrics(
-                number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 65_536, because);
+                number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 65_536, because, "", "");
+    }
+
+    @Test
+    void shouldSayHowGradientsWereSummedUnlessExactly() throws IOException {
+        Path file = folder.resolve("metrics.jsonl");
+        try (StepLog log = StepLog.open(file, 0)) {
+            log.write(step(1));
+            log.write(new StepMetrics(
+                    2, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "", "fast", "bf16"));
+        }
+        List<String> lines = Files.readAllLines(file);
+        assertFalse(lines.get(0).contains("reduction") || lines.get(0).contains("wire"), lines.get(0));
+        assertTrue(lines.get(1).contains("\"reduction\":\"fast\",\"wire\":\"bf16\""), lines.get(1));
     }
 
     @Test
