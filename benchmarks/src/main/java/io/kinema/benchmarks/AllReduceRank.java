@@ -9,6 +9,7 @@ import io.kinema.train.dist.RankIdentity;
 import io.kinema.train.dist.ReductionPlan;
 import io.kinema.train.dist.ReductionTree;
 import io.kinema.train.dist.RendezvousServer;
+import io.kinema.train.dist.Secret;
 import io.kinema.train.dist.StepLabel;
 import io.kinema.train.dist.Transport;
 import java.io.BufferedReader;
@@ -72,7 +73,7 @@ public final class AllReduceRank {
                 return;
             }
             try (RendezvousServer _ = RendezvousServer.start(
-                    CollectivesConfig.address(rendezvous), RUN_ID, identity.worldSize(), PATIENCE)) {
+                    CollectivesConfig.address(rendezvous), RUN_ID, identity.worldSize(), PATIENCE, Secret.NONE)) {
                 serve(identity, rendezvous, driver.directory(), Transport.UDP);
             }
         }
@@ -80,8 +81,8 @@ public final class AllReduceRank {
 
     private static void serve(RankIdentity identity, String rendezvous, Path driver, Transport transport)
             throws IOException {
-        CollectivesConfig config =
-                new CollectivesConfig(CollectivesConfig.address(rendezvous), driver, transport, PATIENCE, PATIENCE);
+        CollectivesConfig config = new CollectivesConfig(
+                CollectivesConfig.address(rendezvous), driver, transport, PATIENCE, PATIENCE, Secret.NONE);
         try (Collectives collectives = Collectives.join(identity, config)) {
             System.out.println("ready");
             AllReduceRank rank = new AllReduceRank(collectives);

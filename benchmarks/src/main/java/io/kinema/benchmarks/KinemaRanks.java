@@ -2,6 +2,7 @@ package io.kinema.benchmarks;
 
 import io.kinema.train.dist.MediaDriverHost;
 import io.kinema.train.dist.RendezvousServer;
+import io.kinema.train.dist.Secret;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -30,7 +31,8 @@ final class KinemaRanks {
                     new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                     AllReduceRank.RUN_ID,
                     numRanks,
-                    JOIN_DEADLINE);
+                    JOIN_DEADLINE,
+                    Secret.NONE);
         } catch (IOException e) {
             driver.close();
             throw e;

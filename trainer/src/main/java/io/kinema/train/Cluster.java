@@ -1,13 +1,12 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.dist.Secret;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,15 +16,14 @@ import java.util.Optional;
  *
  * @param hosts in the order in which they get ranks
  * @param listen where the launcher listens for them; port 0 takes a free one
- * @param secret what hosts must know to join; empty where they start by themselves
+ * @param secret what hosts must know to join
  * @param joinLimit how long they may take to join
  */
-record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, String secret, Duration joinLimit) {
+record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, Secret secret, Duration joinLimit) {
     /** Schedulers fetch images and wait for nodes before they start the last process. */
     static final Duration SCHEDULER_LIMIT = Duration.ofMinutes(10);
 
     private static final Duration SHELL_LIMIT = Duration.ofMinutes(1);
-    private static final int SECRET_BYTES = 16;
 
     /**
      * Finds the hosts that flags and environment name, and sets {@code --nodes} where it is not given.
@@ -40,7 +38,7 @@ record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, String secret,
         requireOne(flags, torch.isPresent());
         Optional<Cluster> cluster;
         if (torch.isPresent()) {
-            cluster = Optional.of(ofRanks(torch.get()));
+            cluster = Optional.of(ofRanks(torch.get(), torch.get().secret(flags.secretFile)));
         } else if (flags.slurm) {
             cluster = Optional.of(reachedFromHere(flags, SlurmJob.hosts(variables)));
         } else if (!flags.hosts.isEmpty()) {
@@ -88,22 +86,21 @@ record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, String secret,
         }
     }
 
-    private static Cluster ofRanks(TorchVariables torch) {
+    private static Cluster ofRanks(TorchVariables torch, Secret secret) {
         List<ClusterHost> hosts = new ArrayList<>();
         for (int rank = 0; rank < torch.worldSize(); rank++) {
             ClusterHost.Reach reach = rank == torch.rank() ? ClusterHost.Reach.HERE : ClusterHost.Reach.ITSELF;
             hosts.add(new ClusterHost("rank " + rank, 1, reach));
         }
         InetSocketAddress listen = InetSocketAddress.createUnresolved(torch.masterAddress(), torch.masterPort());
-        return new Cluster(hosts, listen, "", SCHEDULER_LIMIT);
+        return new Cluster(hosts, listen, secret, SCHEDULER_LIMIT);
     }
 
     private static Cluster reachedFromHere(TrainFlags flags, List<ClusterHost> hosts) {
-        byte[] secret = new byte[SECRET_BYTES];
-        new SecureRandom().nextBytes(secret);
+        Secret named = SecretFile.ofFlag(flags.secretFile);
+        Secret secret = named.isNone() ? Secret.random() : named;
         InetAddress address = HostAddress.ofLauncher(flags.address, hosts);
-        return new Cluster(
-                hosts, new InetSocketAddress(address, 0), HexFormat.of().formatHex(secret), SHELL_LIMIT);
+        return new Cluster(hosts, new InetSocketAddress(address, 0), secret, SHELL_LIMIT);
     }
 
     private int slots() {

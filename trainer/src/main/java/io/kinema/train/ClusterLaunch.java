@@ -9,6 +9,7 @@ import io.kinema.train.dist.RankProcesses;
 import io.kinema.train.dist.RemoteHost;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.RunOutcome;
+import io.kinema.train.dist.Secret;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -34,6 +35,7 @@ final class ClusterLaunch implements Launch {
 
     private final Cluster cluster;
     private final Duration deadline;
+    private final String secretFile;
     private final RunFolder folder;
     private final String run;
     private final InetAddress address;
@@ -57,6 +59,7 @@ final class ClusterLaunch implements Launch {
     ClusterLaunch(Cluster cluster, TrainFlags flags) throws IOException {
         this.cluster = cluster;
         deadline = Duration.ofSeconds(flags.timeoutSeconds);
+        secretFile = flags.secretFile;
         folder = new RunFolder(flags.runFolder());
         run = folder.path() + "\n" + folder.markLaunch() + "\n" + flags.data;
         InetSocketAddress listen = cluster.listen();
@@ -96,7 +99,9 @@ final class ClusterLaunch implements Launch {
         hasRun = true;
         String runId = UUID.randomUUID().toString();
         InetSocketAddress anyPort = new InetSocketAddress(address, 0);
-        try (RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline)) {
+        // Hosts that a launch has started prove to know its secret all the same.
+        Secret secret = secretFile.equals(SecretFile.NONE) ? Secret.NONE : cluster.secret();
+        try (RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline, secret)) {
             List<RankProcess> processes = new ArrayList<>();
             for (Map.Entry<Integer, Integer> placed : inOrder(placement)) {
                 for (int i = 0; i < placed.getValue(); i++) {
@@ -213,10 +218,18 @@ final class ClusterLaunch implements Launch {
                                 host,
                                 index,
                                 server.address(),
-                                cluster.secret(),
+                                secretLine(host),
                                 () -> server.lose(index, "its connection was closed")));
             case ITSELF -> System.out.println("waiting for " + host.name() + " to join at " + server.address());
         }
+    }
+
+    /** What a host is told of the secret: ssh encrypts it; srun may not, so that hosts read a file themselves where there is one. */
+    private String secretLine(ClusterHost host) {
+        boolean hasFile = !secretFile.isEmpty() && !secretFile.equals(SecretFile.NONE);
+        return hasFile && host.reach() == ClusterHost.Reach.SRUN
+                ? Host.SECRET_FILE + secretFile
+                : cluster.secret().toHex();
     }
 
     private void serveHere(int index) {

@@ -4,6 +4,7 @@ import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.train.dist.HostAgent;
 import io.kinema.train.dist.RankCommand;
+import io.kinema.train.dist.Secret;
 import io.kinema.train.dist.TerminationSignals;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -22,21 +23,27 @@ final class Host {
     private static final Duration JOIN_LIMIT = Duration.ofSeconds(30);
     private static final int KILLED = 143;
 
+    /** Begins a line that names a file of this host with the secret. */
+    static final String SECRET_FILE = "@";
+
     private Host() {}
 
     /**
-     * Serves the launcher that has started this program over ssh or srun. The secret of the launch is the first line of standard input; its end is the end of the
-     * connection.
+     * Serves the launcher that has started this program over ssh or srun. The first line of standard input is the secret in hexadecimal digits, or {@link #SECRET_FILE} and a
+     * path; the end of the input is the end of the connection.
      *
      * @param args address and port of the launcher, and this host's index
      */
     public static void main(String[] args) {
         System.exit(CommandLine.run(() -> {
             BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-            String secret = in.readLine();
-            if (args.length != 3 || secret == null) {
+            String line = in.readLine();
+            if (args.length != 3 || line == null) {
                 throw new ConfigException("this program is for launch/train.sh --hosts to start; run that");
             }
+            Secret secret = line.startsWith(SECRET_FILE)
+                    ? SecretFile.read(Path.of(line.substring(SECRET_FILE.length())))
+                    : Secret.ofHex(line);
             HostAgent.Identity identity = new HostAgent.Identity(Integer.parseInt(args[2]), 0, secret);
             try (HostAgent agent =
                     HostAgent.join(args[0], Integer.parseInt(args[1]), identity, JOIN_LIMIT, new Ranks())) {
@@ -58,8 +65,8 @@ final class Host {
     }
 
     /** Takes part in a run whose rank 0, the launcher, a scheduler has started elsewhere. */
-    static int join(TorchVariables torch) throws IOException, InterruptedException {
-        HostAgent.Identity identity = new HostAgent.Identity(torch.rank(), torch.localRank(), "");
+    static int join(TorchVariables torch, Secret secret) throws IOException, InterruptedException {
+        HostAgent.Identity identity = new HostAgent.Identity(torch.rank(), torch.localRank(), secret);
         String master = torch.masterAddress();
         System.out.println("rank " + torch.rank() + " of " + torch.worldSize() + " joins rank 0 at " + master + ":"
                 + torch.masterPort());

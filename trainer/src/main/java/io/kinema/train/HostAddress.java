@@ -26,6 +26,15 @@ final class HostAddress {
         }
     }
 
+    /** Whether a name is one by which a host reaches nothing but itself; not, where nobody knows it. */
+    static boolean isLoopback(String name) {
+        try {
+            return InetAddress.getByName(name).isLoopbackAddress();
+        } catch (UnknownHostException e) {
+            return false;
+        }
+    }
+
     private static boolean isLocal(InetAddress address) {
         try {
             return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;

@@ -5,6 +5,7 @@ import io.kinema.train.dist.RankCommand;
 import io.kinema.train.dist.RankProcesses;
 import io.kinema.train.dist.RendezvousServer;
 import io.kinema.train.dist.RunOutcome;
+import io.kinema.train.dist.Secret;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -18,14 +19,15 @@ import java.util.UUID;
  *
  * @param folder of the run
  * @param deadline how long ranks wait for each other
+ * @param secret that they prove to know
  */
-record LocalLaunch(RunFolder folder, Duration deadline) implements Launch {
+record LocalLaunch(RunFolder folder, Duration deadline, Secret secret) implements Launch {
     @Override
     public RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException {
         String runId = UUID.randomUUID().toString();
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (MediaDriverHost driver = MediaDriverHost.start(nodes);
-                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline)) {
+                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline, secret)) {
             List<RankCommand> commands = new ArrayList<>();
             for (int rank = 0; rank < nodes; rank++) {
                 RankEnvironment environment = new RankEnvironment(
@@ -38,7 +40,7 @@ record LocalLaunch(RunFolder folder, Duration deadline) implements Launch {
                         resumeFrom);
                 commands.add(environment.toCommand(folder.args()));
             }
-            try (RankProcesses ranks = RankProcesses.start(commands, folder.logs(), System.out)) {
+            try (RankProcesses ranks = RankProcesses.start(commands, secret, folder.logs(), System.out)) {
                 return ranks.await(STOP_LIMIT);
             }
         }

@@ -14,6 +14,7 @@ import io.kinema.train.dist.PeerLostException;
 import io.kinema.train.dist.RankIdentity;
 import io.kinema.train.dist.Reduction;
 import io.kinema.train.dist.RendezvousException;
+import io.kinema.train.dist.Secret;
 import io.kinema.train.dist.TerminationSignals;
 import io.kinema.train.dist.Wire;
 import io.kinema.train.metrics.MatmulPeak;
@@ -24,6 +25,7 @@ import io.kinema.train.sample.TrainingSample;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Devices;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,10 +41,12 @@ final class Rank {
     private final TrainFlags flags;
     private final TrainConfig config;
     private final RunFolder folder;
+    private final Secret secret;
     private final AtomicBoolean stop;
 
-    private Rank(RankEnvironment environment, TrainFlags flags, AtomicBoolean stop) {
+    private Rank(RankEnvironment environment, TrainFlags flags, Secret secret, AtomicBoolean stop) {
         this.environment = environment;
+        this.secret = secret;
         this.flags = flags;
         this.config = flags.toConfig();
         this.folder = new RunFolder(flags.runFolder());
@@ -62,8 +66,9 @@ final class Rank {
             ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
             TrainFlags flags = new TrainFlags();
             new CommandLine("rank", "one process of a training", flags).parse(args);
+            Secret secret = flags.secretFile.equals(SecretFile.NONE) ? Secret.NONE : readSecret();
             try {
-                return new Rank(environment, flags, stop).run();
+                return new Rank(environment, flags, secret, stop).run();
             } catch (TrainingException e) {
                 System.out.println("error: " + e.getMessage());
                 return TrainingException.EXIT_CODE;
@@ -72,6 +77,11 @@ final class Rank {
                 return exitCode(e);
             }
         }));
+    }
+
+    /** From whoever has started this process: nothing where there is none. */
+    private static Secret readSecret() throws IOException {
+        return Secret.ofHex(new String(System.in.readAllBytes(), StandardCharsets.US_ASCII).strip());
     }
 
     /** By which the launcher tells who is to blame: not a rank that has lost another, or has waited for one in vain. */
@@ -196,7 +206,8 @@ final class Rank {
                         Path.of(environment.driverDirectory()),
                         flags.transport(),
                         deadline,
-                        deadline));
+                        deadline,
+                        secret));
     }
 
     private List<String> flagsOfRun() throws IOException {

@@ -44,7 +44,7 @@ final class RemoteShell implements AutoCloseable {
      * @param host where
      * @param index of the host
      * @param address host:port of the launcher
-     * @param secret of the launch
+     * @param secret the line about it that a {@link Host} reads
      * @param onEnd is called, on a thread of its own, when it has ended
      */
     static RemoteShell start(ClusterHost host, int index, String address, String secret, Runnable onEnd)

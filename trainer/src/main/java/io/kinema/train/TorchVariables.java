@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.train.dist.Secret;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,6 +48,22 @@ record TorchVariables(
                 number(variables, "LOCAL_WORLD_SIZE", localRank + 1, worldSize, Integer.toString(localRank + 1)),
                 variables.get("MASTER_ADDR"),
                 number(variables, "MASTER_PORT", 1, MAX_PORT, "")));
+    }
+
+    /**
+     * Reads the secret of the run, which ranks on several hosts must have.
+     *
+     * @param flag {@code --secret-file}
+     * @throws ConfigException when there is none and other hosts can reach rank 0, or when it cannot be read
+     */
+    Secret secret(String flag) {
+        if (flag.isEmpty() && !HostAddress.isLoopback(masterAddress)) {
+            throw new ConfigException("MASTER_ADDR=" + masterAddress
+                    + " is reached from other hosts, so ranks need a secret by which they know each other: make a file by `"
+                    + SecretFile.MAKE
+                    + "`, the same on every host, and give --secret-file FILE; --secret-file none does without");
+        }
+        return SecretFile.ofFlag(flag);
     }
 
     private static int number(Map<String, String> variables, String name, int least, int most, String absent) {

@@ -7,6 +7,7 @@ import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.dist.RunOutcome;
+import io.kinema.train.dist.Secret;
 import io.kinema.train.tensor.DeviceConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -53,6 +54,7 @@ public final class Train {
         Map<String, String> variables = System.getenv();
         if (flags.slurm && !SlurmJob.isInside(variables)) {
             flags.toConfig();
+            SecretFile.ofFlag(flags.secretFile);
             return SlurmJob.submit(flags, args);
         }
         Optional<Cluster> cluster = Cluster.of(flags, variables);
@@ -60,7 +62,7 @@ public final class Train {
         Optional<TorchVariables> torch = TorchVariables.of(variables);
         if (torch.isPresent() && torch.get().rank() > 0) {
             flags.toConfig();
-            return Host.join(torch.get());
+            return Host.join(torch.get(), cluster.get().secret());
         }
         return train(flags, line, cluster);
     }
@@ -78,6 +80,11 @@ public final class Train {
         }
         if (!flags.hosts.isEmpty()) {
             flags.hosts = Path.of(flags.hosts).toAbsolutePath().normalize().toString();
+        }
+        Secret secret = SecretFile.ofFlag(flags.secretFile);
+        if (!secret.isNone()) {
+            flags.secretFile =
+                    Path.of(flags.secretFile).toAbsolutePath().normalize().toString();
         }
         if (!flags.data.contains("://")) {
             flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
@@ -111,7 +118,7 @@ public final class Train {
             System.out.print(resolved + memory);
             try (Launch launch = cluster.isPresent()
                     ? new ClusterLaunch(cluster.get(), flags)
-                    : new LocalLaunch(folder, Duration.ofSeconds(flags.timeoutSeconds))) {
+                    : new LocalLaunch(folder, Duration.ofSeconds(flags.timeoutSeconds), secret)) {
                 int exitCode = run(launch, choice, folder, from);
                 launch.finish(exitCode);
                 return exitCode;

@@ -54,6 +54,14 @@ final class TrainFlags {
                     "Name or address of this host by which --hosts or --slurm's nodes reach it; that on the way to the first of them if absent")
     String address = "";
 
+    @Parameter(
+            names = "--secret-file",
+            order = 22,
+            description =
+                    "File with a secret of at least 16 bytes that all processes of the run prove to know and tag their frames with; `none` does without on"
+                            + " several hosts too. If absent, --hosts and --slurm make one for the launch, and torchrun's variables need one")
+    String secretFile = "";
+
     /** The most nodes that one host has; decided with {@link #nodes}. */
     int nodesOfAHost;
 
@@ -342,7 +350,7 @@ final class TrainFlags {
                 steps.last(),
                 seed,
                 captionDropout,
-                new LearningRate(learningRate, warmup, steps.last(), schedule()),
+                new LearningRate(learningRate, warmup, steps.last(), LearningRate.Schedule.parse(schedule)),
                 new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay),
                 device().precision(),
                 spikeSigma,
@@ -384,13 +392,5 @@ final class TrainFlags {
 
     Transport transport() {
         return Transport.parse(transport);
-    }
-
-    private LearningRate.Schedule schedule() {
-        return switch (schedule) {
-            case "constant" -> LearningRate.Schedule.CONSTANT;
-            case "cosine" -> LearningRate.Schedule.COSINE;
-            default -> throw new ConfigException("--schedule " + schedule + " is not known; use constant or cosine");
-        };
     }
 }

@@ -7,14 +7,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,15 +29,22 @@ class ClusterTest {
     private static final int STEPS = 12;
     private static final List<String> HOSTS = List.of("--hosts", "hosts", "--address", "127.0.0.1");
 
+    private static final String SECRET = "0123456789abcdef-the-secret-of-the-tests";
+
     @TempDir
     private static Path root;
 
     private static Path data;
+    /** A file with {@link #SECRET}. */
+    private static Path secretFile;
+
     private static TrainedRun undisturbed;
 
     @BeforeAll
     static void trainOnOneNode() throws Exception {
         data = TinyData.write(root.resolve("data"), 1);
+        secretFile = Files.writeString(root.resolve("secret"), SECRET + "\n");
+        Files.setPosixFilePermissions(secretFile, PosixFilePermissions.fromString("rw-------"));
         Path ssh = Files.createDirectories(root.resolve("bin")).resolve("ssh");
         Files.writeString(ssh, """
                 #!/bin/sh
@@ -99,7 +111,8 @@ class ClusterTest {
     @Test
     void shouldEndTheRanksOfALostHostAndStartAgain() throws Exception {
         TrainedRun run = new TrainedRun(root.resolve("lost"));
-        try (LaunchedProgram training = startOnHosts(run, "a.invalid\nb.invalid\n", "--steps", "60")) {
+        try (LaunchedProgram training =
+                startOnHosts(run, "a.invalid\nb.invalid\n", "--steps", "60", "--secret-file", "none")) {
             training.awaitOutput("step 8/60");
             ProcessHandle ssh = training.ranks().getLast();
             List<ProcessHandle> there = ssh.descendants().toList();
@@ -119,13 +132,36 @@ class ClusterTest {
     @Test
     void shouldLeaveNothingBehindWhenTheLauncherIsKilled() throws Exception {
         TrainedRun run = new TrainedRun(root.resolve("killed"));
-        try (LaunchedProgram training = startOnHosts(run, "a.invalid\nb.invalid\n", "--steps", "1000")) {
+        try (LaunchedProgram training = startOnHosts(
+                run, "a.invalid\nb.invalid\n", "--steps", "1000", "--secret-file", secretFile.toString())) {
             training.awaitOutput("step 2/1000");
             List<ProcessHandle> all = training.descendants();
             assertTrue(all.size() > 4, "ssh, hosts and ranks: " + all);
+            for (ProcessHandle process : all) {
+                expectNoSecret(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
+                expectNoSecret(Path.of("/proc", Long.toString(process.pid()), "environ"));
+            }
+            try (Stream<Path> files = Files.walk(run.folder())) {
+                for (Path file : files.filter(Files::isRegularFile).toList()) {
+                    expectNoSecret(file);
+                }
+            }
+            assertTrue(Files.readString(run.folder().resolve("run.args")).contains(secretFile.toString()));
             training.kill();
             awaitEnd(all);
         }
+    }
+
+    private static void expectNoSecret(Path file) throws IOException {
+        byte[] bytes;
+        try {
+            bytes = Files.readAllBytes(file);
+        } catch (NoSuchFileException gone) {
+            return;
+        }
+        String text = new String(bytes, StandardCharsets.ISO_8859_1);
+        assertFalse(text.contains(SECRET), file + " has the secret");
+        assertFalse(text.contains(HexFormat.of().formatHex(SECRET.getBytes(StandardCharsets.UTF_8))), file + " has it");
     }
 
     @Test
@@ -176,12 +212,20 @@ class ClusterTest {
             second.expectExit(143);
             last.expectExit(143);
         }
-        try (LaunchedProgram first = start(run, torch(0, 0, port));
-                LaunchedProgram second = start(run, torch(1, 1, port));
-                LaunchedProgram last = start(run, torch(2, 0, port))) {
-            assertTrue(first.expectExit(0).contains("resuming from"), first.output());
-            second.expectExit(0);
-            last.expectExit(0);
+        String[] known = {"--secret-file", secretFile.toString()};
+        try (LaunchedProgram first = start(run, torch(0, 0, port), known);
+                LaunchedProgram second = start(run, torch(1, 1, port), known);
+                LaunchedProgram stranger = start(run, torch(2, 0, port))) {
+            String output = stranger.expectExit(2);
+            assertTrue(
+                    output.contains("error: this host does not know the secret of the launcher at 127.0.0.1:" + port
+                            + ": it has none; give --secret-file with the launcher's file"),
+                    output);
+            try (LaunchedProgram last = start(run, torch(2, 0, port), known)) {
+                assertTrue(first.expectExit(0).contains("resuming from"), first.output());
+                second.expectExit(0);
+                last.expectExit(0);
+            }
         }
         assertEquals(undisturbed.digest(STEPS), run.digest(STEPS));
     }
@@ -195,6 +239,9 @@ class ClusterTest {
         expectMistake("RANK=0 is set, WORLD_SIZE is not", Map.of("RANK", "0"));
         expectMistake("LOCAL_RANK=7 is not between 0 and 0", with(torchOf("2"), "LOCAL_RANK", "7"));
         expectMistake("WORLD_SIZE=two is not a number", torchOf("two"));
+        expectMistake(
+                "reached from other hosts, so ranks need a secret", with(torchOf("2"), "MASTER_ADDR", "192.0.2.1"));
+        expectMistake("cannot be read", torchOf("2"), "--secret-file", "nowhere");
         expectMistake("--address 127.0.0.1 is for --hosts and --slurm", Map.of(), "--address", "127.0.0.1");
         Path hosts = Files.writeString(root.resolve("some"), "a.invalid slots=2\n");
         expectMistake(

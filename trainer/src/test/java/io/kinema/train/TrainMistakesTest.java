@@ -72,6 +72,7 @@ class TrainMistakesTest {
         expectMistake("--reduction quick is unknown; use exact or fast", "--reduction", "quick");
         expectMistake("--wire fp16 is unknown; use fp32 or bf16", "--wire", "fp16", "--reduction", "fast");
         expectMistake("use --reduction fast with it, or --wire fp32", "--wire", "bf16");
+        expectMistake("--secret-file nowhere cannot be read", "--secret-file", "nowhere");
         expectMistake("--max-restarts -1 is out of range", "--max-restarts", "-1");
         expectMistake("--min-nodes 3 is not between 0 and --nodes 2", "--nodes", "2", "--min-nodes", "3");
     }

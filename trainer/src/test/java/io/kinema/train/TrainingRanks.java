@@ -8,6 +8,7 @@ import io.kinema.train.dist.MediaDriverHost;
 import io.kinema.train.dist.RankIdentity;
 import io.kinema.train.dist.Reduction;
 import io.kinema.train.dist.RendezvousServer;
+import io.kinema.train.dist.Secret;
 import io.kinema.train.dist.Transport;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.DitConfig;
@@ -134,14 +135,15 @@ record TrainingRanks(
     <T> List<T> run(int worldSize, Body<T> body) throws Exception {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (MediaDriverHost driver = MediaDriverHost.start(worldSize);
-                RendezvousServer server = RendezvousServer.start(anyPort, "run", worldSize, DEADLINE);
+                RendezvousServer server = RendezvousServer.start(anyPort, "run", worldSize, DEADLINE, Secret.NONE);
                 var threads = Executors.newFixedThreadPool(worldSize)) {
             CollectivesConfig wires = new CollectivesConfig(
                     CollectivesConfig.address(server.address()),
                     driver.directory(),
                     Transport.AUTO,
                     DEADLINE,
-                    DEADLINE);
+                    DEADLINE,
+                    Secret.NONE);
             List<Future<T>> futures = new ArrayList<>();
             for (int rank = 0; rank < worldSize; rank++) {
                 RankIdentity identity = new RankIdentity(rank, worldSize, "run", "digest");

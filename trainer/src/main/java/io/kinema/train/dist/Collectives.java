@@ -309,8 +309,15 @@ public final class Collectives implements AutoCloseable {
         }
         if (waitedNanos > deadlineNanos) {
             throw new CollectiveTimeoutException("rank " + world.rank() + " waited "
-                    + TimeUnit.NANOSECONDS.toSeconds(waitedNanos) + " s in " + where + " for " + operation.waiting());
+                    + TimeUnit.NANOSECONDS.toSeconds(waitedNanos) + " s in " + where + " for " + operation.waiting()
+                    + rejected());
         }
+    }
+
+    /** Frames that others have sent, perhaps in the place of those that are waited for. */
+    private String rejected() {
+        long frames = wiring.inbox().foreignFrames();
+        return frames == 0 ? "" : "; it has rejected " + frames + " frames that no rank of this run has sent";
     }
 
     /**

@@ -15,13 +15,15 @@ import java.time.Duration;
  * @param transport how frames travel
  * @param joinDeadline how long to look for the launcher and the other ranks
  * @param collectiveDeadline how long one collective may take, the wait for slower ranks included
+ * @param secret of the run: what is proved at the rendezvous, and tags frames
  */
 public record CollectivesConfig(
         InetSocketAddress rendezvous,
         Path driverDirectory,
         Transport transport,
         Duration joinDeadline,
-        Duration collectiveDeadline) {
+        Duration collectiveDeadline,
+        Secret secret) {
     /** How long a rank waits for others by default. */
     public static final Duration DEFAULT_DEADLINE = Duration.ofSeconds(60);
 

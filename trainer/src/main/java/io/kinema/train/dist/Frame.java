@@ -10,8 +10,8 @@ import org.agrona.MutableDirectBuffer;
  * The header of a message between ranks, followed by its payload. All fields are little-endian:
  *
  * <pre>
- *  0 int   CRC32C                of all that follows, the payload included
- *  4 int   magic and version     "KNM" 3
+ *  0 int   CRC32C                of all that follows but the tag, the payload included
+ *  4 int   magic and version     "KNM" 4
  *  8 long  run                   first 8 bytes of the run id's SHA-256
  * 16 long  sequence              number of the collective on its rank, from 0
  * 24 long  step                  the label's step
@@ -21,7 +21,7 @@ import org.agrona.MutableDirectBuffer;
  *                                elements of a vector, bytes of a message
  * 48 int   payload bytes
  * 52 short kind                  ordinal of {@link Kind}; 0x4000 more where the payload is in a {@link SharedRing}: then a long follows, its
- *                                place there
+ *                                place there; 0x2000 more where a {@link FrameTag} of 16 bytes is the end of the message
  * 54 short node                  index of the cover node among the sender's; 0 where there are none
  * 56 long  total bytes           that this sender sends to this receiver in this collective
  * </pre>
@@ -30,8 +30,9 @@ import org.agrona.MutableDirectBuffer;
  */
 final class Frame {
     static final int HEADER_BYTES = 64;
-    private static final int MAGIC = 0x03_4D_4E_4B;
+    private static final int MAGIC = 0x04_4D_4E_4B;
     private static final int SHARED = 0x4000;
+    private static final int TAGGED = 0x2000;
 
     /** What kind of collective a frame belongs to. */
     enum Kind {
@@ -71,23 +72,29 @@ final class Frame {
     boolean isShared;
     /** Where in the ring. */
     long place;
+    /** Whether a tag follows. */
+    boolean isTagged;
 
-    /** Writes the header before a payload that is there already. */
-    void encode(MutableDirectBuffer buffer, int offset) {
+    /** Writes the header before a payload that is there already, and the tag behind it. */
+    void encode(MutableDirectBuffer buffer, int offset, FrameTag tag) {
         isShared = false;
+        isTagged = tag.bytes() > 0;
         encodeFields(buffer, offset);
         checksum = checksumOf(buffer, offset, payloadBytes);
         buffer.putInt(offset, checksum, ByteOrder.LITTLE_ENDIAN);
+        tag.write(buffer, offset, HEADER_BYTES + payloadBytes);
     }
 
-    /** Writes the header of a payload that is in a ring already. */
-    void encodeShared(MutableDirectBuffer buffer, int offset, long placeInRing, ByteBuffer payload) {
+    /** Writes the header, and the tag, of a payload that is in a ring already. */
+    void encodeShared(MutableDirectBuffer buffer, int offset, long placeInRing, ByteBuffer payload, FrameTag tag) {
         isShared = true;
+        isTagged = tag.bytes() > 0;
         place = placeInRing;
         encodeFields(buffer, offset);
         buffer.putLong(offset + HEADER_BYTES, place, ByteOrder.LITTLE_ENDIAN);
         checksum = checksumOf(buffer, offset, payload);
         buffer.putInt(offset, checksum, ByteOrder.LITTLE_ENDIAN);
+        tag.write(buffer, offset, HEADER_BYTES + Long.BYTES);
     }
 
     private void encodeFields(MutableDirectBuffer buffer, int offset) {
@@ -99,7 +106,8 @@ final class Frame {
         buffer.putInt(offset + 36, bucket, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 40, position, ByteOrder.LITTLE_ENDIAN);
         buffer.putInt(offset + 48, payloadBytes, ByteOrder.LITTLE_ENDIAN);
-        buffer.putShort(offset + 52, (short) (kindOrdinal | (isShared ? SHARED : 0)), ByteOrder.LITTLE_ENDIAN);
+        int kind = kindOrdinal | (isShared ? SHARED : 0) | (isTagged ? TAGGED : 0);
+        buffer.putShort(offset + 52, (short) kind, ByteOrder.LITTLE_ENDIAN);
         buffer.putShort(offset + 54, (short) node, ByteOrder.LITTLE_ENDIAN);
         buffer.putLong(offset + 56, totalBytes, ByteOrder.LITTLE_ENDIAN);
     }
@@ -119,11 +127,11 @@ final class Frame {
         payloadBytes = buffer.getInt(offset + 48, ByteOrder.LITTLE_ENDIAN);
         int kind = buffer.getShort(offset + 52, ByteOrder.LITTLE_ENDIAN);
         isShared = (kind & SHARED) != 0;
-        kindOrdinal = kind & ~SHARED;
+        isTagged = (kind & TAGGED) != 0;
+        kindOrdinal = kind & ~(SHARED | TAGGED);
         node = buffer.getShort(offset + 54, ByteOrder.LITTLE_ENDIAN);
         totalBytes = buffer.getLong(offset + 56, ByteOrder.LITTLE_ENDIAN);
-        int bytesInFrame = isShared ? Long.BYTES : payloadBytes;
-        if (bytesInFrame != length - HEADER_BYTES) {
+        if (bytesInFrame() + (isTagged ? FrameTag.BYTES : 0) != length - HEADER_BYTES) {
             return false;
         }
         place = isShared ? buffer.getLong(offset + HEADER_BYTES, ByteOrder.LITTLE_ENDIAN) : 0;
@@ -140,6 +148,15 @@ final class Frame {
         return checksum == checksumOf(buffer, offset, payload);
     }
 
+    /** Whether a frame that was read from there comes from a rank that knows the secret; a payload in a ring is covered by its checksum, which is in the header. */
+    boolean isOf(FrameTag tag, DirectBuffer buffer, int offset) {
+        return isTagged == tag.bytes() > 0 && tag.isRight(buffer, offset, HEADER_BYTES + bytesInFrame());
+    }
+
+    private int bytesInFrame() {
+        return isShared ? Long.BYTES : payloadBytes;
+    }
+
     private int checksumOf(DirectBuffer buffer, int offset, ByteBuffer payload) {
         checksumOf(buffer, offset, Long.BYTES);
         crc.update(payload);
@@ -150,13 +167,16 @@ final class Frame {
         int from = offset + Integer.BYTES;
         int length = HEADER_BYTES - Integer.BYTES + bytesInFrame;
         crc.reset();
-        ByteBuffer bytes = buffer.byteBuffer();
-        if (bytes == null) {
-            crc.update(buffer.byteArray(), buffer.wrapAdjustment() + from, length);
-        } else {
-            crc.update(bytes.duplicate().clear().slice(buffer.wrapAdjustment() + from, length));
-        }
+        crc.update(bytes(buffer, from, length));
         return (int) crc.getValue();
+    }
+
+    /** A view of bytes, wherever they are. */
+    static ByteBuffer bytes(DirectBuffer buffer, int from, int length) {
+        ByteBuffer whole = buffer.byteBuffer();
+        return whole == null
+                ? ByteBuffer.wrap(buffer.byteArray(), buffer.wrapAdjustment() + from, length)
+                : whole.duplicate().clear().slice(buffer.wrapAdjustment() + from, length);
     }
 
     Kind kind() {

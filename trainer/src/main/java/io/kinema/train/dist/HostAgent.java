@@ -24,6 +24,7 @@ public final class HostAgent implements AutoCloseable {
     private static final long RETRY_MS = 200;
 
     private final HostLink link;
+    private final Secret secret;
     private final Work work;
     private final Map<Integer, LocalRank> ranks = new HashMap<>();
     private Optional<MediaDriverHost> driver = Optional.empty();
@@ -54,12 +55,13 @@ public final class HostAgent implements AutoCloseable {
      *
      * @param index its place in the launcher's list
      * @param localRank how many before it the one is that has this machine's media driver; 0 if it has it itself
-     * @param secret of the launch
+     * @param secret that hosts and ranks prove to know
      */
-    public record Identity(int index, int localRank, String secret) {}
+    public record Identity(int index, int localRank, Secret secret) {}
 
-    private HostAgent(HostLink link, Work work) {
+    private HostAgent(HostLink link, Secret secret, Work work) {
         this.link = link;
+        this.secret = secret;
         this.work = work;
     }
 
@@ -72,26 +74,29 @@ public final class HostAgent implements AutoCloseable {
      * @param limit how long to try
      * @param work what ranks are
      * @return the agent; {@link #serve} it and close it
-     * @throws ConfigException when the launcher turns it away
+     * @throws ConfigException when the launcher turns it away, or does not know the secret
      * @throws IOException when nobody answers
      * @throws InterruptedException when the waiting thread is interrupted
      */
     public static HostAgent join(String host, int port, Identity identity, Duration limit, Work work)
             throws IOException, InterruptedException {
-        HostLink link = new HostLink(connect(host, port, limit));
+        Socket socket = connect(host, port, limit);
+        HostLink link;
         try {
-            link.setPatience(FIRST_PATIENCE);
-            link.send(new HostMessage(
-                    HostMessage.Kind.HELLO,
-                    identity.index(),
-                    HostLink.VERSION + "\n" + identity.secret() + "\n" + identity.localRank() + "\n" + ownName()));
+            link = HostLink.ofHost(socket, identity.secret(), FIRST_PATIENCE);
+        } catch (IOException e) {
+            throw new IOException("no launcher answers at " + host + ":" + port + ": " + e.getMessage(), e);
+        }
+        try {
+            link.send(
+                    new HostMessage(HostMessage.Kind.HELLO, identity.index(), identity.localRank() + "\n" + ownName()));
             HostMessage answer = link.receive();
             if (answer.kind() != HostMessage.Kind.WELCOME) {
                 throw new ConfigException("the launcher at " + host + ":" + port + " says: " + answer.text());
             }
             link.setPatience(Duration.ofSeconds(answer.number()));
             link.startPings();
-            return new HostAgent(link, work);
+            return new HostAgent(link, identity.secret(), work);
         } catch (IOException | RuntimeException e) {
             link.close();
             throw e;
@@ -232,7 +237,7 @@ public final class HostAgent implements AutoCloseable {
     private void start(int number, Map<String, String> variables) throws IOException {
         RankLog log = RankLog.of(logs, number);
         try {
-            LocalRank rank = LocalRank.start(work.command(variables), log);
+            LocalRank rank = LocalRank.start(work.command(variables), secret, log);
             ranks.put(number, rank);
             rank.exit().thenAccept(code -> send(HostMessage.Kind.EXITED, number, Integer.toString(code)));
         } catch (IOException e) {

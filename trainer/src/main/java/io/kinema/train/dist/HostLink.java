@@ -11,26 +11,64 @@ import java.time.Duration;
 
 /** The connection between a launcher and one of its hosts, seen from either end. Each says every second that it is there. */
 final class HostLink implements AutoCloseable {
-    static final int VERSION = 1;
-
     private static final long PING_MS = 1_000;
 
     private final Socket socket;
     private final DataInputStream in;
     private final DataOutputStream out;
     private final Thread pings;
+    private volatile Duration patience;
 
-    HostLink(Socket socket) throws IOException {
+    private HostLink(Socket socket, Handshake.Connection connection, Duration patience) {
         this.socket = socket;
-        socket.setTcpNoDelay(true);
-        in = new DataInputStream(socket.getInputStream());
-        out = new DataOutputStream(socket.getOutputStream());
+        this.patience = patience;
+        in = connection.in();
+        out = connection.out();
         pings = Thread.ofVirtual().name("launch-ping").unstarted(this::ping);
+    }
+
+    /** The host's end; the link owns the socket, and has closed it if the handshake fails. */
+    static HostLink ofHost(Socket socket, Secret secret, Duration patience) throws IOException {
+        return begin(socket, patience, () -> Handshake.asClient(socket, Handshake.Protocol.HOSTS, secret));
+    }
+
+    /** The launcher's end; the link owns the socket, and has closed it if the handshake fails. */
+    static HostLink ofLauncher(Socket socket, Secret secret, Duration patience) throws IOException {
+        return begin(socket, patience, () -> Handshake.asServer(socket, Handshake.Protocol.HOSTS, secret));
+    }
+
+    /** One of both sides of a handshake. */
+    private interface Side {
+        Handshake.Connection begin() throws IOException;
+    }
+
+    private static HostLink begin(Socket socket, Duration patience, Side side) throws IOException {
+        try {
+            socket.setTcpNoDelay(true);
+            socket.setSoTimeout(Math.toIntExact(patience.toMillis()));
+            return new HostLink(socket, side.begin(), patience);
+        } catch (IOException e) {
+            socket.close();
+            throw inWords(e, patience);
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    private static IOException inWords(IOException e, Duration patience) {
+        return switch (e) {
+            case SocketTimeoutException _ -> new IOException("nothing came for " + patience.toSeconds() + " s", e);
+            case EOFException _ -> new IOException("the connection broke", e);
+            case SocketException _ -> new IOException("the connection broke", e);
+            default -> e;
+        };
     }
 
     /** After how much silence {@link #receive} gives the other up. */
     void setPatience(Duration patience) throws IOException {
         socket.setSoTimeout(Math.toIntExact(patience.toMillis()));
+        this.patience = patience;
     }
 
     void startPings() {
@@ -67,10 +105,8 @@ final class HostLink implements AutoCloseable {
                 message = HostMessage.readFrom(in);
             }
             return message;
-        } catch (SocketTimeoutException silent) {
-            throw new IOException("nothing came for " + socket.getSoTimeout() / 1000 + " s", silent);
-        } catch (EOFException | SocketException ended) {
-            throw new IOException("the connection broke", ended);
+        } catch (IOException e) {
+            throw inWords(e, patience);
         }
     }
 

@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * What a launcher and the hosts of its ranks say to each other over TCP. A message is a byte for the kind, an int (big-endian), and a text: its
+ * What a launcher and the hosts of its ranks say to each other over TCP, after a {@link Handshake}. A message is a byte for the kind, an int (big-endian), and a text: its
  * length in bytes as an int, and that many bytes of UTF-8.
  *
  * @param kind what it is about
@@ -18,7 +18,7 @@ record HostMessage(Kind kind, int number, String text) {
 
     /** In the order of their bytes, from 0. */
     enum Kind {
-        /** Host → launcher, first: its index; protocol version, secret of the launch, local rank and name, a line each. */
+        /** Host → launcher, first: its index; local rank and name, a line each. */
         HELLO,
         /** Launcher → host: it belongs; after how many seconds of silence the other is lost. */
         WELCOME,

@@ -16,11 +16,11 @@ import java.util.function.Consumer;
  */
 public final class HostServer implements AutoCloseable {
     private static final Duration HELLO_LIMIT = Duration.ofSeconds(10);
-    private static final int HELLO_LINES = 4;
+    private static final int HELLO_LINES = 2;
     private static final long POLL_MS = 20;
 
     private final ServerSocket listener;
-    private final String secret;
+    private final Secret secret;
     private final List<String> names;
     private final Duration patience;
     private final Consumer<String> onSignal;
@@ -29,7 +29,7 @@ public final class HostServer implements AutoCloseable {
     private final RemoteHost[] hosts;
 
     private HostServer(
-            ServerSocket listener, String secret, List<String> names, Duration patience, Consumer<String> onSignal) {
+            ServerSocket listener, Secret secret, List<String> names, Duration patience, Consumer<String> onSignal) {
         this.listener = listener;
         this.secret = secret;
         this.names = List.copyOf(names);
@@ -43,7 +43,7 @@ public final class HostServer implements AutoCloseable {
      * Listens for hosts.
      *
      * @param bind address to listen on; port 0 takes a free one
-     * @param secret what hosts must know to join; may be empty
+     * @param secret what hosts must know to join
      * @param names what to call the host of each index
      * @param patience after how much silence a host is lost
      * @param onSignal is told, on a thread of its own, when a host was told to stop, with the signal's name
@@ -51,7 +51,7 @@ public final class HostServer implements AutoCloseable {
      * @throws IOException when the address cannot be listened on
      */
     public static HostServer start(
-            InetSocketAddress bind, String secret, List<String> names, Duration patience, Consumer<String> onSignal)
+            InetSocketAddress bind, Secret secret, List<String> names, Duration patience, Consumer<String> onSignal)
             throws IOException {
         ServerSocket listener = new ServerSocket();
         try {
@@ -100,15 +100,14 @@ public final class HostServer implements AutoCloseable {
     }
 
     private void serve(Socket socket) {
-        try (HostLink link = new HostLink(socket)) {
-            link.setPatience(HELLO_LIMIT);
+        try (HostLink link = HostLink.ofLauncher(socket, secret, HELLO_LIMIT)) {
             HostMessage hello = link.receive();
             List<String> lines = hello.text().lines().toList();
             String refusal = refusal(hello, lines);
             RemoteHost host = null;
             if (refusal.isEmpty()) {
                 host = new RemoteHost(
-                        named(hello.number(), lines.get(3)), link, Integer.parseInt(lines.get(2)), onSignal);
+                        named(hello.number(), lines.get(1)), link, Integer.parseInt(lines.get(0)), onSignal);
                 refusal = seat(hello.number(), host);
             }
             if (!refusal.isEmpty()) {
@@ -132,14 +131,6 @@ public final class HostServer implements AutoCloseable {
     private String refusal(HostMessage hello, List<String> lines) {
         if (hello.kind() != HostMessage.Kind.HELLO || lines.size() != HELLO_LINES) {
             return "that is no greeting of a host; start it from the launcher's build";
-        }
-        if (!lines.get(0).equals(Integer.toString(HostLink.VERSION))) {
-            return "protocol version " + lines.get(0) + " of this host is not the launcher's " + HostLink.VERSION
-                    + "; start all hosts from one build";
-        }
-        if (!lines.get(1).equals(secret)) {
-            return "this host belongs to another launch than the one at " + address()
-                    + "; give each launch a port of its own";
         }
         if (hello.number() < 0 || hello.number() >= hosts.length) {
             return "number " + hello.number() + " is not one of 0 to " + (hosts.length - 1)

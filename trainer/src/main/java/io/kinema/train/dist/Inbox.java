@@ -6,6 +6,7 @@ import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.Header;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.agrona.DirectBuffer;
@@ -14,7 +15,7 @@ import org.agrona.DirectBuffer;
  * What all other ranks have sent to this one: a stream each.
  *
  * <p>A frame of a later collective stays in its sender's stream, so that flow control holds the sender back; frames
- * of another run, of an unknown sender or of a collective that is over are counted and dropped. Used by one thread.
+ * of another run, of an unknown sender, without the tag of the run's secret or of a collective that is over are counted and dropped. Used by one thread.
  */
 final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     /** Frames taken at a time from a stream that no rank has been heard on. */
@@ -29,6 +30,9 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     private final Frame foreign = new Frame();
     /** The stream that each rank was first heard on; another stream that claims the rank is foreign. */
     private final AtomicLongArray sessions;
+
+    /** Of each rank's frames to this one; its own is not used. */
+    private final List<FrameTag> tags;
 
     private final PeerStream[] streams;
     private int numHeard;
@@ -52,16 +56,24 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
         REJECTED
     }
 
-    Inbox(World world, long run, Path driverDirectory, List<Subscription> subscriptions) {
+    /**
+     * An inbox that has heard nobody yet.
+     *
+     * @param session what the ranks' frames are tagged with
+     */
+    Inbox(World world, Secret session, long run, Path driverDirectory, List<Subscription> subscriptions) {
         this.driverDirectory = driverDirectory;
         this.world = world;
         this.run = run;
         this.subscriptions = List.copyOf(subscriptions);
         streams = new PeerStream[world.worldSize()];
         sessions = new AtomicLongArray(world.worldSize());
+        List<FrameTag> ofPeers = new ArrayList<>();
         for (int r = 0; r < world.worldSize(); r++) {
             sessions.set(r, UNBOUND);
+            ofPeers.add(FrameTag.of(session, r, world.rank()));
         }
+        tags = List.copyOf(ofPeers);
     }
 
     /** Makes an operation the current one; frames of earlier sequence numbers are stale from now on. */
@@ -128,7 +140,7 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
             damagedFrames++;
             return Action.CONTINUE;
         }
-        if (sessions.get(foreign.source) != UNBOUND) {
+        if (!foreign.isOf(tags.get(foreign.source), buffer, offset) || sessions.get(foreign.source) != UNBOUND) {
             foreignFrames++;
             return Action.CONTINUE;
         }
@@ -156,6 +168,10 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
             throw new CollectiveException("rank " + world.rank() + " got a frame of rank " + source + " in "
                     + operation.kind() + " of " + label + " whose CRC32C is not what its header says: it was damaged"
                     + " on its way; check the memory and the network between the two");
+        }
+        if (!frame.isOf(tags.get(source), buffer, offset)) {
+            foreignFrames++;
+            return Verdict.REJECTED;
         }
         if (frame.kind() != operation.kind() || frame.step != label.step() || frame.bucket != label.bucket()) {
             throw new IllegalStateException("rank " + source + " is in " + frame.kind() + " of step " + frame.step

@@ -14,9 +14,12 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.agrona.IoUtil;
@@ -66,6 +69,8 @@ public final class MediaDriverHost implements AutoCloseable {
     private static final long MAX_STREAM_BYTES = 512L * 1024 * 1024;
 
     private static final int SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
+    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
 
     private final MediaDriver driver;
     private final Thread closeAtExit;
@@ -122,7 +127,15 @@ public final class MediaDriverHost implements AutoCloseable {
                 .receiveChannelEndpointSupplier(receivers);
         setSockets(context, numRanks, termBytes / 2);
         setPatience(context);
-        return new MediaDriverHost(MediaDriver.launch(context));
+        MediaDriver driver = MediaDriver.launch(context);
+        try {
+            // Aeron has made it anew, with what the umask left; streams and rings come after this.
+            Files.setPosixFilePermissions(directory, OWNER_ONLY);
+        } catch (IOException e) {
+            driver.close();
+            throw e;
+        }
+        return new MediaDriverHost(driver);
     }
 
     private static void setSockets(MediaDriver.Context context, int numRanks, int maxWindowBytes) throws IOException {

@@ -19,23 +19,25 @@ final class Membership implements AutoCloseable {
     private static final long FAREWELL_MS = 2_000;
 
     private final Socket socket;
+    private final Secret secret;
     private final Duration deadline;
-    private final DataInputStream in;
-    private final DataOutputStream out;
     private final Departures departures = new Departures();
     private volatile boolean isLeaving;
     /** Null until this rank has joined. */
     private Thread listener;
+    /** Null until this rank has joined. */
+    private DataOutputStream out;
 
-    private Membership(Socket socket, Duration deadline) throws IOException {
+    private Secret session = Secret.NONE;
+
+    private Membership(Socket socket, Secret secret, Duration deadline) {
         this.socket = socket;
+        this.secret = secret;
         this.deadline = deadline;
-        in = new DataInputStream(socket.getInputStream());
-        out = new DataOutputStream(socket.getOutputStream());
     }
 
     /** Connects to the launcher, trying again until the deadline while nobody listens there. */
-    static Membership connect(InetSocketAddress server, Duration deadline) throws IOException {
+    static Membership connect(InetSocketAddress server, Secret secret, Duration deadline) throws IOException {
         long endNanos = System.nanoTime() + deadline.toNanos();
         while (true) {
             Socket socket = new Socket();
@@ -43,7 +45,7 @@ final class Membership implements AutoCloseable {
                 socket.connect(server, Math.toIntExact(deadline.toMillis()));
                 socket.setTcpNoDelay(true);
                 socket.setKeepAlive(true);
-                return new Membership(socket, deadline);
+                return new Membership(socket, secret, deadline);
             } catch (IOException e) {
                 socket.close();
                 if (System.nanoTime() >= endNanos) {
@@ -69,12 +71,17 @@ final class Membership implements AutoCloseable {
         return socket.getLocalAddress();
     }
 
-    /** Joins and waits for the others. */
+    /**
+     * Joins and waits for the others.
+     *
+     * @throws ConfigException when the launcher does not want this rank, or does not know the secret
+     */
     World join(RankIdentity identity, String host, String udpEndpoint) throws IOException {
         try {
             socket.setSoTimeout(Math.toIntExact(deadline.plus(SERVER_GRACE).toMillis()));
-            RendezvousWire.writeJoin(out, new RendezvousWire.Join(identity, host, udpEndpoint));
-            RendezvousWire.readVersion(in);
+            Handshake.Connection connection = Handshake.asClient(socket, Handshake.Protocol.RENDEZVOUS, secret);
+            DataInputStream in = connection.in();
+            RendezvousWire.writeJoin(connection.out(), new RendezvousWire.Join(identity, host, udpEndpoint));
             byte answer = in.readByte();
             if (answer == RendezvousWire.REFUSED) {
                 throw new ConfigException(in.readUTF());
@@ -82,13 +89,17 @@ final class Membership implements AutoCloseable {
             if (answer == RendezvousWire.FAILED) {
                 throw new RendezvousException(in.readUTF());
             }
+            byte[] nonce = new byte[RendezvousWire.SESSION_NONCE_BYTES];
+            in.readFully(nonce);
             World world =
                     new World(identity.rank(), identity.runId(), RendezvousWire.readPeers(in, identity.worldSize()));
             socket.setSoTimeout(0);
+            session = secret.derive("session", nonce);
+            out = connection.out();
             listener = Thread.ofPlatform()
                     .daemon()
                     .name("train-r" + identity.rank() + "-membership")
-                    .start(() -> listen(world));
+                    .start(() -> listen(in, world));
             return world;
         } catch (SocketTimeoutException e) {
             throw new RendezvousException(
@@ -98,11 +109,16 @@ final class Membership implements AutoCloseable {
         }
     }
 
+    /** What frames are tagged with, once this rank has joined; another one at each start of the ranks. */
+    Secret session() {
+        return session;
+    }
+
     Departures departures() {
         return departures;
     }
 
-    private void listen(World world) {
+    private void listen(DataInputStream in, World world) {
         try {
             while (true) {
                 byte kind = in.readByte();

@@ -11,22 +11,25 @@ class PeerLink implements AutoCloseable {
     private final int peer;
     private final ExclusivePublication publication;
     private final int windowBytes;
+    private final FrameTag tag;
     private final BufferClaim claim = new BufferClaim();
 
     /**
      * Opens nothing; the link owns the publication from here on.
      *
      * @param windowBytes that the inbox takes before it has given any up, whoever's host it is on
+     * @param tag of this rank's frames to the peer
      */
-    PeerLink(int peer, ExclusivePublication publication, int windowBytes) {
+    PeerLink(int peer, ExclusivePublication publication, int windowBytes, FrameTag tag) {
         this.peer = peer;
         this.publication = publication;
         this.windowBytes = windowBytes;
+        this.tag = tag;
     }
 
     /** Payload bytes that fit one frame, a multiple of 8. */
     int frameBytes() {
-        return (publication.maxPayloadLength() - Frame.HEADER_BYTES) & -8;
+        return (publication.maxPayloadLength() - Frame.HEADER_BYTES - tag.bytes()) & -8;
     }
 
     /** Bytes that the inbox takes before it has given any up. */
@@ -43,20 +46,20 @@ class PeerLink implements AutoCloseable {
      * @return whether it was sent; false means try again
      */
     boolean trySend(Frame frame, CollectiveBuffer source, long first) {
-        if (!tryClaim(Frame.HEADER_BYTES + frame.payloadBytes)) {
+        if (!tryClaim(frame.payloadBytes)) {
             return false;
         }
         MutableDirectBuffer buffer = claim.buffer();
         int offset = claim.offset();
         source.read(first, memoryAt(buffer.addressOffset() + offset + Frame.HEADER_BYTES, frame.payloadBytes));
-        frame.encode(buffer, offset);
+        frame.encode(buffer, offset, tag);
         claim.commit();
         return true;
     }
 
-    /** Claims bytes of the stream, to be written and committed. */
+    /** Claims room in the stream for a frame with so many bytes between header and tag, to be written and committed. */
     final boolean tryClaim(int bytes) {
-        long result = publication.tryClaim(bytes, claim);
+        long result = publication.tryClaim(Frame.HEADER_BYTES + bytes + tag.bytes(), claim);
         if (result > 0) {
             return true;
         }
@@ -73,6 +76,11 @@ class PeerLink implements AutoCloseable {
     /** What was claimed last. */
     final BufferClaim claim() {
         return claim;
+    }
+
+    /** Of this rank's frames to the peer. */
+    final FrameTag tag() {
+        return tag;
     }
 
     static MemorySegment memoryAt(long address, long bytes) {

@@ -60,19 +60,20 @@ public final class RankProcesses implements AutoCloseable {
      * Starts one process a rank.
      *
      * @param commands the command of rank 0, 1, …
+     * @param secret that each finds on its standard input, in hexadecimal digits; nothing where there is none
      * @param logDirectory folder for the output, created if missing
      * @param screen where rank 0's output is shown
      * @return the running processes; the caller waits for them and closes them
      * @throws IOException when a program cannot be started or the folder not be written; no process is left then
      */
-    public static RankProcesses start(List<RankCommand> commands, Path logDirectory, PrintStream screen)
+    public static RankProcesses start(List<RankCommand> commands, Secret secret, Path logDirectory, PrintStream screen)
             throws IOException {
         Files.createDirectories(logDirectory);
         RankProcesses ranks = new RankProcesses(screen);
         try {
             for (RankCommand command : commands) {
                 RankLog log = RankLog.begin(logDirectory, ranks.processes.size());
-                ranks.add(LocalRank.start(command, log));
+                ranks.add(LocalRank.start(command, secret, log));
             }
             return ranks;
         } catch (IOException e) {

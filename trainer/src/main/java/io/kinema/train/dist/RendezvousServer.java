@@ -3,12 +3,10 @@ package io.kinema.train.dist;
 import io.kinema.data.ConfigException;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.SocketException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +16,7 @@ import java.util.stream.Collectors;
 /**
  * Where the ranks of a run find each other; runs in the launcher.
  *
- * <p>Ranks join over TCP and wait until all are there or a deadline passes; a process that does not belong is
+ * <p>Ranks join over TCP and wait until all are there or a deadline passes; a process that does not belong, or does not know the run's secret, is
  * told why in one line and turned away, and the others go on waiting. The deadline counts from the first that joins, as programs may be slow to start. The connections stay open for
  * the length of the run: when one breaks, all other ranks are told within milliseconds.
  *
@@ -32,6 +30,8 @@ public final class RendezvousServer implements AutoCloseable {
     private final String runId;
     private final int worldSize;
     private final Duration deadline;
+    private final Secret secret;
+    private final byte[] sessionNonce = Secret.randomBytes(RendezvousWire.SESSION_NONCE_BYTES);
     private final Thread acceptor;
     private final Thread timer;
 
@@ -53,11 +53,12 @@ public final class RendezvousServer implements AutoCloseable {
      */
     private record Member(RendezvousWire.Join join, DataOutputStream out) {}
 
-    private RendezvousServer(ServerSocket listener, String runId, int worldSize, Duration deadline) {
+    private RendezvousServer(ServerSocket listener, String runId, int worldSize, Duration deadline, Secret secret) {
         this.listener = listener;
         this.runId = runId;
         this.worldSize = worldSize;
         this.deadline = deadline;
+        this.secret = secret;
         members = new Member[worldSize];
         acceptor = Thread.ofPlatform().daemon().name("launch-rendezvous").unstarted(this::acceptAll);
         timer = Thread.ofPlatform().daemon().name("launch-rendezvous-deadline").unstarted(this::awaitDeadline);
@@ -70,11 +71,12 @@ public final class RendezvousServer implements AutoCloseable {
      * @param runId the run
      * @param worldSize how many ranks make it complete
      * @param deadline how long the first rank waits for all of them
+     * @param secret that ranks must know
      * @return the running server
      * @throws IOException when the address cannot be listened on
      */
-    public static RendezvousServer start(InetSocketAddress bind, String runId, int worldSize, Duration deadline)
-            throws IOException {
+    public static RendezvousServer start(
+            InetSocketAddress bind, String runId, int worldSize, Duration deadline, Secret secret) throws IOException {
         ServerSocket listener = new ServerSocket();
         try {
             listener.bind(bind, Math.max(64, worldSize));
@@ -82,7 +84,7 @@ public final class RendezvousServer implements AutoCloseable {
             listener.close();
             throw new IOException("cannot listen for ranks on " + bind + ": " + e.getMessage(), e);
         }
-        RendezvousServer server = new RendezvousServer(listener, runId, worldSize, deadline);
+        RendezvousServer server = new RendezvousServer(listener, runId, worldSize, deadline, secret);
         server.acceptor.start();
         server.timer.start();
         return server;
@@ -119,8 +121,9 @@ public final class RendezvousServer implements AutoCloseable {
             socket.setTcpNoDelay(true);
             socket.setKeepAlive(true);
             socket.setSoTimeout(JOIN_TIMEOUT_MS);
-            DataInputStream in = new DataInputStream(socket.getInputStream());
-            DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+            Handshake.Connection connection = Handshake.asServer(socket, Handshake.Protocol.RENDEZVOUS, secret);
+            DataInputStream in = connection.in();
+            DataOutputStream out = connection.out();
             Member member;
             try {
                 member = new Member(admissible(in), out);
@@ -142,11 +145,6 @@ public final class RendezvousServer implements AutoCloseable {
     }
 
     private RendezvousWire.Join admissible(DataInputStream in) throws IOException {
-        int version = RendezvousWire.readVersion(in);
-        if (version != RendezvousWire.VERSION) {
-            throw new ConfigException("rendezvous protocol version " + version + " of this rank is not the launcher's "
-                    + RendezvousWire.VERSION + "; start all ranks from one build");
-        }
         RendezvousWire.Join join = RendezvousWire.readJoin(in);
         RankIdentity identity = join.identity();
         if (!identity.runId().equals(runId)) {
@@ -192,15 +190,16 @@ public final class RendezvousServer implements AutoCloseable {
                         m.join().identity().rank(), m.join().host(), m.join().udpEndpoint()));
             }
             for (Member m : members) {
-                tell(m, out -> RendezvousWire.writeWorld(out, peers));
+                tell(m, out -> RendezvousWire.writeWorld(out, sessionNonce, peers));
             }
         }
     }
 
-    private static boolean hasSaidGoodbye(DataInputStream in) throws IOException {
+    private static boolean hasSaidGoodbye(DataInputStream in) {
         try {
             return in.readByte() == RendezvousWire.GOODBYE;
-        } catch (EOFException | SocketException broken) {
+        } catch (IOException broken) {
+            // It has ended, or somebody else has written to its connection.
             return false;
         }
     }

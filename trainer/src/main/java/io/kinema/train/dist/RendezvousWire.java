@@ -11,9 +11,10 @@ import java.util.List;
  * {@link DataOutputStream#writeUTF}'s.
  *
  * <pre>
- * rank → server   magic int, version int, run id, rank int, world size int, config digest, host, UDP endpoint
- * server → rank   magic int, version int, then one of
- *                   WORLD byte, world size int, (host, UDP endpoint) of each rank
+ * both            {@link Handshake}
+ * rank → server   run id, rank int, world size int, config digest, host, UDP endpoint
+ * server → rank   one of
+ *                   WORLD byte, session nonce of 32 bytes, world size int, (host, UDP endpoint) of each rank
  *                   REFUSED byte, reason         the rank's own mistake
  *                   FAILED byte, reason          the world did not come together
  * then, until the run ends,
@@ -22,8 +23,9 @@ import java.util.List;
  * </pre>
  */
 final class RendezvousWire {
-    static final int MAGIC = 0x4B_52_44_56;
-    static final int VERSION = 1;
+    /** What makes the tags of frames differ from those of every other start of the ranks. */
+    static final int SESSION_NONCE_BYTES = 32;
+
     static final byte WORLD = 1;
     static final byte REFUSED = 2;
     static final byte FAILED = 3;
@@ -42,23 +44,7 @@ final class RendezvousWire {
      */
     record Join(RankIdentity identity, String host, String udpEndpoint) {}
 
-    static void writeHeader(DataOutputStream out) throws IOException {
-        out.writeInt(MAGIC);
-        out.writeInt(VERSION);
-    }
-
-    /** Reads magic and version, and returns the version. */
-    static int readVersion(DataInputStream in) throws IOException {
-        int magic = in.readInt();
-        if (magic != MAGIC) {
-            throw new RendezvousException(
-                    "first bytes are " + Integer.toHexString(magic) + ", not those of a Kinema rendezvous");
-        }
-        return in.readInt();
-    }
-
     static void writeJoin(DataOutputStream out, Join join) throws IOException {
-        writeHeader(out);
         out.writeUTF(join.identity().runId());
         out.writeInt(join.identity().rank());
         out.writeInt(join.identity().worldSize());
@@ -68,7 +54,6 @@ final class RendezvousWire {
         out.flush();
     }
 
-    /** Reads what follows a join's header. */
     static Join readJoin(DataInputStream in) throws IOException {
         String runId = in.readUTF();
         int rank = in.readInt();
@@ -78,15 +63,14 @@ final class RendezvousWire {
     }
 
     static void writeReason(DataOutputStream out, byte kind, String reason) throws IOException {
-        writeHeader(out);
         out.writeByte(kind);
         out.writeUTF(reason);
         out.flush();
     }
 
-    static void writeWorld(DataOutputStream out, List<World.Peer> peers) throws IOException {
-        writeHeader(out);
+    static void writeWorld(DataOutputStream out, byte[] sessionNonce, List<World.Peer> peers) throws IOException {
         out.writeByte(WORLD);
+        out.write(sessionNonce);
         out.writeInt(peers.size());
         for (World.Peer peer : peers) {
             out.writeUTF(peer.host());
@@ -95,7 +79,7 @@ final class RendezvousWire {
         out.flush();
     }
 
-    /** Reads what follows WORLD. */
+    /** Reads what follows the session nonce. */
     static List<World.Peer> readPeers(DataInputStream in, int expected) throws IOException {
         int worldSize = in.readInt();
         if (worldSize != expected) {

@@ -12,8 +12,8 @@ final class RingLink extends PeerLink {
     private final SharedRing ring;
 
     /** Opens nothing; the link owns the publication and the ring from here on. */
-    RingLink(int peer, ExclusivePublication publication, SharedRing ring) {
-        super(peer, publication, SharedRing.BYTES);
+    RingLink(int peer, ExclusivePublication publication, SharedRing ring, FrameTag tag) {
+        super(peer, publication, SharedRing.BYTES, tag);
         this.ring = ring;
     }
 
@@ -29,12 +29,12 @@ final class RingLink extends PeerLink {
             return super.trySend(frame, source, first);
         }
         long position = ring.room(bytes);
-        if (position < 0 || !tryClaim(Frame.HEADER_BYTES + Long.BYTES)) {
+        if (position < 0 || !tryClaim(Long.BYTES)) {
             return false;
         }
         MutableDirectBuffer buffer = claim().buffer();
         source.read(first, ring.memory(position, bytes));
-        frame.encodeShared(buffer, claim().offset(), position, ring.buffer(position, bytes));
+        frame.encodeShared(buffer, claim().offset(), position, ring.buffer(position, bytes), tag());
         ring.write(position, bytes);
         claim().commit();
         return true;

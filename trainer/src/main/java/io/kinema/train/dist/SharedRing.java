@@ -10,6 +10,9 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /**
  * Memory that one rank writes payloads to and one other on the same host reads them from, where they lie: a file in the media driver's directory, which both map.
@@ -26,6 +29,10 @@ final class SharedRing implements AutoCloseable {
     static final int FILE_BYTES = DATA + BYTES;
     private static final int ALIGNMENT = 64;
     private static final VarHandle GIVEN_UP = ValueLayout.JAVA_LONG.varHandle();
+
+    /** Frames' tags do not cover what lies here. */
+    private static final FileAttribute<?> OWNER_ONLY =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment memory;
@@ -47,7 +54,9 @@ final class SharedRing implements AutoCloseable {
         // Who has mapped one that was there keeps it.
         Files.deleteIfExists(file);
         try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+                file,
+                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE),
+                OWNER_ONLY)) {
             return new SharedRing(channel);
         }
     }

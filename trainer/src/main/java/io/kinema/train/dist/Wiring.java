@@ -122,7 +122,7 @@ final class Wiring implements AutoCloseable {
         private Inbox inbox;
 
         Wiring open(RankIdentity identity, CollectivesConfig config) throws IOException {
-            membership = Membership.connect(config.rendezvous(), config.joinDeadline());
+            membership = Membership.connect(config.rendezvous(), config.secret(), config.joinDeadline());
             connectDriver(identity, config);
             int streamId = streamId(identity.rank());
             if (config.transport() != Transport.UDP) {
@@ -138,7 +138,7 @@ final class Wiring implements AutoCloseable {
             String host = membership.localAddress().getHostAddress() + ":" + config.driverDirectory();
             World world = membership.join(identity, host, udpEndpoint);
             long run = runHash(identity.runId());
-            inbox = new Inbox(world, run, config.driverDirectory(), subscriptions);
+            inbox = new Inbox(world, membership.session(), run, config.driverDirectory(), subscriptions);
             imageListener.set(inbox);
             for (World.Peer peer : world.peers()) {
                 if (peer.rank() != world.rank()) {
@@ -203,12 +203,13 @@ final class Wiring implements AutoCloseable {
             boolean isShared = isSameHost && transport != Transport.UDP;
             String channel = isShared ? CommonContext.IPC_CHANNEL : "aeron:udp?endpoint=" + peer.udpEndpoint();
             ExclusivePublication publication = aeron.addExclusivePublication(channel, streamId(peer.rank()));
+            FrameTag tag = FrameTag.of(membership.session(), self.rank(), peer.rank());
             if (isShared) {
                 SharedRing ring = SharedRing.create(
                         SharedRing.file(config.driverDirectory(), runHash(world.runId()), world.rank(), peer.rank()));
-                return new RingLink(peer.rank(), publication, ring);
+                return new RingLink(peer.rank(), publication, ring, tag);
             }
-            return new PeerLink(peer.rank(), publication, MediaDriverHost.MIN_UDP_WINDOW_BYTES);
+            return new PeerLink(peer.rank(), publication, MediaDriverHost.MIN_UDP_WINDOW_BYTES, tag);
         }
 
         void close() throws IOException {

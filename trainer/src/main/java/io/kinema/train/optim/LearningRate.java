@@ -1,5 +1,7 @@
 package io.kinema.train.optim;
 
+import io.kinema.data.ConfigException;
+
 /**
  * The learning rate of each step: a linear warm-up, then constant or half a cosine down to 0 at the last step (Loshchilov and Hutter,
  * 1608.03983, section 3, without restarts).
@@ -16,7 +18,22 @@ public record LearningRate(double peak, long warmupSteps, long totalSteps, Sched
         /** The peak, to the end. */
         CONSTANT,
         /** Half a cosine from the peak to 0. */
-        COSINE
+        COSINE;
+
+        /**
+         * Reads the value of {@code --schedule}.
+         *
+         * @param text {@code constant} or {@code cosine}
+         * @return the schedule
+         * @throws ConfigException when the text is neither
+         */
+        public static Schedule parse(String text) {
+            return switch (text) {
+                case "constant" -> CONSTANT;
+                case "cosine" -> COSINE;
+                default -> throw new ConfigException("--schedule " + text + " is not known; use constant or cosine");
+            };
+        }
     }
 
     /**

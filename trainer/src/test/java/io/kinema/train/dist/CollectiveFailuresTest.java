@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 class CollectiveFailuresTest {
     private static final int LENGTH = 1_000;
     private static final StepLabel LABEL = new StepLabel(17, "gradients");
+    private static final FrameTag NO_TAG = FrameTag.of(Secret.NONE, 1, 0);
     private static final Duration LONG = Duration.ofSeconds(30);
 
     private static float[] reduce(Collectives collectives) {
@@ -166,10 +167,10 @@ class CollectiveFailuresTest {
                 };
                 UnsafeBuffer buffer = new UnsafeBuffer(new byte[Frame.HEADER_BYTES + frames[0].payloadBytes]);
                 for (Frame frame : frames) {
-                    frame.encode(buffer, 0);
+                    frame.encode(buffer, 0, NO_TAG);
                     inject(publication, buffer, buffer.capacity());
                 }
-                frames[0].encode(buffer, 0);
+                frames[0].encode(buffer, 0, NO_TAG);
                 inject(publication, buffer, buffer.capacity() - 8); // shorter than it says
                 inject(publication, buffer, 3); // no frame at all
                 isInjected.countDown();

@@ -169,7 +169,12 @@ class CollectivesTest {
             LocalRanks ranks, MediaDriverHost other, Transport transport) {
         CollectivesConfig here = ranks.config(transport, Duration.ofSeconds(20));
         CollectivesConfig there = new CollectivesConfig(
-                here.rendezvous(), other.directory(), here.transport(), here.joinDeadline(), here.collectiveDeadline());
+                here.rendezvous(),
+                other.directory(),
+                here.transport(),
+                here.joinDeadline(),
+                here.collectiveDeadline(),
+                here.secret());
         List<Future<float[][]>> futures = new ArrayList<>();
         for (int r = 0; r < 3; r++) {
             futures.add(ranks.start(

@@ -14,10 +14,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FrameTest {
     private static final int OFFSET = 32;
     private static final int PAYLOAD_BYTES = 200;
+    private static final FrameTag NO_TAG = FrameTag.of(Secret.NONE, 0, 1);
     private static final int LENGTH = Frame.HEADER_BYTES + PAYLOAD_BYTES;
 
     private static UnsafeBuffer encoded(boolean isDirect) {
-        byte[] random = new byte[OFFSET + LENGTH + 8];
+        return encoded(isDirect, NO_TAG);
+    }
+
+    private static UnsafeBuffer encoded(boolean isDirect, FrameTag tag) {
+        byte[] random = new byte[OFFSET + LENGTH + FrameTag.BYTES + 8];
         new Random(1).nextBytes(random);
         ByteBuffer direct = ByteBuffer.allocateDirect(random.length + 16).put(16, random);
         UnsafeBuffer buffer = isDirect ? new UnsafeBuffer(direct, 16, random.length) : new UnsafeBuffer(random);
@@ -32,7 +37,7 @@ class FrameTest {
         frame.kindOrdinal = Frame.Kind.ALL_GATHER.ordinal();
         frame.node = 300;
         frame.totalBytes = 1L << 41;
-        frame.encode(buffer, OFFSET);
+        frame.encode(buffer, OFFSET, tag);
         return buffer;
     }
 
@@ -76,7 +81,7 @@ class FrameTest {
         Frame sent = new Frame();
         sent.kindOrdinal = Frame.Kind.REDUCE_SCATTER.ordinal();
         sent.payloadBytes = PAYLOAD_BYTES;
-        sent.encodeShared(buffer, 0, 1L << 41, ByteBuffer.wrap(payload));
+        sent.encodeShared(buffer, 0, 1L << 41, ByteBuffer.wrap(payload), NO_TAG);
         Frame frame = new Frame();
         assertTrue(frame.decode(buffer, 0, buffer.capacity()));
         assertTrue(frame.isShared);
@@ -104,5 +109,57 @@ class FrameTest {
         for (int length = 0; length < LENGTH + 8; length++) {
             assertEquals(length == LENGTH, new Frame().decode(buffer, OFFSET, length), length + " bytes");
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void shouldKnowTheTagOfItsSenderAlone(boolean isDirect) {
+        Secret session = Secret.of(new byte[] {1, 2, 3});
+        FrameTag tag = FrameTag.of(session, 0, 1);
+        UnsafeBuffer buffer = encoded(isDirect, tag);
+        Frame frame = new Frame();
+        assertFalse(frame.decode(buffer, OFFSET, LENGTH));
+        assertTrue(frame.decode(buffer, OFFSET, LENGTH + FrameTag.BYTES));
+        assertTrue(frame.isSound(buffer, OFFSET));
+        assertEquals(Frame.Kind.ALL_GATHER, frame.kind());
+        assertTrue(frame.isOf(tag, buffer, OFFSET));
+        assertTrue(frame.isOf(FrameTag.of(session, 0, 1), buffer, OFFSET));
+        assertFalse(frame.isOf(FrameTag.of(session, 1, 0), buffer, OFFSET), "of the way back");
+        assertFalse(frame.isOf(FrameTag.of(session, 0, 2), buffer, OFFSET), "for another rank");
+        assertFalse(frame.isOf(FrameTag.of(Secret.of(new byte[] {1, 2, 4}), 0, 1), buffer, OFFSET), "of another start");
+        assertFalse(frame.isOf(NO_TAG, buffer, OFFSET), "in a run without a secret");
+        for (int bit = 0; bit < 8 * (LENGTH + FrameTag.BYTES); bit++) {
+            int at = OFFSET + bit / 8;
+            byte right = buffer.getByte(at);
+            buffer.putByte(at, (byte) (right ^ 1 << bit % 8));
+            assertFalse(frame.isOf(tag, buffer, OFFSET), "bit " + bit);
+            buffer.putByte(at, right);
+        }
+    }
+
+    @Test
+    void shouldNotTakeAFrameWithoutATagWhereThereIsASecret() {
+        UnsafeBuffer buffer = encoded(true);
+        Frame frame = new Frame();
+        assertTrue(frame.decode(buffer, OFFSET, LENGTH));
+        assertTrue(frame.isOf(NO_TAG, buffer, OFFSET));
+        assertFalse(frame.isOf(FrameTag.of(Secret.of(new byte[] {1}), 0, 1), buffer, OFFSET));
+    }
+
+    @Test
+    void shouldTagTheHeaderOfAPayloadInARing() {
+        FrameTag tag = FrameTag.of(Secret.of(new byte[] {1, 2, 3}), 0, 1);
+        UnsafeBuffer buffer = new UnsafeBuffer(new byte[Frame.HEADER_BYTES + Long.BYTES + FrameTag.BYTES]);
+        Frame frame = new Frame();
+        frame.kindOrdinal = Frame.Kind.REDUCE_SCATTER.ordinal();
+        frame.payloadBytes = PAYLOAD_BYTES;
+        frame.encodeShared(buffer, 0, 64, ByteBuffer.allocate(PAYLOAD_BYTES), tag);
+        assertTrue(frame.decode(buffer, 0, buffer.capacity()));
+        assertTrue(frame.isShared && frame.isOf(tag, buffer, 0));
+        buffer.putByte(Frame.HEADER_BYTES, (byte) 65);
+        assertFalse(frame.isOf(tag, buffer, 0), "another place");
+        buffer.putByte(Frame.HEADER_BYTES, (byte) 64);
+        buffer.putByte(0, (byte) ~buffer.getByte(0));
+        assertFalse(frame.isOf(tag, buffer, 0), "another CRC32C");
     }
 }

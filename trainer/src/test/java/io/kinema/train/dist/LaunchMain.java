@@ -24,7 +24,8 @@ final class LaunchMain implements AutoCloseable {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 LocalRanks.RUN_ID,
                 worldSize,
-                Duration.ofSeconds(30));
+                Duration.ofSeconds(30),
+                Secret.NONE);
         List<RankCommand> commands = new ArrayList<>();
         for (int r = 0; r < worldSize; r++) {
             commands.add(java(
@@ -38,7 +39,7 @@ final class LaunchMain implements AutoCloseable {
                     task,
                     run.toString()));
         }
-        ranks = RankProcesses.start(commands, run.resolve("logs"), screen);
+        ranks = RankProcesses.start(commands, Secret.NONE, run.resolve("logs"), screen);
     }
 
     public static void main(String[] arguments) throws Exception {

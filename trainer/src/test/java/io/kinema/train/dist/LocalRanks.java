@@ -18,6 +18,7 @@ final class LocalRanks implements AutoCloseable {
     static final String RUN_ID = "run-of-the-tests";
 
     private final int worldSize;
+    private final Secret secret;
     private final MediaDriverHost driver;
     private final RendezvousServer server;
     private final ExecutorService threads;
@@ -28,10 +29,19 @@ final class LocalRanks implements AutoCloseable {
     }
 
     LocalRanks(int worldSize) throws IOException {
+        this(worldSize, Secret.NONE);
+    }
+
+    LocalRanks(int worldSize, Secret secret) throws IOException {
         this.worldSize = worldSize;
+        this.secret = secret;
         driver = MediaDriverHost.start(worldSize);
         server = RendezvousServer.start(
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), RUN_ID, worldSize, Duration.ofSeconds(20));
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                RUN_ID,
+                worldSize,
+                Duration.ofSeconds(20),
+                secret);
         threads = Executors.newCachedThreadPool(
                 task -> Thread.ofPlatform().name("test-rank").unstarted(task));
     }
@@ -50,7 +60,8 @@ final class LocalRanks implements AutoCloseable {
                 driver.directory(),
                 transport,
                 Duration.ofSeconds(20),
-                deadline);
+                deadline,
+                secret);
     }
 
     /** Starts a rank; its future fails with what the rank throws. */

@@ -160,7 +160,8 @@ class LossyNetworkTest {
                     hosts.get(r).directory(),
                     config.transport(),
                     config.joinDeadline(),
-                    config.collectiveDeadline());
+                    config.collectiveDeadline(),
+                    config.secret());
             futures.add(ranks.start(r, there, body));
         }
         return futures;

@@ -62,14 +62,15 @@ class MediaDriverHostTest {
 
     @Test
     void shouldSayWhenNoDriverRuns() throws Exception {
-        try (RendezvousServer server =
-                RendezvousServer.start(new InetSocketAddress("127.0.0.1", 0), "run-a", 1, Duration.ofSeconds(5))) {
+        try (RendezvousServer server = RendezvousServer.start(
+                new InetSocketAddress("127.0.0.1", 0), "run-a", 1, Duration.ofSeconds(5), Secret.NONE)) {
             CollectivesConfig config = new CollectivesConfig(
                     CollectivesConfig.address(server.address()),
                     temporary,
                     Transport.IPC,
                     Duration.ofSeconds(2),
-                    Duration.ofSeconds(2));
+                    Duration.ofSeconds(2),
+                    Secret.NONE);
             IOException e = assertThrows(
                     IOException.class, () -> Collectives.join(new RankIdentity(0, 1, "run-a", "digest"), config));
             assertTrue(e.getMessage().startsWith("no media driver is running in " + temporary), e.getMessage());

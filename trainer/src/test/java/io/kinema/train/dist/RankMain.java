@@ -29,7 +29,8 @@ final class RankMain {
                 driver,
                 Transport.parse(arguments[5]),
                 Duration.ofSeconds(30),
-                Duration.ofSeconds(30));
+                Duration.ofSeconds(30),
+                Secret.NONE);
         RankIdentity identity = new RankIdentity(rank, Integer.parseInt(arguments[1]), LocalRanks.RUN_ID, "digest");
         try (Collectives collectives = Collectives.join(identity, config)) {
             switch (arguments[6]) {

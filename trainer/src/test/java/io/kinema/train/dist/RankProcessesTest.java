@@ -171,7 +171,8 @@ class RankProcessesTest {
                 new RankCommand(List.of("sleep", "1000"), Map.of()),
                 new RankCommand(List.of("/no/such/program"), Map.of()));
         IOException e = assertThrows(
-                IOException.class, () -> RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen)));
+                IOException.class,
+                () -> RankProcesses.start(commands, Secret.NONE, run.resolve("logs"), new PrintStream(screen)));
         assertTrue(e.getMessage().contains("/no/such/program"), e.getMessage());
         assertEquals(
                 0,
@@ -188,7 +189,8 @@ class RankProcessesTest {
                         List.of("sh", "-c", "trap '' TERM; echo deaf; while true; do sleep 0.1; done"), Map.of()),
                 new RankCommand(List.of("sh", "-c", "echo $WORDS; exit 3"), Map.of("WORDS", "no card found")));
         long startNanos = System.nanoTime();
-        try (RankProcesses ranks = RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen))) {
+        try (RankProcesses ranks =
+                RankProcesses.start(commands, Secret.NONE, run.resolve("logs"), new PrintStream(screen))) {
             RunOutcome outcome = ranks.await(STOP_LIMIT);
             assertTrue(System.nanoTime() - startNanos < TimeUnit.SECONDS.toNanos(15));
             assertEquals(3, outcome.exitCode());
@@ -198,12 +200,26 @@ class RankProcessesTest {
         assertEquals("deaf\n", screen.toString(StandardCharsets.UTF_8));
     }
 
+    @Test
+    void shouldTellEveryRankTheSecretOnItsStandardInput() throws Exception {
+        Secret secret = Secret.random();
+        List<RankCommand> commands = List.of(new RankCommand(List.of("cat"), Map.of()));
+        for (Secret told : List.of(Secret.NONE, secret)) {
+            try (RankProcesses ranks =
+                    RankProcesses.start(commands, told, run.resolve("logs"), new PrintStream(screen))) {
+                assertEquals(0, ranks.await(STOP_LIMIT).exitCode());
+            }
+        }
+        assertEquals(secret.toHex() + "\n", screen.toString(StandardCharsets.UTF_8));
+    }
+
     private RunOutcome outcomeOf(String... scripts) throws Exception {
         List<RankCommand> commands = new ArrayList<>();
         for (String script : scripts) {
             commands.add(new RankCommand(List.of("bash", "-c", script), Map.of()));
         }
-        try (RankProcesses ranks = RankProcesses.start(commands, run.resolve("logs"), new PrintStream(screen))) {
+        try (RankProcesses ranks =
+                RankProcesses.start(commands, Secret.NONE, run.resolve("logs"), new PrintStream(screen))) {
             return ranks.await(STOP_LIMIT);
         }
     }

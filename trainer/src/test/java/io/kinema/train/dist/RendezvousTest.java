@@ -1,18 +1,20 @@
 package io.kinema.train.dist;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.ConfigException;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -36,12 +38,20 @@ class RendezvousTest {
     }
 
     private static RendezvousServer server(int worldSize, Duration deadline) throws IOException {
+        return server(worldSize, deadline, Secret.NONE);
+    }
+
+    private static RendezvousServer server(int worldSize, Duration deadline, Secret secret) throws IOException {
         return RendezvousServer.start(
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), "run-a", worldSize, deadline);
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), "run-a", worldSize, deadline, secret);
     }
 
     private static Membership connect(RendezvousServer server) throws IOException {
-        return Membership.connect(CollectivesConfig.address(server.address()), DEADLINE);
+        return connect(server, Secret.NONE);
+    }
+
+    private static Membership connect(RendezvousServer server, Secret secret) throws IOException {
+        return Membership.connect(CollectivesConfig.address(server.address()), secret, DEADLINE);
     }
 
     private static RankIdentity identity(int rank) {
@@ -102,18 +112,73 @@ class RendezvousTest {
     }
 
     @Test
-    void shouldRefuseAnotherProtocolVersion() throws Exception {
+    void shouldRefuseARankWithoutTheSecretAndGoOnWaiting() throws Exception {
+        Secret secret = Secret.random();
+        try (RendezvousServer server = server(2, DEADLINE, secret);
+                Membership zero = connect(server, secret);
+                Membership without = connect(server);
+                Membership wrong = connect(server, Secret.random())) {
+            Membership one = connect(server, secret);
+            Future<World> joining = joinLater(zero, 0);
+            for (Membership stranger : List.of(without, wrong)) {
+                ConfigException e = assertThrows(
+                        ConfigException.class, () -> stranger.join(identity(1), "host-1", "127.0.0.1:40001"));
+                assertTrue(
+                        e.getMessage().startsWith("this rank does not know the secret of the launcher at 127.0.0.1:"),
+                        e.getMessage());
+            }
+            assertFalse(joining.isDone());
+            World world = one.join(identity(1), "host-1", "127.0.0.1:40001");
+            assertEquals(world.peers(), joining.get(5, TimeUnit.SECONDS).peers());
+            assertArrayEquals(one.session().proof(), zero.session().proof());
+            one.close();
+            assertFalse(awaitNews(zero).getFirst().crashed());
+        }
+    }
+
+    @Test
+    void shouldTagFramesOtherwiseAtEachStart() throws Exception {
+        Secret secret = Secret.random();
+        List<byte[]> sessions = new ArrayList<>();
+        for (int start = 0; start < 2; start++) {
+            try (RendezvousServer server = server(1, DEADLINE, secret);
+                    Membership zero = connect(server, secret)) {
+                zero.join(new RankIdentity(0, 1, "run-a", "digest-a"), "host-0", "127.0.0.1:40000");
+                sessions.add(zero.session().proof());
+            }
+        }
+        assertFalse(Arrays.equals(sessions.get(0), sessions.get(1)));
+    }
+
+    @Test
+    void shouldRefuseToJoinWhereTheLauncherDoesNotKnowTheSecret() throws Exception {
         try (RendezvousServer server = server(2, DEADLINE);
-                Socket socket = new Socket()) {
-            socket.connect(CollectivesConfig.address(server.address()));
-            DataOutputStream out = new DataOutputStream(socket.getOutputStream());
-            out.writeInt(RendezvousWire.MAGIC);
-            out.writeInt(99);
-            out.flush();
-            DataInputStream in = new DataInputStream(socket.getInputStream());
-            assertEquals(RendezvousWire.VERSION, RendezvousWire.readVersion(in));
-            assertEquals(RendezvousWire.REFUSED, in.readByte());
-            assertTrue(in.readUTF().startsWith("rendezvous protocol version 99 of this rank is not the launcher's 1"));
+                Membership zero = connect(server, Secret.random())) {
+            ConfigException e =
+                    assertThrows(ConfigException.class, () -> zero.join(identity(0), "host-0", "127.0.0.1:40000"));
+            assertTrue(e.getMessage().endsWith(" has no secret, this rank has one; give all the same --secret-file"));
+        }
+    }
+
+    /** Bytes after a rank's own, as somebody on its way may put them in. */
+    @Test
+    void shouldTakeARankForLostWhoseConnectionSaysWhatItDoesNot() throws Exception {
+        Secret secret = Secret.random();
+        try (RendezvousServer server = server(2, DEADLINE, secret);
+                Membership zero = connect(server, secret);
+                Socket one = new Socket()) {
+            Future<World> joining = joinLater(zero, 0);
+            one.connect(CollectivesConfig.address(server.address()));
+            Handshake.Connection connection = Handshake.asClient(one, Handshake.Protocol.RENDEZVOUS, secret);
+            RendezvousWire.writeJoin(
+                    connection.out(), new RendezvousWire.Join(identity(1), "host-1", "127.0.0.1:40001"));
+            joining.get(5, TimeUnit.SECONDS);
+            ByteBuffer forged = ByteBuffer.allocate(Integer.BYTES + 1 + Secret.DERIVED_BYTES);
+            one.getOutputStream()
+                    .write(forged.putInt(1).put(RendezvousWire.GOODBYE).array());
+            Departures.News news = awaitNews(zero).getFirst();
+            assertEquals(1, news.rank());
+            assertTrue(news.crashed());
         }
     }
 
@@ -188,7 +253,8 @@ class RendezvousTest {
             Future<World> joining = joinLater(zero, 0);
             one.connect(CollectivesConfig.address(server.address()));
             RendezvousWire.writeJoin(
-                    new DataOutputStream(one.getOutputStream()),
+                    Handshake.asClient(one, Handshake.Protocol.RENDEZVOUS, Secret.NONE)
+                            .out(),
                     new RendezvousWire.Join(identity(1), "host-1", "127.0.0.1:40001"));
             joining.get(5, TimeUnit.SECONDS);
             one.close();
