@@ -66,7 +66,12 @@ final class ClusterLaunch implements Launch {
         address = listen.isUnresolved() ? HostAddress.own("MASTER_ADDR", listen.getHostString()) : listen.getAddress();
         List<String> names = cluster.hosts().stream().map(ClusterHost::inWords).toList();
         server = HostServer.start(
-                new InetSocketAddress(address, listen.getPort()), cluster.secret(), names, patience(), this::stop);
+                new InetSocketAddress(address, listen.getPort()),
+                cluster.secret(),
+                names,
+                patience(),
+                this::stop,
+                Train::warn);
         for (int i = 0; i < names.size(); i++) {
             order.add(i);
         }
@@ -226,7 +231,7 @@ final class ClusterLaunch implements Launch {
 
     /** What a host is told of the secret: ssh encrypts it; srun may not, so that hosts read a file themselves where there is one. */
     private String secretLine(ClusterHost host) {
-        boolean hasFile = !secretFile.isEmpty() && !secretFile.equals(SecretFile.NONE);
+        boolean hasFile = SecretFile.isNamed(secretFile);
         return hasFile && host.reach() == ClusterHost.Reach.SRUN
                 ? Host.SECRET_FILE + secretFile
                 : cluster.secret().toHex();

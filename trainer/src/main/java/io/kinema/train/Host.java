@@ -26,6 +26,8 @@ final class Host {
     /** Begins a line that names a file of this host with the secret. */
     static final String SECRET_FILE = "@";
 
+    private static final String NOT_BY_HAND = "this program is for launch/train.sh --hosts to start; run that";
+
     private Host() {}
 
     /**
@@ -39,18 +41,33 @@ final class Host {
             BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             String line = in.readLine();
             if (args.length != 3 || line == null) {
-                throw new ConfigException("this program is for launch/train.sh --hosts to start; run that");
+                throw new ConfigException(NOT_BY_HAND);
             }
-            Secret secret = line.startsWith(SECRET_FILE)
-                    ? SecretFile.read(Path.of(line.substring(SECRET_FILE.length())))
-                    : Secret.ofHex(line);
-            HostAgent.Identity identity = new HostAgent.Identity(Integer.parseInt(args[2]), 0, secret);
-            try (HostAgent agent =
-                    HostAgent.join(args[0], Integer.parseInt(args[1]), identity, JOIN_LIMIT, new Ranks())) {
+            HostAgent.Identity identity = new HostAgent.Identity(number(args[2]), 0, secret(line));
+            try (HostAgent agent = HostAgent.join(args[0], number(args[1]), identity, JOIN_LIMIT, new Ranks())) {
                 Thread.ofPlatform().daemon().name("host-connection").start(() -> closeAtEnd(in, agent));
                 return serve(agent);
             }
         }));
+    }
+
+    private static Secret secret(String line) {
+        if (line.startsWith(SECRET_FILE)) {
+            return SecretFile.read(Path.of(line.substring(SECRET_FILE.length())));
+        }
+        try {
+            return Secret.ofHex(line);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(NOT_BY_HAND, e);
+        }
+    }
+
+    private static int number(String argument) {
+        try {
+            return Integer.parseInt(argument);
+        } catch (NumberFormatException e) {
+            throw new ConfigException(NOT_BY_HAND, e);
+        }
     }
 
     private static void closeAtEnd(BufferedReader in, HostAgent agent) {

@@ -250,9 +250,9 @@ final class Rank {
                 flags.device().describe());
     }
 
-    private static String summed(Reduction reduction) {
+    private String summed(Reduction reduction) {
         String text = "reduction " + reduction.flag();
-        return reduction.wire() == Wire.FP32
+        return reduction.wire() == Wire.FP32 || environment.worldSize() == 1
                 ? text
                 : text + ", wire " + reduction.wire().flag();
     }

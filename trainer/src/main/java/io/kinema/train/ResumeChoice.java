@@ -46,8 +46,24 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
                 warning.accept(checkpoint.folder() + " was trained in " + before + ", going on in "
                         + config.precision().flag() + "; --precision " + before + " would go on as before");
             }
+            warnOfOther(checkpoint, "--reduction", flags.reduction, "exact", warning);
+            warnOfOther(checkpoint, "--wire", flags.wire, "fp32", warning);
         });
         return chosen;
+    }
+
+    /** A flag that changes the last bits, which checkpoints of runs without it do not name. */
+    private static void warnOfOther(
+            Checkpoint checkpoint, String flag, String now, String absent, Consumer<String> warning) {
+        String before = checkpoint.state().flags().stream()
+                .filter(line -> line.startsWith(flag + " "))
+                .map(line -> line.substring(flag.length() + 1))
+                .findFirst()
+                .orElse(absent);
+        if (!before.equals(now)) {
+            warning.accept(checkpoint.folder() + " was trained with " + flag + " " + before + ", going on with " + now
+                    + "; " + flag + " " + before + " would go on as before");
+        }
     }
 
     /**

@@ -33,7 +33,12 @@ final class SecretFile {
      * @throws ConfigException when the file is not there, holds no secret, or others may read it
      */
     static Secret ofFlag(String flag) {
-        return flag.isEmpty() || flag.equals(NONE) ? Secret.NONE : read(Path.of(flag));
+        return isNamed(flag) ? read(Path.of(flag)) : Secret.NONE;
+    }
+
+    /** Whether a flag names a file. */
+    static boolean isNamed(String flag) {
+        return !flag.isEmpty() && !flag.equals(NONE);
     }
 
     /**
@@ -48,6 +53,11 @@ final class SecretFile {
             try (InputStream in = Files.newInputStream(file)) {
                 bytes = in.readNBytes(MOST_BYTES + 1);
             }
+        } catch (UnsupportedOperationException e) {
+            throw new ConfigException(
+                    "--secret-file " + file
+                            + " is on a file system without permissions, where others may read it; move it",
+                    e);
         } catch (IOException e) {
             throw new ConfigException(
                     "--secret-file " + file + " cannot be read (" + e + "); make one by `" + MAKE + "`", e);

@@ -54,10 +54,10 @@ record TorchVariables(
      * Reads the secret of the run, which ranks on several hosts must have.
      *
      * @param flag {@code --secret-file}
-     * @throws ConfigException when there is none and other hosts can reach rank 0, or when it cannot be read
+     * @throws ConfigException when there is none and other hosts have to reach rank 0, or when it cannot be read
      */
     Secret secret(String flag) {
-        if (flag.isEmpty() && !HostAddress.isLoopback(masterAddress)) {
+        if (worldSize > 1 && flag.isEmpty() && !HostAddress.isLoopback(masterAddress)) {
             throw new ConfigException("MASTER_ADDR=" + masterAddress
                     + " is reached from other hosts, so ranks need a secret by which they know each other: make a file by `"
                     + SecretFile.MAKE

@@ -81,8 +81,8 @@ public final class Train {
         if (!flags.hosts.isEmpty()) {
             flags.hosts = Path.of(flags.hosts).toAbsolutePath().normalize().toString();
         }
-        Secret secret = SecretFile.ofFlag(flags.secretFile);
-        if (!secret.isNone()) {
+        Secret secret = cluster.isPresent() ? cluster.get().secret() : SecretFile.ofFlag(flags.secretFile);
+        if (SecretFile.isNamed(flags.secretFile)) {
             flags.secretFile =
                     Path.of(flags.secretFile).toAbsolutePath().normalize().toString();
         }
@@ -137,7 +137,7 @@ public final class Train {
         return 0;
     }
 
-    private static void warn(String warning) {
+    static void warn(String warning) {
         System.out.println("warning: " + warning);
     }
 

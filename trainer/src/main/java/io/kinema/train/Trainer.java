@@ -114,7 +114,7 @@ final class Trainer implements AutoCloseable {
         }
         state.step = step + 1;
 
-        Wire wire = config.reduction().wire();
+        Wire wire = state.sharding().isAlone() ? Wire.FP32 : config.reduction().wire();
         double seconds = (System.nanoTime() - startNanos) / 1e9;
         Traffic after = collectives.traffic();
         StepMetrics metrics = new StepMetrics(

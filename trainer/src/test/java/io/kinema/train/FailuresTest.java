@@ -26,9 +26,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FailuresTest {
     private static final int STEPS = 24;
     private static final int NODES = 2;
-    /** Processes that live for seconds: no plan of how to log, and no compiler for what runs long. */
-    private static final List<String> SHORT_LIVED =
-            List.of("-Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider", "-XX:TieredStopAtLevel=1");
+    /** Processes that live for seconds need no compiler for what runs long. */
+    private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
 
     private static final List<Phase> PHASES =
             List.of(Phase.LOADING, Phase.FORWARD, Phase.BACKWARD, Phase.REDUCE, Phase.OPTIMIZER, Phase.CHECKPOINT);
@@ -66,8 +65,7 @@ class FailuresTest {
         args.addAll(Arrays.asList(more));
         Path folder = faultsOf(run);
         Fault.write(folder, faults);
-        List<String> jvmFlags = new ArrayList<>(SHORT_LIVED);
-        jvmFlags.add(FaultAgent.flag(folder, run.folder(), data));
+        List<String> jvmFlags = List.of(SHORT_LIVED, FaultAgent.flag(folder, run.folder(), data));
         return LaunchedProgram.start(jvmFlags, Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 

@@ -16,13 +16,16 @@ import java.nio.file.Path;
 import java.security.ProtectionDomain;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
-/** Between the kernel and the launcher's media driver: datagrams that arrive are lost, from the moment at which a rank meets a {@link Fault} of the network. */
+/** Between the kernel and the launcher's media driver: datagrams that arrive, of frames and of what receivers answer, are lost from the moment at which a rank meets a {@link Fault} of the network. */
 public final class FaultyNetwork {
-    private static final String RECEIVER = "io/kinema/train/dist/SegmentReceiver";
+    /** What senders and receivers of datagrams are. */
+    private static final String TRANSPORT = "io/aeron/driver/media/UdpChannelTransport";
+
     private static final Duration CUT = Duration.ofSeconds(3);
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
@@ -32,7 +35,7 @@ public final class FaultyNetwork {
     private static List<Fault> ofNetwork;
     private static long lookedNanos;
     private static double rate;
-    private static Fault cause;
+    private static List<Fault> inForce = List.of();
 
     private FaultyNetwork() {}
 
@@ -48,7 +51,7 @@ public final class FaultyNetwork {
         @Override
         public byte[] transform(
                 ClassLoader loader, String name, Class<?> redefined, ProtectionDomain domain, byte[] bytes) {
-            if (!name.equals(RECEIVER)) {
+            if (!name.equals(TRANSPORT)) {
                 return null;
             }
             ClassDesc source = ClassDesc.of(InetSocketAddress.class.getName());
@@ -63,7 +66,9 @@ public final class FaultyNetwork {
             return classFile.transformClass(
                     classFile.parse(bytes),
                     ClassTransform.transformingMethodBodies(
-                            method -> method.methodName().equalsString("receiveSegments"), losing));
+                            method -> method.methodName().equalsString("receive")
+                                    && method.methodTypeSymbol().returnType().equals(source),
+                            losing));
         }
     }
 
@@ -77,8 +82,10 @@ public final class FaultyNetwork {
             if (source == null || RANDOM.nextDouble() >= rate) {
                 return source;
             }
-            if (!Files.exists(cause.lossMarker(folder))) {
-                Files.createFile(cause.lossMarker(folder));
+            for (Fault fault : inForce) {
+                if (!Files.exists(fault.lossMarker(folder))) {
+                    Files.createFile(fault.lossMarker(folder));
+                }
             }
             return null;
         } catch (IOException e) {
@@ -86,24 +93,30 @@ public final class FaultyNetwork {
         }
     }
 
-    /** Of what has happened the last decides, a cut while it lasts. */
+    /** Of what has happened the worst decides. */
     private static void look() throws IOException {
-        rate = 0;
+        List<Fault> now = new ArrayList<>();
+        double worst = 0;
         for (Fault fault : ofNetwork) {
-            Path marker = fault.marker(folder);
-            if (!Files.exists(marker)) {
-                continue;
-            }
-            double lost = switch (fault.harm()) {
-                case LOSE_ONE_PERCENT -> 0.01;
-                case LOSE_TEN_PERCENT -> 0.1;
-                default ->
-                    Files.getLastModifiedTime(marker).toInstant().plus(CUT).isAfter(Instant.now()) ? 1 : 0;
-            };
-            if (lost > rate) {
-                rate = lost;
-                cause = fault;
+            double lost = lost(fault);
+            if (lost > 0) {
+                now.add(fault);
+                worst = Math.max(worst, lost);
             }
         }
+        inForce = now;
+        rate = worst;
+    }
+
+    private static double lost(Fault fault) throws IOException {
+        Path marker = fault.marker(folder);
+        if (!Files.exists(marker)) {
+            return 0;
+        }
+        return switch (fault.harm()) {
+            case LOSE_ONE_PERCENT -> 0.01;
+            case LOSE_TEN_PERCENT -> 0.1;
+            default -> Files.getLastModifiedTime(marker).toInstant().plus(CUT).isAfter(Instant.now()) ? 1 : 0;
+        };
     }
 }

@@ -316,8 +316,10 @@ public final class Collectives implements AutoCloseable {
 
     /** Frames that others have sent, perhaps in the place of those that are waited for. */
     private String rejected() {
-        long frames = wiring.inbox().foreignFrames();
-        return frames == 0 ? "" : "; it has rejected " + frames + " frames that no rank of this run has sent";
+        long frames = wiring.inbox().foreignFrames() + wiring.inbox().staleFrames();
+        return frames == 0
+                ? ""
+                : "; it has rejected " + frames + " frames that no rank of this run has sent, or not now";
     }
 
     /**

@@ -112,6 +112,11 @@ final class Frame {
         buffer.putLong(offset + 56, totalBytes, ByteOrder.LITTLE_ENDIAN);
     }
 
+    /** The sequence number of a header. */
+    static long sequenceAt(DirectBuffer buffer, int offset) {
+        return buffer.getLong(offset + 16, ByteOrder.LITTLE_ENDIAN);
+    }
+
     /** Reads a header; false when the bytes are no frame of this version or their length is not what it says. */
     boolean decode(DirectBuffer buffer, int offset, int length) {
         if (length < HEADER_BYTES || buffer.getInt(offset + 4, ByteOrder.LITTLE_ENDIAN) != MAGIC) {
@@ -119,7 +124,7 @@ final class Frame {
         }
         checksum = buffer.getInt(offset, ByteOrder.LITTLE_ENDIAN);
         run = buffer.getLong(offset + 8, ByteOrder.LITTLE_ENDIAN);
-        sequence = buffer.getLong(offset + 16, ByteOrder.LITTLE_ENDIAN);
+        sequence = sequenceAt(buffer, offset);
         step = buffer.getLong(offset + 24, ByteOrder.LITTLE_ENDIAN);
         source = buffer.getInt(offset + 32, ByteOrder.LITTLE_ENDIAN);
         bucket = buffer.getInt(offset + 36, ByteOrder.LITTLE_ENDIAN);

@@ -4,8 +4,11 @@ import io.kinema.data.ConfigException;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * How both ends of a TCP connection begin: each proves to the other that it knows the run's secret, by challenge and response, before anything else is said. Integers
@@ -24,6 +27,7 @@ import java.security.MessageDigest;
  */
 final class Handshake {
     private static final int NONCE_BYTES = 32;
+    private static final long RETRY_NANOS = 100_000_000;
 
     /** What is spoken after the handshake. */
     enum Protocol {
@@ -91,10 +95,44 @@ final class Handshake {
     /**
      * Begins a connection that another process has opened.
      *
+     * @param limit for the whole handshake, however slowly bytes come; the socket is closed then
      * @throws IOException when it does not belong to the run; it has been told so
      */
-    static Connection asServer(Socket socket, Protocol protocol, Secret secret) throws IOException {
-        return new Handshake(socket, protocol, secret).admit();
+    static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit) throws IOException {
+        Thread timer = Thread.ofVirtual().name("launch-handshake-limit").start(() -> closeAfter(socket, limit));
+        try {
+            return new Handshake(socket, protocol, secret).admit();
+        } finally {
+            timer.interrupt();
+        }
+    }
+
+    /**
+     * Waits for the next connection; what the system has not enough of for now, it will have when strangers are gone.
+     *
+     * @throws IOException when the listener is closed
+     */
+    static Socket accept(ServerSocket listener) throws IOException {
+        while (true) {
+            try {
+                return listener.accept();
+            } catch (IOException e) {
+                if (listener.isClosed()) {
+                    throw e;
+                }
+            }
+            LockSupport.parkNanos(RETRY_NANOS);
+        }
+    }
+
+    private static void closeAfter(Socket socket, Duration limit) {
+        try {
+            Thread.sleep(limit);
+            socket.close();
+        } catch (InterruptedException | IOException over) {
+            // The handshake has ended, or the connection.
+            return;
+        }
     }
 
     private Connection greet(String server) throws IOException {

@@ -34,7 +34,7 @@ final class HostLink implements AutoCloseable {
 
     /** The launcher's end; the link owns the socket, and has closed it if the handshake fails. */
     static HostLink ofLauncher(Socket socket, Secret secret, Duration patience) throws IOException {
-        return begin(socket, patience, () -> Handshake.asServer(socket, Handshake.Protocol.HOSTS, secret));
+        return begin(socket, patience, () -> Handshake.asServer(socket, Handshake.Protocol.HOSTS, secret, patience));
     }
 
     /** One of both sides of a handshake. */

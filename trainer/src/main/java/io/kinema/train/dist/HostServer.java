@@ -6,8 +6,10 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -17,6 +19,9 @@ import java.util.function.Consumer;
 public final class HostServer implements AutoCloseable {
     private static final Duration HELLO_LIMIT = Duration.ofSeconds(10);
     private static final int HELLO_LINES = 2;
+    /** Of those that are told, so that strangers do not fill the launcher's screen. */
+    private static final int MOST_REFUSALS = 32;
+
     private static final long POLL_MS = 20;
 
     private final ServerSocket listener;
@@ -24,17 +29,29 @@ public final class HostServer implements AutoCloseable {
     private final List<String> names;
     private final Duration patience;
     private final Consumer<String> onSignal;
+    private final Consumer<String> onRefusal;
     private final Thread acceptor;
-    /** By index; null until it has joined. Guarded by this. */
+    // Guarded by this.
+    /** By index; null until it has joined. */
     private final RemoteHost[] hosts;
 
+    private final Set<Socket> sockets = new HashSet<>();
+    private final Set<String> refusals = new HashSet<>();
+    private boolean isClosed;
+
     private HostServer(
-            ServerSocket listener, Secret secret, List<String> names, Duration patience, Consumer<String> onSignal) {
+            ServerSocket listener,
+            Secret secret,
+            List<String> names,
+            Duration patience,
+            Consumer<String> onSignal,
+            Consumer<String> onRefusal) {
         this.listener = listener;
         this.secret = secret;
         this.names = List.copyOf(names);
         this.patience = patience;
         this.onSignal = onSignal;
+        this.onRefusal = onRefusal;
         hosts = new RemoteHost[names.size()];
         acceptor = Thread.ofPlatform().daemon().name("launch-hosts").unstarted(this::acceptAll);
     }
@@ -47,11 +64,17 @@ public final class HostServer implements AutoCloseable {
      * @param names what to call the host of each index
      * @param patience after how much silence a host is lost
      * @param onSignal is told, on a thread of its own, when a host was told to stop, with the signal's name
+     * @param onRefusal is told, on a thread of its own, who was turned away and why, in a line; of many the first
      * @return the running server
      * @throws IOException when the address cannot be listened on
      */
     public static HostServer start(
-            InetSocketAddress bind, Secret secret, List<String> names, Duration patience, Consumer<String> onSignal)
+            InetSocketAddress bind,
+            Secret secret,
+            List<String> names,
+            Duration patience,
+            Consumer<String> onSignal,
+            Consumer<String> onRefusal)
             throws IOException {
         ServerSocket listener = new ServerSocket();
         try {
@@ -62,7 +85,7 @@ public final class HostServer implements AutoCloseable {
             listener.close();
             throw new IOException("cannot listen for hosts on " + bind + ": " + e.getMessage(), e);
         }
-        HostServer server = new HostServer(listener, secret, names, patience, onSignal);
+        HostServer server = new HostServer(listener, secret, names, patience, onSignal, onRefusal);
         server.acceptor.start();
         return server;
     }
@@ -88,9 +111,8 @@ public final class HostServer implements AutoCloseable {
     private void acceptAll() {
         while (true) {
             try {
-                Socket socket = listener.accept();
-                Thread.ofPlatform()
-                        .daemon()
+                Socket socket = Handshake.accept(listener);
+                Thread.ofVirtual()
                         .name("launch-host-" + socket.getRemoteSocketAddress())
                         .start(() -> serve(socket));
             } catch (IOException closed) {
@@ -100,27 +122,47 @@ public final class HostServer implements AutoCloseable {
     }
 
     private void serve(Socket socket) {
+        synchronized (this) {
+            sockets.add(socket);
+        }
         try (HostLink link = HostLink.ofLauncher(socket, secret, HELLO_LIMIT)) {
-            HostMessage hello = link.receive();
-            List<String> lines = hello.text().lines().toList();
-            String refusal = refusal(hello, lines);
-            RemoteHost host = null;
-            if (refusal.isEmpty()) {
-                host = new RemoteHost(
-                        named(hello.number(), lines.get(1)), link, Integer.parseInt(lines.get(0)), onSignal);
-                refusal = seat(hello.number(), host);
-            }
-            if (!refusal.isEmpty()) {
-                link.send(new HostMessage(HostMessage.Kind.REFUSED, 0, refusal));
-                return;
-            }
-            link.setPatience(patience);
-            link.startPings();
-            host.listen();
+            serve(link, socket);
         } catch (IOException | NumberFormatException stranger) {
-            // The process is gone or was never one of ours: there is nobody left to tell.
+            refused(socket, stranger.getMessage());
+        } finally {
+            synchronized (this) {
+                sockets.remove(socket);
+            }
+        }
+    }
+
+    private void serve(HostLink link, Socket socket) throws IOException {
+        HostMessage hello = link.receive();
+        List<String> lines = hello.text().lines().toList();
+        String refusal = refusal(hello, lines);
+        RemoteHost host = null;
+        if (refusal.isEmpty()) {
+            host = new RemoteHost(named(hello.number(), lines.get(1)), link, Integer.parseInt(lines.get(0)), onSignal);
+            refusal = seat(hello.number(), host);
+        }
+        if (!refusal.isEmpty()) {
+            link.send(new HostMessage(HostMessage.Kind.REFUSED, 0, refusal));
+            refused(socket, refusal);
             return;
         }
+        link.setPatience(patience);
+        link.startPings();
+        host.listen();
+    }
+
+    private void refused(Socket socket, String why) {
+        String line = "a process at " + socket.getInetAddress().getHostAddress() + " was turned away: " + why;
+        synchronized (this) {
+            if (isClosed || refusals.size() == MOST_REFUSALS || !refusals.add(line)) {
+                return;
+            }
+        }
+        onRefusal.accept(line);
     }
 
     private String named(int index, String machine) {
@@ -140,6 +182,9 @@ public final class HostServer implements AutoCloseable {
     }
 
     private synchronized String seat(int index, RemoteHost host) {
+        if (isClosed) {
+            return "the run has ended";
+        }
         if (hosts[index] != null && hosts[index].isConnected()) {
             return hosts[index].name() + " has joined already; give every process a rank of its own";
         }
@@ -207,6 +252,10 @@ public final class HostServer implements AutoCloseable {
     public void close() throws IOException {
         listener.close();
         synchronized (this) {
+            isClosed = true;
+            for (Socket socket : sockets) {
+                socket.close();
+            }
             for (RemoteHost host : hosts) {
                 if (host != null) {
                     host.close();

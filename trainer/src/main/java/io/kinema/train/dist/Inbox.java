@@ -31,6 +31,8 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     /** The stream that each rank was first heard on; another stream that claims the rank is foreign. */
     private final AtomicLongArray sessions;
 
+    private final boolean areFramesTagged;
+
     /** Of each rank's frames to this one; its own is not used. */
     private final List<FrameTag> tags;
 
@@ -74,6 +76,7 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
             ofPeers.add(FrameTag.of(session, r, world.rank()));
         }
         tags = List.copyOf(ofPeers);
+        areFramesTagged = !session.isNone();
     }
 
     /** Makes an operation the current one; frames of earlier sequence numbers are stale from now on. */
@@ -148,6 +151,16 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
         streams[foreign.source] = new PeerStream(this, foreign.source, introducing);
         numHeard++;
         return Action.ABORT;
+    }
+
+    /** Whether this run's frames have tags. */
+    boolean areFramesTagged() {
+        return areFramesTagged;
+    }
+
+    /** Whether a frame says that it belongs to a collective that comes later; nothing else of it is looked at. */
+    boolean isLater(DirectBuffer buffer, int offset, int length) {
+        return length >= Frame.HEADER_BYTES && Frame.sequenceAt(buffer, offset) > sequence;
     }
 
     /** Reads the header of a frame on a rank's stream, checks it, and says what is to be done with it. */

@@ -3,10 +3,12 @@ package io.kinema.train.dist;
 import io.kinema.data.ConfigException;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 
@@ -101,6 +103,9 @@ final class Membership implements AutoCloseable {
                     .name("train-r" + identity.rank() + "-membership")
                     .start(() -> listen(in, world));
             return world;
+        } catch (EOFException | SocketException e) {
+            throw new RendezvousException(
+                    "the connection of rank " + identity.rank() + " to the launcher broke before the run had begun", e);
         } catch (SocketTimeoutException e) {
             throw new RendezvousException(
                     "the launcher did not answer rank " + identity.rank() + " within "

@@ -4,13 +4,15 @@ import io.aeron.Image;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.Header;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.agrona.DirectBuffer;
+import org.agrona.concurrent.UnsafeBuffer;
 
 /**
  * The frames of one other rank. They are read where they lie in the stream's log, a few ahead, and given up to the sender, who then has room for more, only
- * when they have been used. Used by one thread.
+ * when they have been used. Frames with a tag are read from copies: whoever can send datagrams could write over what lies in the log after its tag was found right. Used by one thread.
  */
 final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
     /** The most that are read ahead. */
@@ -21,6 +23,9 @@ final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
     private final Image image;
     private final Frame[] frames = new Frame[MOST_AHEAD];
     private final long[] payloads = new long[MOST_AHEAD];
+    /** As long as the longest frame that was there so far; empty where frames have no tags. */
+    private final UnsafeBuffer[] copies = new UnsafeBuffer[MOST_AHEAD];
+
     /** One, once a frame has needed it. */
     private final List<SharedRing> rings = new ArrayList<>();
 
@@ -86,8 +91,14 @@ final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
             frames[numAhead] = new Frame();
         }
         Frame frame = frames[numAhead];
+        boolean isCopied = inbox.areFramesTagged();
+        if (isCopied && inbox.isLater(buffer, offset, length)) {
+            return Action.ABORT;
+        }
+        DirectBuffer from = isCopied ? copy(buffer, offset, length) : buffer;
+        int at = isCopied ? 0 : offset;
         try {
-            switch (inbox.judge(frame, source, buffer, offset, length)) {
+            switch (inbox.judge(frame, source, from, at, length)) {
                 case LATER -> {
                     return Action.ABORT;
                 }
@@ -95,7 +106,7 @@ final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
                 case DUE -> {
                     payloads[numAhead] = frame.isShared
                             ? ring().memory(frame.place, frame.payloadBytes).address()
-                            : buffer.addressOffset() + offset + Frame.HEADER_BYTES;
+                            : from.addressOffset() + at + Frame.HEADER_BYTES;
                     numAhead++;
                     end = after;
                 }
@@ -106,6 +117,16 @@ final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
             failure = e;
             return Action.ABORT;
         }
+    }
+
+    private UnsafeBuffer copy(DirectBuffer buffer, int offset, int length) {
+        UnsafeBuffer copy = copies[numAhead];
+        if (copy == null || copy.capacity() < length) {
+            copy = new UnsafeBuffer(ByteBuffer.allocateDirect(length));
+            copies[numAhead] = copy;
+        }
+        copy.putBytes(0, buffer, offset, length);
+        return copy;
     }
 
     /** Whether a frame and its payload are as they were sent. */

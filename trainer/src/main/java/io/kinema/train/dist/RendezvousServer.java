@@ -23,8 +23,8 @@ import java.util.stream.Collectors;
  * <p>Close it when every rank has ended; ranks take its disappearance for the end of the run.
  */
 public final class RendezvousServer implements AutoCloseable {
-    /** A process that connects and says nothing is dropped after this long. */
-    private static final int JOIN_TIMEOUT_MS = 10_000;
+    /** A process that connects and does not join is dropped after this long. */
+    private static final Duration JOIN_LIMIT = Duration.ofSeconds(10);
 
     private final ServerSocket listener;
     private final String runId;
@@ -103,7 +103,7 @@ public final class RendezvousServer implements AutoCloseable {
         while (true) {
             Socket socket;
             try {
-                socket = listener.accept();
+                socket = Handshake.accept(listener);
             } catch (IOException closed) {
                 return;
             }
@@ -120,8 +120,9 @@ public final class RendezvousServer implements AutoCloseable {
         try (socket) {
             socket.setTcpNoDelay(true);
             socket.setKeepAlive(true);
-            socket.setSoTimeout(JOIN_TIMEOUT_MS);
-            Handshake.Connection connection = Handshake.asServer(socket, Handshake.Protocol.RENDEZVOUS, secret);
+            socket.setSoTimeout(Math.toIntExact(JOIN_LIMIT.toMillis()));
+            Handshake.Connection connection =
+                    Handshake.asServer(socket, Handshake.Protocol.RENDEZVOUS, secret, JOIN_LIMIT);
             DataInputStream in = connection.in();
             DataOutputStream out = connection.out();
             Member member;

@@ -18,6 +18,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -38,6 +39,8 @@ class HandshakeTest {
     private static final int CLIENT_BYTES = 4 + 4 + 1 + 32 + 32;
     /** The same, with a byte before the proof. */
     private static final int SERVER_BYTES = 4 + 4 + 1 + 32 + 1 + 32;
+
+    private static final Duration LIMIT = Duration.ofSeconds(5);
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
@@ -65,7 +68,7 @@ class HandshakeTest {
         return threads.submit(() -> {
             try (Socket socket = listener.accept()) {
                 socket.setSoTimeout(TIMEOUT_MS);
-                Handshake.Connection connection = Handshake.asServer(socket, protocol, secret);
+                Handshake.Connection connection = Handshake.asServer(socket, protocol, secret, LIMIT);
                 String text = connection.in().readUTF();
                 connection.out().writeUTF(text.toUpperCase());
                 connection.out().flush();
@@ -108,6 +111,30 @@ class HandshakeTest {
                     ConfigException.class,
                     () -> ask(socket, PROTOCOL, ofClient == null ? Secret.NONE : secret(ofClient)));
             assertEquals(expected.replace("PORT", "" + listener.getLocalPort()), refusal.getMessage());
+            ExecutionException e = assertThrows(ExecutionException.class, () -> server.get(5, TimeUnit.SECONDS));
+            assertTrue(e.getCause() instanceof IOException, e.toString());
+        }
+    }
+
+    /** A byte now and then would hold a limit for each read off for ever. */
+    @Test
+    void shouldCloseAConnectionWhoseHandshakeTakesTooLong() throws Exception {
+        try (ServerSocket listener = listen();
+                Socket socket = connect(listener)) {
+            Future<?> server = threads.submit(() -> {
+                try (Socket accepted = listener.accept()) {
+                    Handshake.asServer(accepted, PROTOCOL, Secret.NONE, Duration.ofMillis(300));
+                    return null;
+                }
+            });
+            threads.submit(() -> {
+                while (!server.isDone()) {
+                    socket.getOutputStream().write(0x4B);
+                    Thread.sleep(50);
+                    socket.getOutputStream().flush();
+                }
+                return null;
+            });
             ExecutionException e = assertThrows(ExecutionException.class, () -> server.get(5, TimeUnit.SECONDS));
             assertTrue(e.getCause() instanceof IOException, e.toString());
         }
