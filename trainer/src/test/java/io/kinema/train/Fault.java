@@ -59,7 +59,7 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
         LOSE_ONE_PERCENT,
         /** From now on the network loses one datagram of ten. */
         LOSE_TEN_PERCENT,
-        /** The network loses everything for three seconds. */
+        /** The network loses every datagram for three seconds. */
         CUT_NETWORK;
 
         /** Whether it happens to the network, and all ranks live on. */

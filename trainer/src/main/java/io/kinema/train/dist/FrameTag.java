@@ -14,7 +14,6 @@ import org.agrona.MutableDirectBuffer;
 final class FrameTag {
     static final int BYTES = 16;
 
-    private final boolean isUsed;
     /** Null without a secret. */
     private final Mac mac;
 
@@ -22,8 +21,7 @@ final class FrameTag {
     private final byte[] found = new byte[Secret.DERIVED_BYTES];
 
     private FrameTag(Secret key) {
-        isUsed = !key.isNone();
-        mac = isUsed ? key.mac() : null;
+        mac = key.isNone() ? null : key.mac();
     }
 
     /** Of frames from a rank to another; the session's secret is fresh at each start of the ranks. */
@@ -33,12 +31,12 @@ final class FrameTag {
 
     /** What a frame is longer by; 0 without a secret. */
     int bytes() {
-        return isUsed ? BYTES : 0;
+        return mac == null ? 0 : BYTES;
     }
 
     /** Writes the tag behind so many bytes of a frame. */
     void write(MutableDirectBuffer buffer, int offset, int length) {
-        if (isUsed) {
+        if (mac != null) {
             compute(buffer, offset, length);
             buffer.putBytes(offset + length, computed, 0, BYTES);
         }
@@ -46,7 +44,7 @@ final class FrameTag {
 
     /** Whether the tag behind so many bytes of a frame is theirs; true without a secret. */
     boolean isRight(DirectBuffer buffer, int offset, int length) {
-        if (!isUsed) {
+        if (mac == null) {
             return true;
         }
         compute(buffer, offset, length);

@@ -183,35 +183,16 @@ class CollectiveFailuresTest {
     }
 
     /** Ones; each frame that is made damages the one before, which is on its way. */
-    private record Damaging(int length, AtomicReference<MemorySegment> sent, CountDownLatch isDamaged)
-            implements CollectiveBuffer {
-        @Override
-        public long numElements() {
-            return length;
-        }
-
-        @Override
-        public int elementBytes() {
-            return Float.BYTES;
-        }
-
-        @Override
-        public void read(long first, MemorySegment to) {
-            for (long i = 0; i < to.byteSize(); i += Float.BYTES) {
-                to.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i, 1);
-            }
+    private static CollectiveBuffer damaging(int length, CountDownLatch isDamaged) {
+        AtomicReference<MemorySegment> sent = new AtomicReference<>();
+        return Leaves.ones(length, to -> {
             MemorySegment before = sent.getAndSet(to);
             if (before != null) {
                 long last = before.byteSize() - 1;
                 before.set(ValueLayout.JAVA_BYTE, last, (byte) (before.get(ValueLayout.JAVA_BYTE, last) ^ 1));
                 isDamaged.countDown();
             }
-        }
-
-        @Override
-        public void write(long first, MemorySegment from) {
-            throw new IllegalStateException("only read here");
-        }
+        });
     }
 
     @Test
@@ -223,8 +204,8 @@ class CollectiveFailuresTest {
             ShardLayout layout = new ShardLayout(length, 1, 2);
             ReductionTree tree = new ReductionTree(2);
             MemorySegment zeros = arena.allocate((long) length * Float.BYTES, Float.BYTES);
-            List<CollectiveBuffer> partials = List.of(
-                    CollectiveBuffer.of(zeros, Float.BYTES), new Damaging(length, new AtomicReference<>(), isDamaged));
+            List<CollectiveBuffer> partials =
+                    List.of(CollectiveBuffer.of(zeros, Float.BYTES), damaging(length, isDamaged));
             List<Future<Traffic>> traffic = new ArrayList<>();
             for (int r = 0; r < 2; r++) {
                 int rank = r;

@@ -117,32 +117,6 @@ class ForgedFramesTest {
         }
     }
 
-    /** Ones; says where the first frame's payload was written. */
-    private record Ones(int length, CompletableFuture<MemorySegment> written) implements CollectiveBuffer {
-        @Override
-        public long numElements() {
-            return length;
-        }
-
-        @Override
-        public int elementBytes() {
-            return Float.BYTES;
-        }
-
-        @Override
-        public void read(long first, MemorySegment to) {
-            for (long i = 0; i < to.byteSize(); i += Float.BYTES) {
-                to.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i, 1);
-            }
-            written.complete(to);
-        }
-
-        @Override
-        public void write(long first, MemorySegment from) {
-            throw new IllegalStateException("only read here");
-        }
-    }
-
     /** Changes a frame that is on its way, and gives it the CRC32C of what it now says. */
     private static void forge(MemorySegment payload) throws InterruptedException {
         int bytes = Frame.HEADER_BYTES + (int) payload.byteSize();
@@ -178,7 +152,8 @@ class ForgedFramesTest {
             });
             Future<Traffic> one = ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {
                 assertThrows(
-                        CollectiveException.class, () -> allReduce(collectives, new Ones(length, written), length));
+                        CollectiveException.class,
+                        () -> allReduce(collectives, Leaves.ones(length, written::complete), length));
                 return collectives.traffic();
             });
             forge(written.get(20, TimeUnit.SECONDS));
@@ -201,16 +176,16 @@ class ForgedFramesTest {
             List<Future<float[]>> sums = List.of(
                     ranks.start(0, ranks.config(Transport.IPC, LONG), collectives -> {
                         zero.complete(collectives);
-                        return allReduce(collectives, new Ones(length, new CompletableFuture<>()), length);
+                        return allReduce(collectives, Leaves.ones(length, _ -> {}), length);
                     }),
                     ranks.start(1, ranks.config(Transport.IPC, LONG), collectives -> {
                         assertTrue(isChanged.await(20, TimeUnit.SECONDS));
-                        return allReduce(collectives, new Ones(length, new CompletableFuture<>()), length);
+                        return allReduce(collectives, Leaves.ones(length, _ -> {}), length);
                     }),
                     ranks.start(
                             2,
                             ranks.config(Transport.IPC, LONG),
-                            collectives -> allReduce(collectives, new Ones(length, written), length)));
+                            collectives -> allReduce(collectives, Leaves.ones(length, written::complete), length)));
             Collectives waiting = zero.get(20, TimeUnit.SECONDS);
             MemorySegment payload = written.get(20, TimeUnit.SECONDS);
             long endNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);

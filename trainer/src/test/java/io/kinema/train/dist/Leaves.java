@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 
 /** Random microbatch gradients, and what a single thread makes of them. */
 final class Leaves {
@@ -19,6 +20,34 @@ final class Leaves {
             values[i] = (float) ((random.nextDouble() - 0.5) * Math.pow(10, random.nextInt(-6, 7)));
         }
         return values;
+    }
+
+    /** Ones, to be read only; tells where they were written each time. */
+    static CollectiveBuffer ones(int length, Consumer<MemorySegment> written) {
+        return new CollectiveBuffer() {
+            @Override
+            public long numElements() {
+                return length;
+            }
+
+            @Override
+            public int elementBytes() {
+                return Float.BYTES;
+            }
+
+            @Override
+            public void read(long first, MemorySegment to) {
+                for (long i = 0; i < to.byteSize(); i += Float.BYTES) {
+                    to.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i, 1);
+                }
+                written.accept(to);
+            }
+
+            @Override
+            public void write(long first, MemorySegment from) {
+                throw new IllegalStateException("only read here");
+            }
+        };
     }
 
     /** The definition of the sum: recursive, over the whole tree. */
