@@ -18,8 +18,6 @@ import java.util.concurrent.TimeUnit;
 final class LaunchedProgram implements AutoCloseable {
     private static final long LIMIT_SECONDS = 420;
     private static final long POLL_MS = 20;
-    /** To read how to log takes a second of a processor in each process. */
-    private static final String NO_LOG = "-Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider";
 
     private final Process process;
     private final Path output;
@@ -48,7 +46,6 @@ final class LaunchedProgram implements AutoCloseable {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.add(NO_LOG);
         command.addAll(jvmFlags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
         command.addAll(List.of(args));
