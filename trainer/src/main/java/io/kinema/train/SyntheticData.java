@@ -51,6 +51,8 @@ final class SyntheticData {
                     Integer.toString(CLIPS),
                     "--seed",
                     Integer.toString(SEED),
+                    "--max-shapes",
+                    "1",
                     "--overwrite");
             Files.createFile(complete);
         }

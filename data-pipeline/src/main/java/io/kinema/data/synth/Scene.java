@@ -1,5 +1,6 @@
 package io.kinema.data.synth;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
@@ -20,6 +21,7 @@ import java.util.SplittableRandom;
  * @param extension of the file, which decides codec and container
  * @param radius the shape's, as a part of the frame's shorter side
  * @param across where the shape is on the axis that it does not move along, 0 to 1
+ * @param numShapes how many shapes there are, all alike and moving together; more than one stand side by side, whatever {@code across} says
  */
 record Scene(
         Shape shape,
@@ -35,7 +37,8 @@ record Scene(
         int frameRateHz,
         String extension,
         double radius,
-        double across) {
+        double across,
+        int numShapes) {
     enum Shape {
         CIRCLE,
         SQUARE,
@@ -74,7 +77,8 @@ record Scene(
         STILL("stays still"),
         CHANGE("turns from one colour to another");
 
-        final String words;
+        /** What one shape does; several do it without the verb's s. */
+        private final String words;
 
         Motion(String words) {
             this.words = words;
@@ -88,6 +92,14 @@ record Scene(
         CHECKERBOARD
     }
 
+    /** The most shapes that still can be told apart. */
+    static final int MAX_SHAPES = 3;
+
+    private static final List<String> NUMBERS = List.of("one", "two", "three");
+
+    /** Shapes of a larger radius are called large. */
+    private static final double LARGE = 0.3;
+
     /** 16:9, 9:16, 1:1, 4:3 and 21:9; small, so that hundreds are made in no time. */
     private static final int[][] SIZES = {{72, 128}, {128, 72}, {96, 96}, {96, 128}, {72, 168}};
 
@@ -96,8 +108,12 @@ record Scene(
     private static final int MIN_SECONDS = 1;
     private static final int MAX_SECONDS = 6;
 
-    /** The scene of a number. Sizes and codecs go round, so that a handful has them all; the rest is drawn. */
-    static Scene of(long seed, int number) {
+    /**
+     * The scene of a number. Sizes and codecs go round, so that a handful has them all; the rest is drawn.
+     *
+     * @param maxShapes 1 to {@link #MAX_SHAPES}; scenes differ in nothing else for it
+     */
+    static Scene of(long seed, int number, int maxShapes) {
         SplittableRandom random = new SplittableRandom(mix(mix(seed) + number));
         Motion motion = pick(random, Motion.values());
         Shape shape = pick(random, Shape.values());
@@ -129,7 +145,8 @@ record Scene(
                 rateHz,
                 EXTENSIONS[number % EXTENSIONS.length],
                 0.26 + 0.08 * random.nextDouble(),
-                0.3 + 0.4 * random.nextDouble());
+                0.3 + 0.4 * random.nextDouble(),
+                1 + random.nextInt(maxShapes));
     }
 
     /** SplitMix64's finalizer (Steele, Lea and Flood, 2014): neighbouring numbers give unrelated streams. */
@@ -151,21 +168,65 @@ record Scene(
         return picked;
     }
 
-    /** One sentence: colour, shape, motion and background. */
+    /** One sentence: number, colour, shape, motion and background. */
     String caption() {
-        String subject = motion == Motion.CHANGE
-                ? name(shape) + " turns from " + name(colour) + " to " + name(laterColour)
-                : name(colour) + " " + name(shape) + " " + motion.words;
-        String article = "aeiou".indexOf(subject.charAt(0)) >= 0 ? "an " : "a ";
+        String subject = subject();
+        String number = numShapes > 1 ? NUMBERS.get(numShapes - 1) : article(subject);
+        return number + " " + subject + " " + verb() + " over " + behind();
+    }
+
+    /** The same without the background. */
+    String shortCaption() {
+        return NUMBERS.get(numShapes - 1) + " " + subject() + " " + verb();
+    }
+
+    /** Two sentences: the same with size and place. */
+    String detailedCaption() {
+        String size = radius > LARGE ? "large " : "small ";
+        String which = numShapes == 1 ? size : "";
+        String it = numShapes == 1 ? "it" : "them";
+        String is = backdrop == Backdrop.STRIPES ? "are" : "is";
+        return "the video shows " + NUMBERS.get(numShapes - 1) + " " + which + subject() + " that " + verb() + place()
+                + ". behind " + it + " " + is + " " + behind() + ".";
+    }
+
+    private String subject() {
+        String ofColour = motion == Motion.CHANGE ? "" : name(colour) + " ";
+        String plural = shape == Shape.CROSS ? "es" : "s";
+        return ofColour + name(shape) + (numShapes == 1 ? "" : plural);
+    }
+
+    private String verb() {
+        String words =
+                motion == Motion.CHANGE ? "turns from " + name(colour) + " to " + name(laterColour) : motion.words;
+        return numShapes == 1 ? words : words.replaceFirst("s\\b", "");
+    }
+
+    /** Where a shape that moves along one axis is on the other. */
+    private String place() {
+        if (numShapes > 1) {
+            return " side by side";
+        }
+        return switch (motion) {
+            case RIGHT, LEFT -> across < 0.5 ? " in the upper half" : " in the lower half";
+            case UP, DOWN, BOUNCE -> across < 0.5 ? " in the left half" : " in the right half";
+            default -> " in the middle";
+        };
+    }
+
+    private String behind() {
         String first = name(backColour);
         String second = name(otherBackColour);
-        String behind = switch (backdrop) {
-            case PLAIN -> (first.equals("orange") ? "an " : "a ") + first + " background";
+        return switch (backdrop) {
+            case PLAIN -> article(first) + " " + first + " background";
             case GRADIENT -> "a gradient from " + first + " to " + second;
             case STRIPES -> first + " and " + second + " stripes";
             case CHECKERBOARD -> "a " + first + " and " + second + " checkerboard";
         };
-        return article + subject + " over " + behind;
+    }
+
+    private static String article(String noun) {
+        return "aeiou".indexOf(noun.charAt(0)) >= 0 ? "an" : "a";
     }
 
     private static String name(Enum<?> value) {

@@ -15,6 +15,10 @@ final class SceneRenderer {
     private static final int BANDS = 6;
     private static final double TURNS_PER_SECOND = 0.5;
     private static final double BOUNCES_PER_SECOND = 0.75;
+    private static final double LARGEST_SCALE = 1.4;
+
+    /** Of the room that a shape has beside others. */
+    private static final double SLOT_SHARE = 0.9;
 
     private SceneRenderer() {}
 
@@ -29,7 +33,7 @@ final class SceneRenderer {
         graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
         for (int t = 0; t < scene.numFrames(); t++) {
             drawBackdrop(graphics, scene);
-            drawShape(graphics, scene, t);
+            drawShapes(graphics, scene, t);
             image.getRGB(0, 0, scene.width(), scene.height(), pixels, 0, scene.width());
             for (int i = 0; i < framePixels; i++) {
                 int at = 3 * (t * framePixels + i);
@@ -68,36 +72,71 @@ final class SceneRenderer {
         }
     }
 
-    private static void drawShape(Graphics2D graphics, Scene scene, int frameIndex) {
+    private static void drawShapes(Graphics2D graphics, Scene scene, int frameIndex) {
         double part = scene.numFrames() == 1 ? 0 : frameIndex / (double) (scene.numFrames() - 1);
         double seconds = frameIndex / (double) scene.frameRateHz();
-        double radius = scene.radius() * Math.min(scene.height(), scene.width());
         double scale = switch (scene.motion()) {
             case GROW -> 0.4 + 1.0 * part;
-            case SHRINK -> 1.4 - 1.0 * part;
+            case SHRINK -> LARGEST_SCALE - 1.0 * part;
             default -> 1;
         };
         double angle = scene.motion() == Scene.Motion.SPIN ? 2 * Math.PI * TURNS_PER_SECOND * seconds : 0;
-        double height = Math.abs(Math.cos(Math.PI * BOUNCES_PER_SECOND * seconds));
-        double x = switch (scene.motion()) {
-            case RIGHT -> part;
-            case LEFT -> 1 - part;
-            case UP, DOWN, BOUNCE -> scene.across();
-            default -> 0.5;
-        };
-        double y = switch (scene.motion()) {
-            case UP -> 1 - part;
-            case DOWN -> part;
-            case BOUNCE -> 1 - height;
-            case RIGHT, LEFT -> scene.across();
-            default -> 0.5;
-        };
-        AffineTransform place = new AffineTransform();
-        place.translate(radius + x * (scene.width() - 2 * radius), radius + y * (scene.height() - 2 * radius));
-        place.rotate(angle);
-        place.scale(radius * scale, radius * scale);
+        double radius = radius(scene);
         graphics.setPaint(colour(scene, part));
-        graphics.fill(place.createTransformedShape(outline(scene.shape())));
+        for (int i = 0; i < scene.numShapes(); i++) {
+            // Across is where shapes stand side by side; along is where they move.
+            double slot = (i + 0.5) / scene.numShapes();
+            double x = switch (scene.motion()) {
+                case RIGHT -> within(part, radius, scene.width());
+                case LEFT -> within(1 - part, radius, scene.width());
+                case UP, DOWN, BOUNCE -> across(scene, slot, radius, scene.width());
+                default -> (isWide(scene) ? slot : 0.5) * scene.width();
+            };
+            double y = switch (scene.motion()) {
+                case UP -> within(1 - part, radius, scene.height());
+                case DOWN -> within(part, radius, scene.height());
+                case BOUNCE ->
+                    within(1 - Math.abs(Math.cos(Math.PI * BOUNCES_PER_SECOND * seconds)), radius, scene.height());
+                case RIGHT, LEFT -> across(scene, slot, radius, scene.height());
+                default -> (isWide(scene) ? 0.5 : slot) * scene.height();
+            };
+            AffineTransform place = new AffineTransform();
+            place.translate(x, y);
+            place.rotate(angle);
+            place.scale(radius * scale, radius * scale);
+            graphics.fill(place.createTransformedShape(outline(scene.shape())));
+        }
+    }
+
+    /** Shapes that stand side by side are made as small as their slots. */
+    private static double radius(Scene scene) {
+        double radius = scene.radius() * Math.min(scene.height(), scene.width());
+        if (scene.numShapes() == 1) {
+            return radius;
+        }
+        int side = switch (scene.motion()) {
+            case RIGHT, LEFT -> scene.height();
+            case UP, DOWN, BOUNCE -> scene.width();
+            default -> Math.max(scene.height(), scene.width());
+        };
+        double largest = switch (scene.motion()) {
+            case GROW, SHRINK -> LARGEST_SCALE;
+            default -> 1;
+        };
+        return Math.min(radius, SLOT_SHARE * side / (2 * scene.numShapes() * largest));
+    }
+
+    private static double across(Scene scene, double slot, double radius, int side) {
+        return scene.numShapes() == 1 ? within(scene.across(), radius, side) : slot * side;
+    }
+
+    /** A centre so that a shape is wholly inside at 0 and at 1. */
+    private static double within(double part, double radius, int side) {
+        return radius + part * (side - 2 * radius);
+    }
+
+    private static boolean isWide(Scene scene) {
+        return scene.width() >= scene.height();
     }
 
     private static Color colour(Scene scene, double part) {

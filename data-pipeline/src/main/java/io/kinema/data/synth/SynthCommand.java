@@ -1,6 +1,7 @@
 package io.kinema.data.synth;
 
 import com.beust.jcommander.Parameter;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.video.Ffmpeg;
@@ -13,17 +14,19 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
 
-/** {@code launch/prepare.sh synth}: renders short videos of moving shapes, each with a caption in a {@code .txt} beside it. */
+/** {@code launch/prepare.sh synth}: renders short videos of moving shapes, each with captions in a {@code .json} beside it. */
 public final class SynthCommand {
     private static final int MAX_CLIPS = 100_000;
     private static final int ENCODE_TIMEOUT_SECONDS = 120;
     private static final int NUM_THREADS = 2;
+    private static final JsonMapper JSON = new JsonMapper();
 
     private final Flags flags;
     private final Path output;
@@ -47,12 +50,19 @@ public final class SynthCommand {
                 description = "Chooses what they show; the same seed and number give the same video")
         private long seed = 7;
 
-        @Parameter(names = "--overwrite", order = 3, description = "Replace the videos that are in --output")
+        @Parameter(
+                names = "--max-shapes",
+                order = 3,
+                placeholder = "N",
+                description = "The most shapes in a video, 1 to " + Scene.MAX_SHAPES)
+        private int maxShapes = Scene.MAX_SHAPES;
+
+        @Parameter(names = "--overwrite", order = 4, description = "Replace the videos that are in --output")
         private boolean overwrite;
 
         @Parameter(
                 names = "--ffmpeg",
-                order = 4,
+                order = 5,
                 placeholder = "PATH",
                 description = "An ffmpeg program to use in place of the one that comes with Kinema")
         private String ffmpeg = "";
@@ -75,13 +85,16 @@ public final class SynthCommand {
         Flags flags = new Flags();
         if (!new CommandLine(
                         "launch/prepare.sh synth",
-                        "makes videos of moving shapes, with a caption beside each, to try things on",
+                        "makes videos of moving shapes, with captions beside each, to try things on",
                         flags)
                 .parse(args)) {
             return 0;
         }
         if (flags.clips < 1 || flags.clips > MAX_CLIPS) {
             throw new ConfigException("--clips " + flags.clips + " is not between 1 and " + MAX_CLIPS);
+        }
+        if (flags.maxShapes < 1 || flags.maxShapes > Scene.MAX_SHAPES) {
+            throw new ConfigException("--max-shapes " + flags.maxShapes + " is not between 1 and " + Scene.MAX_SHAPES);
         }
         if (flags.output.matches("[A-Za-z][A-Za-z0-9+.-]*://.*")) {
             throw new ConfigException("--output " + flags.output + " is not a path; synth makes its videos on this"
@@ -171,7 +184,7 @@ public final class SynthCommand {
     }
 
     private void encode(Ffmpeg ffmpeg, Path folder, int number) throws IOException {
-        Scene scene = Scene.of(flags.seed, number);
+        Scene scene = Scene.of(flags.seed, number, flags.maxShapes);
         String name = String.format("clip-%05d", number);
         ffmpeg.encode(
                 folder.resolve(name + "." + scene.extension()),
@@ -179,7 +192,8 @@ public final class SynthCommand {
                 scene.height(),
                 scene.width(),
                 scene.frameRateHz());
-        Files.writeString(folder.resolve(name + ".txt"), scene.caption() + "\n");
+        List<String> captions = List.of(scene.caption(), scene.shortCaption(), scene.detailedCaption());
+        Files.writeString(folder.resolve(name + ".json"), JSON.writeValueAsString(Map.of("captions", captions)) + "\n");
     }
 
     private static void delete(Path folder) throws IOException {

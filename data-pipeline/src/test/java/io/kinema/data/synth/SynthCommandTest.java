@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Sha256;
 import io.kinema.data.video.Ffmpeg;
@@ -12,7 +14,9 @@ import io.kinema.data.video.SourceProbe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -44,14 +48,19 @@ class SynthCommandTest {
         SynthCommand.run("--output", folder.resolve("v").toString(), "--clips", "5");
         Ffmpeg ffmpeg = Ffmpeg.locate("", 60);
         for (int i = 0; i < 5; i++) {
-            Scene scene = Scene.of(7, i);
+            Scene scene = Scene.of(7, i, Scene.MAX_SHAPES);
             Path file = folder.resolve("v").resolve(String.format("clip-%05d.%s", i, scene.extension()));
             SourceProbe probe = ffmpeg.probe(file);
             assertEquals(scene.height(), probe.displayHeight());
             assertEquals(scene.width(), probe.displayWidth());
             assertEquals(scene.frameRateHz(), probe.frameRateHz(), 0.05 * scene.frameRateHz());
-            String caption = Files.readString(Path.of(file.toString().replaceFirst("\\.\\w+$", ".txt")));
-            assertEquals(scene.caption() + "\n", caption);
+            JsonNode captions = new JsonMapper()
+                    .readTree(Files.readString(Path.of(file.toString().replaceFirst("\\.\\w+$", ".json"))))
+                    .get("captions");
+            assertEquals(3, captions.size());
+            assertEquals(scene.caption(), captions.get(0).asText());
+            assertEquals(scene.shortCaption(), captions.get(1).asText());
+            assertEquals(scene.detailedCaption(), captions.get(2).asText());
         }
     }
 
@@ -59,8 +68,9 @@ class SynthCommandTest {
     void shouldDrawEveryKindOfScene() {
         Set<Object> seen = new HashSet<>();
         for (int i = 0; i < 200; i++) {
-            Scene scene = Scene.of(1, i);
+            Scene scene = Scene.of(1, i, Scene.MAX_SHAPES);
             seen.add(scene.shape());
+            seen.add(scene.numShapes());
             seen.add(scene.motion());
             seen.add(scene.backdrop());
             seen.add(scene.colour());
@@ -68,19 +78,19 @@ class SynthCommandTest {
             seen.add(scene.width() + "x" + scene.height());
             double seconds = scene.numFrames() / (double) scene.frameRateHz();
             assertTrue(seconds > 0.9 && seconds < 6.1, scene.toString());
-            assertTrue(scene.caption().matches("an? [a-z ]+ over [a-z ]+"), scene.caption());
+            assertTrue(scene.caption().matches("(an?|two|three) [a-z ]+ over [a-z ]+"), scene.caption());
         }
         int kinds = Scene.Shape.values().length
                 + Scene.Motion.values().length
                 + Scene.Backdrop.values().length
                 + Scene.Colour.values().length;
-        assertEquals(kinds + 4 + 5, seen.size());
+        assertEquals(kinds + Scene.MAX_SHAPES + 4 + 5, seen.size());
     }
 
     @Test
     void shouldPaintTheColoursThatTheCaptionNames() {
         for (int i = 0; i < 40; i++) {
-            Scene scene = Scene.of(1, i);
+            Scene scene = Scene.of(1, i, Scene.MAX_SHAPES);
             byte[] frames = SceneRenderer.render(scene);
             assertEquals(3 * scene.numFrames() * scene.height() * scene.width(), frames.length);
             assertTrue(share(scene, frames, 0, scene.colour()) > 0.004, scene.toString());
@@ -94,7 +104,7 @@ class SynthCommandTest {
     @Test
     void shouldMoveTheWayTheCaptionSays() {
         for (int i = 0; i < 60; i++) {
-            Scene scene = Scene.of(2, i);
+            Scene scene = Scene.of(2, i, Scene.MAX_SHAPES);
             byte[] frames = SceneRenderer.render(scene);
             double[] from = centre(scene, frames, 0);
             double[] to = centre(scene, frames, scene.numFrames() - 1);
@@ -112,6 +122,55 @@ class SynthCommandTest {
     }
 
     @Test
+    void shouldDrawAsManyShapesAsTheSceneHas() {
+        for (int i = 0; i < 60; i++) {
+            Scene scene = Scene.of(9, i, Scene.MAX_SHAPES);
+            byte[] frames = SceneRenderer.render(scene);
+            assertEquals(scene.numShapes(), numPieces(scene, frames), scene.toString());
+        }
+    }
+
+    /** Pieces of the shapes' colour in the first frame that hang together and are more than specks. */
+    private static int numPieces(Scene scene, byte[] frames) {
+        boolean[] seen = new boolean[scene.height() * scene.width()];
+        int numPieces = 0;
+        for (int start = 0; start < seen.length; start++) {
+            int size = 0;
+            ArrayDeque<Integer> places = new ArrayDeque<>(List.of(start));
+            while (!places.isEmpty()) {
+                int place = places.pop();
+                int row = place / scene.width();
+                int column = place % scene.width();
+                if (seen[place] || !isShape(scene, frames, place)) {
+                    continue;
+                }
+                seen[place] = true;
+                size++;
+                if (row > 0) {
+                    places.push(place - scene.width());
+                }
+                if (row + 1 < scene.height()) {
+                    places.push(place + scene.width());
+                }
+                if (column > 0) {
+                    places.push(place - 1);
+                }
+                if (column + 1 < scene.width()) {
+                    places.push(place + 1);
+                }
+            }
+            numPieces += size > 6 ? 1 : 0;
+        }
+        return numPieces;
+    }
+
+    private static boolean isShape(Scene scene, byte[] frames, int place) {
+        int at = 3 * place;
+        int rgb = (frames[at] & 0xff) << 16 | (frames[at + 1] & 0xff) << 8 | frames[at + 2] & 0xff;
+        return rgb == scene.colour().rgb;
+    }
+
+    @Test
     void shouldNotReplaceWhatIsThereUnlessAskedTo() throws IOException {
         Path out = folder.resolve("v");
         SynthCommand.run("--output", out.toString(), "--clips", "2");
@@ -119,7 +178,7 @@ class SynthCommandTest {
                 assertThrows(ConfigException.class, () -> SynthCommand.run("--output", out.toString(), "--clips", "1"));
         assertTrue(full.getMessage().contains("--overwrite"), full.getMessage());
         SynthCommand.run("--output", out.toString(), "--clips", "1", "--overwrite");
-        assertEquals(Set.of("clip-00000.mp4", "clip-00000.txt"), digests(out).keySet());
+        assertEquals(Set.of("clip-00000.mp4", "clip-00000.json"), digests(out).keySet());
         Files.writeString(out.resolve("notes.md"), "mine");
         ConfigException foreign =
                 assertThrows(ConfigException.class, () -> SynthCommand.run("--output", out.toString(), "--overwrite"));
@@ -131,6 +190,7 @@ class SynthCommandTest {
                 () -> SynthCommand.run("--output", file.resolve("v").toString()));
         assertThrows(ConfigException.class, () -> SynthCommand.run("--output", "hdfs://somewhere/v"));
         assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--clips", "0"));
+        assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--max-shapes", "4"));
     }
 
     private static double share(Scene scene, byte[] frames, int frameIndex, Scene.Colour colour) {

@@ -1,0 +1,2 @@
+/** Models that describe clips. */
+package io.kinema.recaption.captioner;

@@ -1,0 +1,2 @@
+/** How good captions are. */
+package io.kinema.recaption.measure;
