@@ -85,6 +85,32 @@ public final class Folder {
     }
 
     /**
+     * Another folder, seen from this one.
+     *
+     * @param location relative to this folder, or a URI
+     * @return the folder
+     * @throws IOException if its file system cannot be set up
+     */
+    public Folder elsewhere(String location) throws IOException {
+        return at(new Path(location).isUriPathAbsolute() ? location : locationOf(location));
+    }
+
+    /**
+     * How to name another folder so that both can be moved together.
+     *
+     * @param other a folder
+     * @return relative to this one if both are in the same file system, else its URI; what {@link #elsewhere} takes
+     */
+    public String nameOf(Folder other) {
+        if (!fileSystem.getUri().equals(other.fileSystem.getUri())) {
+            return other.root.toString();
+        }
+        return java.nio.file.Path.of(root.toUri().getPath())
+                .relativize(java.nio.file.Path.of(other.root.toUri().getPath()))
+                .toString();
+    }
+
+    /**
      * Says whether the folder is in this machine's file system.
      *
      * @return whether its files can be opened by path

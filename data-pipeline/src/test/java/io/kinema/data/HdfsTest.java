@@ -75,7 +75,7 @@ class HdfsTest {
                 assertEquals(List.of(0, 1, 2, 3), TestVideos.quarters(clip.framesTHWC(), clip.height(), clip.width()));
             }
             assertEquals(
-                    List.of(new Caption("four quarters", "txt", "", "")),
+                    List.of(Caption.ofSource("four quarters", "txt")),
                     remote.read(remote.clips().getLast()).captions());
         }
 

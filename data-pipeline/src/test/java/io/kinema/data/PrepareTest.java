@@ -203,16 +203,16 @@ class PrepareTest {
                 clips.put(entry.id(), data.read(entry));
             }
             assertEquals(
-                    List.of(new Caption("from a text file", "txt", "", "")),
+                    List.of(Caption.ofSource("from a text file", "txt")),
                     clips.get("a.gif#0").captions());
             assertEquals(
-                    List.of(new Caption("one", "json", "", ""), new Caption("two", "json", "", "")),
+                    List.of(Caption.ofSource("one", "json"), Caption.ofSource("two", "json")),
                     clips.get("b.gif#0").captions());
             assertEquals("CC0-1.0", clips.get("b.gif#0").licence());
             assertEquals(
                     List.of(
-                            new Caption("with a comma, and \"quotes\"", "captions.csv", "", ""),
-                            new Caption("from a line", "captions.jsonl", "", "")),
+                            Caption.ofSource("with a comma, and \"quotes\"", "captions.csv"),
+                            Caption.ofSource("from a line", "captions.jsonl")),
                     clips.get("sub/c.gif#0").captions());
             assertEquals("CC-BY-4.0", clips.get("sub/c.gif#0").licence());
             assertEquals(List.of(), clips.get("d.gif#0").captions());

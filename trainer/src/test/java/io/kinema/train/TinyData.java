@@ -56,7 +56,7 @@ final class TinyData {
                 height,
                 width,
                 frames,
-                number == 5 ? List.of() : List.of(new Caption("clip number " + number, "txt", "", "")),
+                number == 5 ? List.of() : List.of(Caption.ofSource("clip number " + number, "txt")),
                 "",
                 Measurements.of(frames, numFrames));
     }

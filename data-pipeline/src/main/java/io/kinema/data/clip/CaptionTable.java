@@ -98,7 +98,7 @@ final class CaptionTable {
         String normal = path.strip().replaceFirst("^(\\./)+", "");
         List<Caption> known = captions.computeIfAbsent(normal, key -> new ArrayList<>());
         if (!caption.isBlank()) {
-            known.add(new Caption(caption.strip(), origin, "", ""));
+            known.add(Caption.ofSource(caption.strip(), origin));
         }
         if (licence != null && !licence.isBlank()) {
             licences.put(normal, licence.strip());

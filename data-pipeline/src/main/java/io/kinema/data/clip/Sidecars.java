@@ -58,7 +58,7 @@ record Sidecars(List<Caption> captions, String licence) {
 
     private static void add(List<Caption> captions, String text, String origin) {
         if (!text.isBlank()) {
-            captions.add(new Caption(text.strip(), origin, "", ""));
+            captions.add(Caption.ofSource(text.strip(), origin));
         }
     }
 }

@@ -43,4 +43,21 @@ public record Clip(
         }
         captions = List.copyOf(captions);
     }
+
+    Clip withCaptions(List<Caption> others) {
+        return new Clip(
+                id,
+                sourceUri,
+                sourceSha256,
+                startSeconds,
+                endSeconds,
+                frameRateHz,
+                numFrames,
+                height,
+                width,
+                framesTHWC,
+                others,
+                licence,
+                measurements);
+    }
 }

@@ -26,18 +26,22 @@ public final class Dataset implements AutoCloseable {
     private static final Set<String> BEGUN = Set.of(ShardGroupWriter.SHARDS, "prepare.args");
 
     private final Folder folder;
+    private final Folder frames;
     private final Manifest manifest;
     private final String sha256;
     private final List<ClipEntry> clips;
     private final BitSet verifiedShards = new BitSet();
-    private final LinkedHashMap<Integer, ShardReader> openShards = new LinkedHashMap<>(16, 0.75f, true);
+    private final LinkedHashMap<Integer, OpenShard> openShards = new LinkedHashMap<>(16, 0.75f, true);
+
+    /** A shard and, where they are apart from it, the captions of its clips. */
+    private record OpenShard(ShardReader reader, Map<String, List<Caption>> captions) {}
 
     private Dataset(Folder folder, byte[] manifestBytes) throws IOException {
         this.folder = folder;
         this.manifest = Manifest.fromJson(manifestBytes, folder.locationOf(Manifest.FILE));
         this.sha256 = Sha256.of(manifestBytes);
-        byte[] indexBytes = readWhole(manifest.index().file());
-        compare(manifest.index(), indexBytes.length, Sha256.of(indexBytes));
+        this.frames = manifest.framesFrom().isEmpty() ? folder : folder.elsewhere(manifest.framesFrom());
+        byte[] indexBytes = readWhole(manifest.index());
         this.clips = List.copyOf(ShardIndex.fromBytes(
                 indexBytes, folder.locationOf(manifest.index().file())));
         long rows = manifest.shards().stream().mapToLong(Manifest.Part::rows).sum();
@@ -99,6 +103,11 @@ public final class Dataset implements AutoCloseable {
         return sha256;
     }
 
+    /** Where the shards lie. */
+    Folder framesFolder() {
+        return frames;
+    }
+
     /**
      * The index.
      *
@@ -117,54 +126,79 @@ public final class Dataset implements AutoCloseable {
      *     path and both digests
      */
     public synchronized Clip read(ClipEntry entry) throws IOException {
-        ShardReader reader = openShards.get(entry.shardIndex());
-        if (reader == null) {
-            Manifest.Part shard = manifest.shards().get(entry.shardIndex());
-            if (!verifiedShards.get(entry.shardIndex())) {
-                verify(shard);
-                verifiedShards.set(entry.shardIndex());
-            }
-            reader = new ShardReader(folder, shard.file());
-            openShards.put(entry.shardIndex(), reader);
+        OpenShard shard = openShards.get(entry.shardIndex());
+        if (shard == null) {
+            shard = openShard(entry.shardIndex());
+            openShards.put(entry.shardIndex(), shard);
             closeEldestAbove(MAX_OPEN_SHARDS);
         }
-        return reader.read(entry);
+        Clip clip = shard.reader().read(entry);
+        if (manifest.captions().isEmpty()) {
+            return clip;
+        }
+        List<Caption> captions = shard.captions().get(entry.id());
+        if (captions == null) {
+            throw new IOException(folder.locationOf(
+                            manifest.captions().get(entry.shardIndex()).file()) + " has no row for clip " + entry.id()
+                    + " of the index" + RESTORE);
+        }
+        return clip.withCaptions(captions);
+    }
+
+    private OpenShard openShard(int shardIndex) throws IOException {
+        Manifest.Part shard = manifest.shards().get(shardIndex);
+        if (!verifiedShards.get(shardIndex)) {
+            verify(shard);
+            verifiedShards.set(shardIndex);
+        }
+        Map<String, List<Caption>> captions = Map.of();
+        if (!manifest.captions().isEmpty()) {
+            Manifest.Part apart = manifest.captions().get(shardIndex);
+            captions = CaptionFile.fromBytes(readWhole(apart), folder.locationOf(apart.file()));
+        }
+        return new OpenShard(new ShardReader(frames, shard.file()), captions);
     }
 
     private void verify(Manifest.Part shard) throws IOException {
-        try (InputStream in = openPart(shard.file());
+        try (InputStream in = openPart(frames, shard.file());
                 DigestingOutput nowhere = new DigestingOutput(OutputStream.nullOutputStream())) {
             in.transferTo(nowhere);
-            compare(shard, nowhere.numBytes(), nowhere.sha256());
+            compare(frames, shard, nowhere.numBytes(), nowhere.sha256());
         }
     }
 
-    private void compare(Manifest.Part part, long numBytes, String digest) throws IOException {
+    private static void compare(Folder place, Manifest.Part part, long numBytes, String digest) throws IOException {
         if (numBytes != part.bytes() || !digest.equals(part.sha256())) {
-            throw new IOException(folder.locationOf(part.file()) + " is damaged: " + numBytes + " bytes with SHA-256 "
+            throw new IOException(place.locationOf(part.file()) + " is damaged: " + numBytes + " bytes with SHA-256 "
                     + digest + ", the manifest says " + part.bytes() + " bytes with SHA-256 " + part.sha256()
                     + RESTORE);
         }
     }
 
-    private byte[] readWhole(String file) throws IOException {
-        try (InputStream in = openPart(file)) {
-            return in.readAllBytes();
+    private byte[] readWhole(Manifest.Part part) throws IOException {
+        try (InputStream in = openPart(folder, part.file())) {
+            byte[] bytes = in.readAllBytes();
+            compare(folder, part, bytes.length, Sha256.of(bytes));
+            return bytes;
         }
     }
 
-    private InputStream openPart(String file) throws IOException {
+    private InputStream openPart(Folder place, String file) throws IOException {
         try {
-            return folder.open(file);
+            return place.open(file);
         } catch (FileNotFoundException e) {
-            throw new IOException(folder.locationOf(file) + " is named in the manifest but not there" + RESTORE, e);
+            String where = place == folder
+                    ? place.locationOf(file) + " is named in the manifest but not there"
+                    : folder + " takes its frames from " + manifest.framesFrom() + ", and " + place.locationOf(file)
+                            + " is not there";
+            throw new IOException(where + RESTORE, e);
         }
     }
 
     private void closeEldestAbove(int limit) throws IOException {
         while (openShards.size() > limit) {
-            Map.Entry<Integer, ShardReader> eldest = openShards.pollFirstEntry();
-            eldest.getValue().close();
+            Map.Entry<Integer, OpenShard> eldest = openShards.pollFirstEntry();
+            eldest.getValue().reader().close();
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /** Makes a data set out of complete shards: writes the index and, last, the manifest. */
 public final class DatasetWriter {
@@ -52,7 +53,37 @@ public final class DatasetWriter {
         folder.write(ShardIndex.FILE, indexBytes);
         Manifest.Part index =
                 new Manifest.Part(ShardIndex.FILE, entries.size(), indexBytes.length, Sha256.of(indexBytes));
-        Manifest manifest = new Manifest(Manifest.FORMAT_VERSION, parts, index, preparedWith, counts);
+        Manifest manifest = new Manifest(Manifest.FORMAT_VERSION, parts, index, preparedWith, counts, "", List.of());
+        folder.write(Manifest.FILE, manifest.toJson());
+        return manifest;
+    }
+
+    /**
+     * Makes a data set of captions for the frames of another: writes the index and, last, the manifest.
+     *
+     * @param folder the data set's, which holds the captions' files
+     * @param frames the data set whose clips they describe; where that has its frames from a third, so has the new one
+     * @param captions a file for each shard of {@code frames}, in that order
+     * @param captionedWith every setting that the captions depend on, by name; listed beside those of {@code frames}
+     * @return the manifest as written
+     * @throws IOException if a file cannot be written
+     */
+    public static Manifest finishCaptions(
+            Folder folder, Dataset frames, List<Manifest.Part> captions, Map<String, String> captionedWith)
+            throws IOException {
+        byte[] indexBytes = ShardIndex.toBytes(frames.clips());
+        folder.write(ShardIndex.FILE, indexBytes);
+        Manifest from = frames.manifest();
+        Map<String, String> settings = new TreeMap<>(from.preparedWith());
+        settings.putAll(captionedWith);
+        Manifest manifest = new Manifest(
+                Manifest.CAPTIONS_VERSION,
+                from.shards(),
+                new Manifest.Part(ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
+                settings,
+                from.counts(),
+                folder.nameOf(frames.framesFolder()),
+                captions);
         folder.write(Manifest.FILE, manifest.toJson());
         return manifest;
     }

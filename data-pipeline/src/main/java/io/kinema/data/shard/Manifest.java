@@ -1,5 +1,6 @@
 package io.kinema.data.shard;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -19,33 +20,46 @@ import java.util.TreeMap;
  * What a data set consists of: {@code manifest.json}, written last and by rename, so that a folder without one is not a data
  * set.
  *
- * <p>Layout, version 1: a JSON object in UTF-8 with the members below under their own names, and {@code preparedWith} sorted
- * by key. The same input and flags give the same bytes; nothing in it says when or where it was made.
+ * <p>Layout: a JSON object in UTF-8 with the members below under their own names, and {@code preparedWith} sorted
+ * by key. The same input and flags give the same bytes; nothing in it says when it was made. Version 1 is that of a data set that has its frames, and lacks the last two members; version 2 that of
+ * one whose frames lie in another data set's folder.
  *
- * @param formatVersion version of this layout, of the shards' and of the index'
+ * @param formatVersion version of this layout; shards and index have version 1 in both
  * @param shards the shards, in index order
  * @param index the index over all shards
  * @param preparedWith every setting that the clips' bytes depend on, by name: {@code patch}, {@code max-pixels},
  *     {@code clip-seconds}, {@code fps}, {@code decoder}
  * @param counts how much went in and came out
+ * @param framesFrom the folder that the shards lie in, relative to this one or a URI; empty where they lie in this one
+ * @param captions a file of captions for each shard, in the shards' order; empty where captions are in the shards
  */
 public record Manifest(
-        int formatVersion, List<Part> shards, Part index, Map<String, String> preparedWith, Counts counts) {
+        @JsonProperty(required = true) int formatVersion,
+        @JsonProperty(required = true) List<Part> shards,
+        @JsonProperty(required = true) Part index,
+        @JsonProperty(required = true) Map<String, String> preparedWith,
+        @JsonProperty(required = true) Counts counts,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String framesFrom,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Part> captions) {
     /** Name of the file in a data set's folder. */
     public static final String FILE = "manifest.json";
 
-    /** The version that this code writes and reads. */
-    public static final int FORMAT_VERSION = 1;
+    /** The version of a data set that has its frames. */
+    static final int FORMAT_VERSION = 1;
+
+    /** The version of a data set that has captions for another one's frames. */
+    static final int CAPTIONS_VERSION = 2;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
             .enable(SerializationFeature.INDENT_OUTPUT)
             .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
             .build();
 
     /** Keeps its own copies. */
     public Manifest {
         shards = List.copyOf(shards);
+        framesFrom = framesFrom == null ? "" : framesFrom;
+        captions = captions == null ? List.of() : List.copyOf(captions);
         preparedWith = Collections.unmodifiableMap(new TreeMap<>(preparedWith));
     }
 
@@ -72,7 +86,21 @@ public record Manifest(
      * @param seconds playing time of all clips
      * @param quarantined sources that were left out
      */
-    public record Counts(long files, long clips, long frames, double seconds, long quarantined) {}
+    public record Counts(
+            @JsonProperty(required = true) long files,
+            @JsonProperty(required = true) long clips,
+            @JsonProperty(required = true) long frames,
+            @JsonProperty(required = true) double seconds,
+            @JsonProperty(required = true) long quarantined) {}
+
+    private void checkCaptions(String where) throws IOException {
+        boolean apart = formatVersion == CAPTIONS_VERSION;
+        if (framesFrom.isEmpty() == apart || captions.size() != (apart ? shards.size() : 0)) {
+            throw new IOException(where + " is damaged: format version " + formatVersion + " with " + shards.size()
+                    + " shards, " + captions.size() + " files of captions and frames from '" + framesFrom
+                    + "'; restore it or caption the data set again");
+        }
+    }
 
     /** The file's bytes. */
     byte[] toJson() {
@@ -98,14 +126,16 @@ public record Manifest(
                         + " restore it or prepare the data set again");
             }
             int version = tree.get("formatVersion").intValue();
-            if (version != FORMAT_VERSION) {
+            if (version < FORMAT_VERSION || version > CAPTIONS_VERSION) {
                 String remedy = version < FORMAT_VERSION
                         ? "prepare the data set again with this version of Kinema"
                         : "use the version of Kinema that wrote it, or a newer one";
-                throw new ConfigException(where + " has format version " + version + ", this Kinema reads version "
-                        + FORMAT_VERSION + "; " + remedy);
+                throw new ConfigException(where + " has format version " + version + ", this Kinema reads versions "
+                        + FORMAT_VERSION + " and " + CAPTIONS_VERSION + "; " + remedy);
             }
-            return JSON.treeToValue(tree, Manifest.class);
+            Manifest manifest = JSON.treeToValue(tree, Manifest.class);
+            manifest.checkCaptions(where);
+            return manifest;
         } catch (JsonProcessingException e) {
             throw new IOException(
                     where + " is damaged at byte "

@@ -147,8 +147,10 @@ final class ShardColumns {
             captions.add(new Caption(
                     text(structs.getChild("text", VarCharVector.class), i),
                     text(structs.getChild("origin", VarCharVector.class), i),
+                    Caption.ORIGINAL,
                     text(structs.getChild("model", VarCharVector.class), i),
-                    text(structs.getChild("promptHash", VarCharVector.class), i)));
+                    text(structs.getChild("promptHash", VarCharVector.class), i),
+                    1));
         }
         return captions;
     }

@@ -158,11 +158,11 @@ class DatasetTest {
         SmallDataset.write(folder, 1);
         Path manifest = folder.resolve("manifest.json");
         String good = Files.readString(manifest);
-        for (int version : new int[] {0, 2}) {
+        for (int version : new int[] {0, 3}) {
             Files.writeString(manifest, good.replace("\"formatVersion\" : 1", "\"formatVersion\" : " + version));
             ConfigException e = assertThrows(ConfigException.class, () -> Dataset.open(folder.toString()));
             assertTrue(e.getMessage().contains("format version " + version), e.getMessage());
-            assertTrue(e.getMessage().contains("reads version 1"), e.getMessage());
+            assertTrue(e.getMessage().contains("reads versions 1 and 2"), e.getMessage());
         }
     }
 

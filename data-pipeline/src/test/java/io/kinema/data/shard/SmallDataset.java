@@ -20,7 +20,7 @@ final class SmallDataset {
         new Random(number).nextBytes(frames);
         List<Caption> captions = new ArrayList<>();
         for (int i = 0; i < number % 3; i++) {
-            captions.add(new Caption("a clip, number " + number + " — «" + i + "»", "txt", "", ""));
+            captions.add(Caption.ofSource("a clip, number " + number + " — «" + i + "»", "txt"));
         }
         return new Clip(
                 "clip-" + number + ".mp4#0",
