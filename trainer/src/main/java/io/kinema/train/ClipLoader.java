@@ -156,10 +156,11 @@ final class ClipLoader implements AutoCloseable {
     }
 
     private int[] caption(Clip clip, long number, int index) {
-        boolean dropped = philox.uniform(Philox.Purpose.CAPTION_DROPOUT, number, index, 0) < config.captionDropout();
-        return dropped || clip.captions().isEmpty()
-                ? CaptionTokens.none()
-                : CaptionTokens.of(clip.captions().getFirst().text());
+        CaptionMix mix = config.captions();
+        boolean dropped = philox.uniform(Philox.Purpose.CAPTION_DROPOUT, number, index, 0) < mix.dropout();
+        double style = philox.uniform(Philox.Purpose.CAPTION_MIX, number, index, 0);
+        double which = philox.uniform(Philox.Purpose.CAPTION_MIX, number, index, 1);
+        return CaptionTokens.of(dropped ? "" : mix.choose(clip.captions(), style, which));
     }
 
     private Mixture mixture(long number, int index) {

@@ -14,6 +14,7 @@ import io.kinema.train.model.Patches;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
@@ -92,10 +93,10 @@ final class LargestMicrobatches {
             Clip clip = dataset.read(entry);
             ids.add(entry.id());
             grids.add(grid(entry));
-            captions.add(
-                    clip.captions().isEmpty()
-                            ? CaptionTokens.none()
-                            : CaptionTokens.of(clip.captions().getFirst().text()));
+            captions.add(clip.captions().stream()
+                    .map(caption -> CaptionTokens.of(caption.text()))
+                    .max(Comparator.comparingInt(tokens -> tokens.length))
+                    .orElseGet(CaptionTokens::none));
             mixtures.add(new Mixture(0, 1, 0, 1, 0));
         }
         Packing packing = Packing.of(grids, captions);

@@ -20,7 +20,7 @@ import io.kinema.train.tensor.Precision;
  * @param tokens the most a microbatch may hold
  * @param steps of the run
  * @param seed of everything random
- * @param captionDropout the share of clips that lose their caption, for guidance
+ * @param captions which of a clip's captions is trained on
  * @param learningRate of each step
  * @param adamw the optimizer
  * @param precision of the device
@@ -35,7 +35,7 @@ record TrainConfig(
         int tokens,
         long steps,
         long seed,
-        double captionDropout,
+        CaptionMix captions,
         LearningRate learningRate,
         AdamWConfig adamw,
         Precision precision,
@@ -47,7 +47,6 @@ record TrainConfig(
         requireRange("--microbatches", microbatches, 1, 1 << 20);
         requireRange("--tokens", tokens, 1, 1 << 24);
         requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
-        requireRange("--caption-dropout", captionDropout, 0, 1);
         requireRange("--learning-rate", learningRate.peak(), 1e-12, 10);
         requireRange("--warmup", learningRate.warmupSteps(), 0, 1e12);
         requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
@@ -92,7 +91,7 @@ record TrainConfig(
                 otherTokens,
                 steps,
                 seed,
-                captionDropout,
+                captions,
                 learningRate,
                 adamw,
                 otherPrecision,

@@ -138,10 +138,7 @@ final class TrainFlags {
                             + " mean, and goes back to the newest checkpoint before when three in a row do; 6, say; 0 leaves out none")
     double spikeSigma;
 
-    @Parameter(
-            names = "--ema-decay",
-            order = 16,
-            description = "Decay of the average of the weights that sampling uses")
+    @Parameter(names = "--ema-decay", order = 16, description = "Decay of the averaged weights that sampling uses")
     double emaDecay = 0.999;
 
     @Parameter(
@@ -149,6 +146,13 @@ final class TrainFlags {
             order = 17,
             description = "Share of clips that lose their caption, for guidance")
     double captionDropout = 0.1;
+
+    @Parameter(
+            names = "--caption-mix",
+            order = 17,
+            description =
+                    "Which captions to train on, such as original:0.05,detailed:0.75,short:0.2; the first if absent")
+    String captionMix = "";
 
     @Parameter(
             names = "--device",
@@ -349,7 +353,7 @@ final class TrainFlags {
                 tokens,
                 steps.last(),
                 seed,
-                captionDropout,
+                CaptionMix.parse(captionDropout, captionMix),
                 new LearningRate(learningRate, warmup, steps.last(), LearningRate.Schedule.parse(schedule)),
                 new AdamWConfig(BETA1, BETA2, EPSILON, weightDecay, clipNorm, emaDecay),
                 device().precision(),

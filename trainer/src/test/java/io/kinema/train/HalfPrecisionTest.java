@@ -25,6 +25,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,7 +56,7 @@ class HalfPrecisionTest {
                 40,
                 STEPS,
                 1,
-                0.1,
+                new CaptionMix(0.1, Map.of()),
                 new LearningRate(LEARNING_RATE, 0, STEPS, LearningRate.Schedule.CONSTANT),
                 new AdamWConfig(0.9, 0.95, 1e-8, 0, 1, 0.9),
                 precision,

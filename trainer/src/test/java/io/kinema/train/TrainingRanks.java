@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -57,7 +58,7 @@ record TrainingRanks(
                 40,
                 learningRate.totalSteps(),
                 1,
-                0.1,
+                new CaptionMix(0.1, Map.of()),
                 learningRate,
                 new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.9),
                 precision,

@@ -39,7 +39,9 @@ public final class Philox {
         /** The noise that sampling begins with. */
         SAMPLE_START,
         /** The noise that ancestral sampling adds. */
-        SAMPLE_STEP
+        SAMPLE_STEP,
+        /** Which of a clip's captions is used. */
+        CAPTION_MIX
     }
 
     /**
