@@ -41,7 +41,11 @@ public final class Philox {
         /** The noise that ancestral sampling adds. */
         SAMPLE_STEP,
         /** Which of a clip's captions is used. */
-        CAPTION_MIX
+        CAPTION_MIX,
+        /** The tokens of a caption that is written. */
+        CAPTION,
+        /** What a captioner is trained on in a step, and how frames are shifted. */
+        CAPTIONER_TRAINING
     }
 
     /**
