@@ -1,0 +1,145 @@
+package io.kinema.recaption.captioner;
+
+import io.kinema.data.ConfigException;
+import io.kinema.data.shard.Caption;
+import io.kinema.data.shard.Clip;
+import io.kinema.data.shard.ClipEntry;
+import io.kinema.data.shard.Dataset;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/** The clips of a data set that have captions, their frames shrunk once and kept in a file that is deleted when it is closed. */
+final class ClipExamples implements Examples {
+    private final Pictures pictures;
+    private final Path file;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment frames;
+    private final List<String> sources = new ArrayList<>();
+    private final List<List<String>> captions = new ArrayList<>();
+    private final Words words;
+    private final CaptionLengths lengths;
+
+    /**
+     * Reads a data set.
+     *
+     * @param data is not closed
+     * @param pictures of each clip
+     * @param scratch folder for the file of frames, on this machine
+     */
+    ClipExamples(Dataset data, Pictures pictures, Path scratch) throws IOException {
+        this.pictures = pictures;
+        this.file = Files.createTempFile(scratch, "frames-", ".tmp");
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.READ)) {
+            for (ClipEntry entry : ProgressBar.wrap(
+                    data.clips(),
+                    new ProgressBarBuilder()
+                            .setTaskName("Reading")
+                            .setUnit(" clips", 1)
+                            .setStyle(ProgressBarStyle.ASCII)
+                            .setUpdateIntervalMillis(500))) {
+                add(data.read(entry), channel);
+            }
+            frames = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
+        List<String> all = captions.stream().flatMap(List::stream).toList();
+        if (all.isEmpty()) {
+            close();
+            throw new ConfigException("none of the " + data.clips().size()
+                    + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help says how) and prepare them again");
+        }
+        this.words = Words.of(all);
+        this.lengths = CaptionLengths.of(all);
+    }
+
+    private void add(Clip clip, FileChannel channel) throws IOException {
+        List<String> texts = clip.captions().stream()
+                .filter(caption -> caption.style().equals(Caption.ORIGINAL))
+                .map(Caption::text)
+                .filter(text -> !Words.split(text).isEmpty())
+                .toList();
+        if (texts.isEmpty()) {
+            return;
+        }
+        java.nio.ByteBuffer bytes = java.nio.ByteBuffer.wrap(pictures.of(clip));
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+        sources.add(clip.sourceSha256());
+        captions.add(texts);
+    }
+
+    Words words() {
+        return words;
+    }
+
+    /** The most tokens of a caption, its end included. */
+    int maxTokens() {
+        return 1
+                + captions.stream()
+                        .flatMap(List::stream)
+                        .mapToInt(text -> Words.split(text).size())
+                        .max()
+                        .orElse(0);
+    }
+
+    @Override
+    public int count() {
+        return sources.size();
+    }
+
+    @Override
+    public String source(int index) {
+        return sources.get(index);
+    }
+
+    @Override
+    public int inputColumns() {
+        return Pictures.CHANNELS;
+    }
+
+    @Override
+    public void show(int index, int right, int down, float[] out, int offset) {
+        byte[] bytes = new byte[pictures.numBytes()];
+        MemorySegment.copy(frames, ValueLayout.JAVA_BYTE, (long) index * bytes.length, bytes, 0, bytes.length);
+        pictures.toInput(bytes, right, down, out, offset);
+    }
+
+    @Override
+    public List<int[]> texts(int index) {
+        List<int[]> texts = new ArrayList<>();
+        for (String caption : captions.get(index)) {
+            int[] numbers = words.numbers(caption);
+            int[] tokens = new int[numbers.length + 2];
+            tokens[0] = lengths.tokenOf(caption);
+            System.arraycopy(numbers, 0, tokens, 1, numbers.length);
+            tokens[tokens.length - 1] = Words.END;
+            texts.add(tokens);
+        }
+        return texts;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            // The folder of temporary files is the system's to clear.
+            file.toFile().deleteOnExit();
+        }
+    }
+}
