@@ -1,5 +1,6 @@
 package io.kinema.recaption.captioner;
 
+import io.kinema.data.ConfigException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.ConnectException;
@@ -10,7 +11,6 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +23,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
@@ -59,13 +60,15 @@ public final class ChatClient implements AutoCloseable {
     private final LongAdder promptTokens = new LongAdder();
     private final LongAdder completionTokens = new LongAdder();
     private final LongAdder uncounted = new LongAdder();
+    private volatile long lastAnsweredNanos;
+    private volatile boolean hasAnswered;
     private volatile boolean isClosed;
 
     /**
      * Makes a client; nothing is sent yet. The key is looked for here, in the process that asks.
      *
      * @param settings which server, and how much is asked of it
-     * @throws io.kinema.data.ConfigException if there should be a key and it cannot be had
+     * @throws ConfigException if there should be a key and it cannot be had
      */
     public ChatClient(ChatSettings settings) {
         this(settings, System.getenv(), Backoff.USUAL);
@@ -90,20 +93,11 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * What became of a question.
-     *
-     * @param answer to it
-     * @param isServersFault whether the last try failed by the server's or the network's fault
-     * @param isUnreachable whether there was not even a connection
-     */
-    private record Asked(Answer answer, boolean isServersFault, boolean isUnreachable) {}
-
-    /**
      * Asks one question.
      *
      * @param request the question
      * @return the reply's text without white space at either end, how sure the model was of it, and what is wrong with it, if anything
-     * @throws io.kinema.data.ConfigException if the user has to change something: a key that is refused, a model that is not there
+     * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there
      * @throws IOException if the server is not there, or the thread was interrupted
      */
     public Answer ask(ChatRequest request) throws IOException {
@@ -115,32 +109,33 @@ public final class ChatClient implements AutoCloseable {
      *
      * @param questions each is made shortly before it is sent, in a thread of its own
      * @return a reply to each, in their order
-     * @throws io.kinema.data.ConfigException if the user has to change something: a key that is refused, a model that is not there
+     * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there or takes none of the
+     *     first questions
      * @throws IOException if the server is not there, or the thread was interrupted
      */
     public List<Answer> askAll(List<? extends Supplier<ChatRequest>> questions) throws IOException {
         if (questions.isEmpty()) {
             return List.of();
         }
-        Asked[] asked = new Asked[questions.size()];
+        Answer[] answers = new Answer[questions.size()];
+        AtomicInteger numRefused = new AtomicInteger();
         // Closing it waits for the threads to end, also after they were told to stop.
         try (ExecutorService threads = Executors.newThreadPerTaskExecutor(askers)) {
             var finished = new ExecutorCompletionService<Void>(threads);
-            for (int i = 0; i < asked.length; i++) {
+            for (int i = 0; i < answers.length; i++) {
                 int index = i;
                 finished.submit(() -> {
-                    asked[index] = askPatiently(questions.get(index));
+                    answers[index] = answer(questions.get(index), numRefused);
                     return null;
                 });
             }
             try {
-                for (int i = 0; i < asked.length; i++) {
+                for (int i = 0; i < answers.length; i++) {
                     finished.take().get();
                 }
-                requireServer(asked);
             } catch (ExecutionException e) {
                 threads.shutdownNow();
-                throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
+                rethrow(e.getCause());
             } catch (InterruptedException e) {
                 threads.shutdownNow();
                 Thread.currentThread().interrupt();
@@ -150,7 +145,21 @@ public final class ChatClient implements AutoCloseable {
                 throw stopped;
             }
         }
-        return Arrays.stream(asked).map(Asked::answer).toList();
+        // A model that takes no pictures refuses each question for itself.
+        if (answers.length > 1 && numRefused.get() == answers.length && !hasAnswered) {
+            throw new ConfigException(settings.completions() + " refuses all of the first " + answers.length
+                    + " questions, the last with " + answers[answers.length - 1].problem()
+                    + "; choose a --model that takes as much, or ask less of it");
+        }
+        return List.of(answers);
+    }
+
+    private static void rethrow(Throwable cause) throws IOException {
+        switch (cause) {
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            default -> throw new IllegalStateException(cause);
+        }
     }
 
     /**
@@ -175,48 +184,67 @@ public final class ChatClient implements AutoCloseable {
         httpThreads.close();
     }
 
-    /**
-     * Where all questions failed by the server's fault, or one found nobody there, the fault may yet be in the questions. Whether the server answers an easy one decides: if not, no
-     * question shall be marked as having failed.
-     */
-    private void requireServer(Asked[] asked) throws IOException, InterruptedException {
-        boolean inDoubt = Arrays.stream(asked).allMatch(Asked::isServersFault)
-                || Arrays.stream(asked).anyMatch(Asked::isUnreachable);
-        if (inDoubt && tryOnce(bodies.of(PING)) instanceof ChatReply.Failed failed) {
-            int failures =
-                    (int) Arrays.stream(asked).filter(Asked::isServersFault).count();
-            throw new IOException(settings.completions() + " does not answer: " + failures + " of " + asked.length
-                    + " questions failed after " + (1 + settings.limits().retries()) + " tries each, the last with "
-                    + failed.what() + "; start the server or mend --url, then run this again");
+    private Answer answer(Supplier<ChatRequest> question, AtomicInteger numRefused)
+            throws IOException, InterruptedException {
+        admitted.acquire();
+        try {
+            Tried tried = tryPatiently(question.get());
+            return switch (tried.reply()) {
+                case ChatReply.Answered answered -> answered.answer();
+                case ChatReply.Refused refused -> {
+                    numRefused.incrementAndGet();
+                    yield Answer.none(refused.what());
+                }
+                case ChatReply.Failed failed -> {
+                    requireServer(failed, tried);
+                    yield Answer.none(after(failed.what(), tried.numTries()));
+                }
+                case ChatReply.Unwanted unwanted ->
+                    throw new IllegalStateException("without " + unwanted.parameter() + " nothing was asked");
+            };
+        } finally {
+            admitted.release();
         }
     }
 
-    private Asked askPatiently(Supplier<ChatRequest> question) throws InterruptedException {
-        admitted.acquire();
-        try {
-            ChatRequest request = question.get();
-            int failures = 0;
-            while (true) {
-                ChatReply reply = tryOnce(bodies.of(request));
-                switch (reply) {
-                    case ChatReply.Answered answered -> {
-                        return new Asked(answered.answer(), false, false);
-                    }
-                    case ChatReply.Unwanted unwanted -> bodies.leaveOut(unwanted.parameter());
-                    case ChatReply.Failed failed -> {
-                        failures++;
-                        if (failures > settings.limits().retries()) {
-                            return new Asked(Answer.none(after(failed.what(), failures)), true, failed.isUnreachable());
-                        }
-                        // Not seeded: processes that share a server must not draw the same.
-                        double uniform = ThreadLocalRandom.current().nextDouble();
-                        Thread.sleep(failed.waitMs() + backoff.delayMs(failures, uniform));
-                        retries.increment();
-                    }
-                }
+    /**
+     * What has become of a request in the end.
+     *
+     * @param numTries that failed or brought the reply
+     * @param lastTryNanos when the last one began
+     */
+    private record Tried(ChatReply reply, int numTries, long lastTryNanos) {}
+
+    private Tried tryPatiently(ChatRequest request) throws InterruptedException {
+        int numTries = 1;
+        while (true) {
+            long startNanos = System.nanoTime();
+            ChatReply reply = tryOnce(bodies.of(request));
+            if (reply instanceof ChatReply.Unwanted(String parameter)) {
+                bodies.leaveOut(parameter);
+            } else if (reply instanceof ChatReply.Failed failed
+                    && numTries <= settings.limits().retries()) {
+                // Not seeded: processes that share a server must not draw the same.
+                double uniform = ThreadLocalRandom.current().nextDouble();
+                Thread.sleep(failed.waitMs() + backoff.delayMs(numTries, uniform));
+                retries.increment();
+                numTries++;
+            } else {
+                return new Tried(reply, numTries, startNanos);
             }
-        } finally {
-            admitted.release();
+        }
+    }
+
+    /**
+     * A question that was given up may be one that the server cannot answer, or the server may be gone, and then no question shall be marked as having failed. Where nobody else was
+     * answered meanwhile, an easier question decides.
+     */
+    private void requireServer(ChatReply.Failed failed, Tried tried) throws IOException, InterruptedException {
+        boolean isAlive = hasAnswered && lastAnsweredNanos - tried.lastTryNanos() > 0 && !failed.isUnreachable();
+        if (!isAlive && tryPatiently(PING).reply() instanceof ChatReply.Failed last) {
+            throw new IOException(settings.completions() + " does not answer: " + last.what() + " ("
+                    + tried.numTries() + " tries of a question and as many of an easier one);"
+                    + " start the server or mend --url, then run this again");
         }
     }
 
@@ -287,6 +315,8 @@ public final class ChatClient implements AutoCloseable {
 
     private void count(ChatReply reply) {
         if (reply instanceof ChatReply.Answered(Answer ignored, long prompt, long completion)) {
+            lastAnsweredNanos = System.nanoTime();
+            hasAnswered = true;
             promptTokens.add(Math.max(0, prompt));
             completionTokens.add(Math.max(0, completion));
             if (prompt == ChatReply.UNKNOWN || completion == ChatReply.UNKNOWN) {

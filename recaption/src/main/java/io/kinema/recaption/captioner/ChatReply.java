@@ -6,13 +6,20 @@ sealed interface ChatReply {
     long UNKNOWN = -1;
 
     /**
-     * The server has had its say, so there is no use in asking the same again.
+     * The model has had its say.
      *
-     * @param answer what it said; with a problem where it refused
+     * @param answer what it said; with a problem if that is of no use
      * @param promptTokens it took, or {@link #UNKNOWN}
      * @param completionTokens it wrote, or {@link #UNKNOWN}
      */
     record Answered(Answer answer, long promptTokens, long completionTokens) implements ChatReply {}
+
+    /**
+     * The server will not put this to the model, and would not if it were asked again.
+     *
+     * @param what it says of it
+     */
+    record Refused(String what) implements ChatReply {}
 
     /**
      * Nothing that is of use; the next try may fare better.

@@ -63,7 +63,7 @@ final class ChatReplyReader {
         if (remedy.isPresent()) {
             throw new ConfigException(settings.completions() + " answers " + what + "; " + remedy.get());
         }
-        return new ChatReply.Answered(Answer.none(what), 0, 0);
+        return new ChatReply.Refused(what);
     }
 
     /** What the user has to do, if this is not about one request alone. */

@@ -60,14 +60,16 @@ class ChatClientTest {
                 GOOD.ofType("text/html"),
                 GOOD.cutAfter(20),
                 GOOD.cutAfter(0),
-                GOOD.after(2_000));
+                GOOD.stallAfter(20),
+                GOOD.after(3_000));
     }
 
     @ParameterizedTest
     @MethodSource("failures")
     void shouldAskAgainAfterAFailureThatMayPass(Reply failure) throws IOException {
+        boolean isLate = failure.stalls() || failure.delayMs() > 0;
         try (ChatServer server = ChatServer.saying(failure, GOOD);
-                ChatClient client = ChatServer.client(server.settings(1, 1, 0.3))) {
+                ChatClient client = ChatServer.client(server.settings(1, 1, isLate ? 0.3 : 5))) {
             assertEquals(Answer.of("a red circle", 1), client.ask(QUESTION));
             assertEquals(2, server.calls().size());
             assertEquals(new ChatUsage(2, 1, 7, 3, 0, (7 * 2 + 3 * 10) / 1e6), client.usage());
@@ -86,14 +88,47 @@ class ChatClientTest {
     }
 
     @Test
+    void shouldGiveAQuestionUpAtOnceWhileOthersAreAnswered() throws IOException {
+        try (ChatServer server = new ChatServer(call -> call.text().equals(QUESTION.text())
+                        ? Reply.error(500, "CUDA error").after(400)
+                        : Reply.text("fine").after(20));
+                ChatClient client = ChatServer.client(server.settings(2, 0, 5))) {
+            List<Supplier<ChatRequest>> questions = new ArrayList<>(List.of(() -> QUESTION));
+            for (int i = 0; i < 30; i++) {
+                questions.add(() -> ChatServer.question("another"));
+            }
+            assertEquals(
+                    Answer.none("HTTP 500 after 1 try: CUDA error"),
+                    client.askAll(questions).getFirst());
+            assertEquals(31, server.calls().size());
+        }
+    }
+
+    @Test
     void shouldBlameTheServerWhenItAnswersNothing() throws IOException {
         try (ChatServer server = ChatServer.saying(Reply.error(500, "CUDA error"));
                 ChatClient client = ChatServer.client(server.settings(2, 1, 5))) {
             IOException e = assertThrows(IOException.class, () -> client.askAll(twice()));
             assertEquals(
-                    server.url() + "/chat/completions does not answer: 2 of 2 questions failed after 2 tries each,"
-                            + " the last with HTTP 500: CUDA error; start the server or mend --url, then run this again",
+                    server.url() + "/chat/completions does not answer: HTTP 500: CUDA error (2 tries of a question and"
+                            + " as many of an easier one); start the server or mend --url, then run this again",
                     e.getMessage());
+        }
+    }
+
+    @Test
+    void shouldBlameTheSettingsWhenTheServerRefusesAllThatItIsAskedFirst() throws IOException {
+        Reply refusal = Reply.error(400, "At most 0 images may be provided");
+        try (ChatServer server = ChatServer.saying(refusal, refusal, GOOD, refusal);
+                ChatClient client = ChatServer.client(server.settings(1, 5, 5))) {
+            String message = assertThrows(ConfigException.class, () -> client.askAll(twice()))
+                    .getMessage();
+            assertTrue(message.contains("refuses all of the first 2 questions"), message);
+            assertTrue(message.contains("HTTP 400: At most 0 images may be provided"), message);
+            client.ask(QUESTION);
+            assertEquals(
+                    "HTTP 400: At most 0 images may be provided",
+                    client.askAll(twice()).getLast().problem());
         }
     }
 
@@ -206,7 +241,7 @@ class ChatClientTest {
 
     @Test
     void shouldEndWhenInterruptedAndLeaveNothingInFlight() throws Exception {
-        try (ChatServer server = ChatServer.saying(GOOD.after(20_000));
+        try (ChatServer server = ChatServer.saying(GOOD.stallAfter(20));
                 ChatClient client = ChatServer.client(server.settings(2, 5, 60))) {
             FutureTask<List<Answer>> asking = new FutureTask<>(() -> client.askAll(twice()));
             Thread asker = Thread.ofPlatform().name("test-asker").start(asking);
@@ -217,7 +252,10 @@ class ChatClientTest {
             asker.interrupt();
             Exception e = assertThrows(Exception.class, () -> asking.get(10, TimeUnit.SECONDS));
             assertInstanceOf(InterruptedIOException.class, e.getCause());
-            assertTrue(System.nanoTime() - startNanos < 5e9);
+            while (server.numHungUp() < 2) {
+                assertTrue(System.nanoTime() - startNanos < 5e9, server.numHungUp() + " of 2 connections are closed");
+                Thread.sleep(5);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /** A server of chat completions that replies as a script says, late, wrongly or in part, and keeps a record of what it was asked. */
@@ -38,6 +39,7 @@ final class ChatServer implements AutoCloseable {
     private final List<Moment> moments = new ArrayList<>();
     private final ExecutorService threads = Executors.newThreadPerTaskExecutor(
             Thread.ofVirtual().name("test-chat-server-", 0).factory());
+    private final AtomicInteger numHungUp = new AtomicInteger();
     private int inFlight;
 
     /**
@@ -70,11 +72,13 @@ final class ChatServer implements AutoCloseable {
      *
      * @param headers lines without line breaks
      * @param numSent how many of the body's bytes are sent before the connection is cut
+     * @param stalls whether, instead of cutting it, the server waits for the client to hang up
      */
-    record Reply(int status, long delayMs, List<String> headers, byte[] body, int numSent) {
+    record Reply(int status, long delayMs, List<String> headers, byte[] body, int numSent, boolean stalls) {
         static Reply json(int status, String body) {
             byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-            return new Reply(status, 0, List.of("Content-Type: application/json; charset=utf-8"), bytes, bytes.length);
+            return new Reply(
+                    status, 0, List.of("Content-Type: application/json; charset=utf-8"), bytes, bytes.length, false);
         }
 
         static Reply error(int status, String message) {
@@ -103,22 +107,26 @@ final class ChatServer implements AutoCloseable {
         }
 
         Reply after(long ms) {
-            return new Reply(status, ms, headers, body, numSent);
+            return new Reply(status, ms, headers, body, numSent, stalls);
         }
 
         Reply with(String header) {
             List<String> more = new ArrayList<>(headers);
             more.add(header);
-            return new Reply(status, delayMs, more, body, numSent);
+            return new Reply(status, delayMs, more, body, numSent, stalls);
         }
 
         Reply ofType(String type) {
-            return new Reply(status, delayMs, List.of("Content-Type: " + type), body, numSent);
+            return new Reply(status, delayMs, List.of("Content-Type: " + type), body, numSent, stalls);
         }
 
         /** Ends in the middle of its body; of nothing, before its first byte. */
         Reply cutAfter(int numBytes) {
-            return new Reply(status, delayMs, headers, body, numBytes);
+            return new Reply(status, delayMs, headers, body, numBytes, false);
+        }
+
+        Reply stallAfter(int numBytes) {
+            return new Reply(status, delayMs, headers, body, numBytes, true);
         }
     }
 
@@ -154,6 +162,11 @@ final class ChatServer implements AutoCloseable {
 
     synchronized List<Call> calls() {
         return List.copyOf(calls);
+    }
+
+    /** How many clients have hung up in the middle of a reply that stalled. */
+    int numHungUp() {
+        return numHungUp.get();
     }
 
     synchronized List<Moment> moments() {
@@ -197,7 +210,11 @@ final class ChatServer implements AutoCloseable {
                 }
                 // Before the bytes go out: the client may be back at once.
                 left();
-                if (!send(reply, socket.getOutputStream())) {
+                boolean isWhole = send(reply, socket.getOutputStream());
+                if (reply.stalls() && in.read() < 0) {
+                    numHungUp.incrementAndGet();
+                }
+                if (!isWhole) {
                     return;
                 }
             }
