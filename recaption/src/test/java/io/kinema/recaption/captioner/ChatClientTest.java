@@ -179,7 +179,7 @@ class ChatClientTest {
     static Stream<Reply> mistakes() {
         return Stream.of(
                 Reply.error(401, "wrong key " + ChatServer.KEY),
-                Reply.error(403, "not for " + "x".repeat(285) + ChatServer.KEY),
+                Reply.error(403, "not for " + "x".repeat(280) + ChatServer.KEY),
                 Reply.error(404, "nothing here"),
                 Reply.error(400, "The model `test-model` does not exist"),
                 Reply.json(404, "{\"error\": \"model \\\"test-model\\\" not found, try pulling it first\"}"),
