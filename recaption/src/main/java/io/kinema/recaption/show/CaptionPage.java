@@ -30,8 +30,8 @@ import java.util.Map;
  *
  * <p>Layout: {@link PageTemplate} with two kinds of {@code <script type="application/json">} in it. {@code id="frames-N"}
  * has the frames of clip N, an array of JPEG files in base64, which the browser takes apart when the clip is looked at; {@code id="data"}, after them, is a
- * {@link Data} with everything else. What the data set says stands nowhere but in those. In them the characters that HTML gives a meaning to are written as
- * {@code \\u003c} and the like, which JSON reads back as what they were.
+ * {@link Data} with everything else. What the data set says stands nowhere but in those. In them the characters that HTML gives a meaning to are written by their numbers,
+ * which JSON reads back as what they were.
  */
 final class CaptionPage implements AutoCloseable {
     private static final ObjectMapper JSON = JsonMapper.builder(

@@ -85,6 +85,15 @@ class ShowCommandTest {
     }
 
     @Test
+    void shouldAskNothingOfTheNetwork() throws IOException {
+        show();
+        String html = Page.read(page).html();
+        assertTrue(html.contains("content=\"default-src 'none'; img-src data:; style-src 'sha256-"));
+        assertFalse(html.contains("http://") || html.contains("https://") || html.contains("url("));
+        assertFalse(html.contains("-digest}") || html.contains("<style>{") || html.contains("<script>{"));
+    }
+
+    @Test
     void shouldShowFramesInTheirColours() throws IOException {
         show("--frames", 2);
         BufferedImage frame = frame(0);
