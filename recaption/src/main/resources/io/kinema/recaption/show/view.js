@@ -37,6 +37,10 @@ function isMeant(caption, view) {
     && (view.max === 1 || caption.confidence <= view.max);
 }
 
+function meantOf(clip, view) {
+  return clip.captions.filter(caption => isMeant(caption, view));
+}
+
 function wordsOf(view) {
   return view.q.split(/\s+/u).filter(word => word);
 }
@@ -50,7 +54,7 @@ function patternOf(words) {
 
 /** A clip is shown if it has a caption that is meant, and every word is in one of these or in the id. */
 function isShown(clip, view, patterns) {
-  const meant = clip.captions.filter(caption => isMeant(caption, view));
+  const meant = meantOf(clip, view);
   const asksForCaption = view.style || view.origin || view.min > 0 || view.max < 1;
   if (asksForCaption && meant.length === 0) {
     return false;
@@ -68,10 +72,6 @@ const ORDERS = {
   confidence: (clip, view) => Math.min(...meantOf(clip, view).map(caption => caption.confidence)),
   longest: (clip, view) => -Math.max(0, ...meantOf(clip, view).map(caption => caption.text.length)),
 };
-
-function meantOf(clip, view) {
-  return clip.captions.filter(caption => isMeant(caption, view));
-}
 
 function shownClips(view) {
   const patterns = wordsOf(view).map(word => patternOf([word]));

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The page in a real browser: what it shows for which link, and what happens when somebody uses it. */
 class ShowPageBrowserTest {
     private static final String ATTACK =
-            "a red wall</script><img src=x onerror=\"document.title='owned'\"> & <b>bold</b>";
+            "a red wall</script></script ><img src=x onerror=\"document.title='owned'\"> & <b>bold</b>";
     private static final String POLICY = "<meta http-equiv=\"Content-Security-Policy\"";
 
     /** The new captions of each clip; the second has none of style short, the last none at all. */
@@ -158,7 +158,7 @@ class ShowPageBrowserTest {
         assertFalse(dom.contains("<img src=\"x\""), dom);
         assertTrue(
                 dom.contains(
-                        "a red wall&lt;/script&gt;&lt;img src=x onerror=\"document.title='owned'\"&gt; &amp; &lt;b&gt;bold"),
+                        "a red wall&lt;/script&gt;&lt;/script &gt;&lt;img src=x onerror=\"document.title='owned'\"&gt; &amp; &lt;b&gt;bold"),
                 dom);
     }
 
