@@ -3,6 +3,7 @@ package io.kinema.data;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
+import io.kinema.data.shard.FramePicture;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
@@ -39,10 +40,9 @@ final class ContactSheet {
             Clip clip = data.read(entries.get((int) ((long) i * entries.size() / numClips)));
             int left = i % CLIPS_PER_ROW * FRAMES_PER_CLIP * (CELL + GAP) + GAP;
             int top = i / CLIPS_PER_ROW * (CELL + GAP) + GAP;
-            int numFrames = Math.min(FRAMES_PER_CLIP, clip.numFrames());
-            for (int f = 0; f < numFrames; f++) {
-                int frameIndex = numFrames == 1 ? 0 : f * (clip.numFrames() - 1) / (numFrames - 1);
-                draw(graphics, frame(clip, frameIndex), left + f * (CELL + GAP), top);
+            int[] frameIndices = FramePicture.firstToLast(clip.numFrames(), FRAMES_PER_CLIP);
+            for (int f = 0; f < frameIndices.length; f++) {
+                draw(graphics, FramePicture.of(clip, frameIndices[f]), left + f * (CELL + GAP), top);
             }
         }
         graphics.dispose();
@@ -61,19 +61,5 @@ final class ContactSheet {
         int width = (int) Math.round(frame.getWidth() * scale);
         int height = (int) Math.round(frame.getHeight() * scale);
         graphics.drawImage(frame, left + (CELL - width) / 2, top + (CELL - height) / 2, width, height, null);
-    }
-
-    private static BufferedImage frame(Clip clip, int frameIndex) {
-        BufferedImage image = new BufferedImage(clip.width(), clip.height(), BufferedImage.TYPE_INT_RGB);
-        byte[] frames = clip.framesTHWC();
-        int at = 3 * frameIndex * clip.height() * clip.width();
-        for (int y = 0; y < clip.height(); y++) {
-            for (int x = 0; x < clip.width(); x++, at += 3) {
-                int red = Byte.toUnsignedInt(frames[at]);
-                int green = Byte.toUnsignedInt(frames[at + 1]);
-                image.setRGB(x, y, red << 16 | green << 8 | Byte.toUnsignedInt(frames[at + 2]));
-            }
-        }
-        return image;
     }
 }
