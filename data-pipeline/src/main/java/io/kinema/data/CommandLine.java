@@ -18,6 +18,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
  * The flags of one command: parsed into an object whose fields carry JCommander's {@link Parameter}, explained by
@@ -78,6 +81,24 @@ public final class CommandLine {
             }
             return 1;
         }
+    }
+
+    /**
+     * Shows how far something has come, on stderr.
+     *
+     * @param name what is going on, such as {@code Preparing}
+     * @param unit what is counted, such as {@code files}
+     * @param total how many of them there are
+     * @return the bar; the caller closes it
+     */
+    public static ProgressBar progressBar(String name, String unit, long total) {
+        return new ProgressBarBuilder()
+                .setTaskName(name)
+                .setInitialMax(total)
+                .setUnit(" " + unit, 1)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(500)
+                .build();
     }
 
     private static boolean isJvmEnding() {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import me.tongfei.progressbar.ProgressBar;
 
 /** One preparation, seen from the driver: groups the sources, has Spark work on them, and makes the data set of it. */
 final class Preparation {
@@ -37,9 +38,19 @@ final class Preparation {
     /** Prepares the data set and prints the summary; says whether it has any clips. */
     boolean run(SourceListing listing, Ffmpeg ffmpeg) throws IOException {
         List<PrepareGroup> groups = groups(listing.sources());
-        List<Outcome> outcomes;
-        try (SparkTasks spark = new SparkTasks(flags.master)) {
-            outcomes = spark.run(groups);
+        List<String> tasks = new ArrayList<>();
+        List<Integer> sizes = new ArrayList<>();
+        for (PrepareGroup group : groups) {
+            tasks.add(group.toJson());
+            sizes.add(group.sources().size());
+        }
+        List<Outcome> outcomes = new ArrayList<>();
+        try (SparkTasks spark = new SparkTasks(flags.master, "kinema-prepare");
+                ProgressBar bar = CommandLine.progressBar("Preparing", "files", listing.sources().size())) {
+            for (String outcome : spark.run(tasks, PrepareGroup::run, index -> bar.stepBy(sizes.get(index)))) {
+                outcomes.add(Outcome.fromJson(outcome));
+            }
+            bar.stepTo(listing.sources().size());
         }
         List<ShardWriter.Written> shards = new ArrayList<>();
         List<Quarantined> quarantined = new ArrayList<>();

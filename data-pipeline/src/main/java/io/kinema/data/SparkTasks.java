@@ -1,14 +1,11 @@
 package io.kinema.data;
 
-import io.kinema.data.PrepareGroup.Outcome;
 import java.io.IOException;
+import java.io.Serializable;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
+import java.util.function.IntConsumer;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
 import org.apache.spark.SparkFiles;
@@ -17,14 +14,34 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 
-/** Runs groups of sources as the tasks of a Spark job, here or on a cluster, with a progress bar. */
-final class SparkTasks implements AutoCloseable {
+/** Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on how Java writes objects. */
+public final class SparkTasks implements AutoCloseable {
     private final JavaSparkContext spark;
 
-    SparkTasks(String master) {
+    /** What is done with a task, on whatever machine runs it: a reference to a static method. */
+    public interface Work extends Serializable {
+        /**
+         * Does a task.
+         *
+         * @param task what to do
+         * @param scratch a local folder for what is needed meanwhile
+         * @return what came of it
+         * @throws Exception if it cannot be done
+         */
+        String of(String task, Path scratch) throws Exception;
+    }
+
+    /**
+     * Starts Spark.
+     *
+     * @param master URL of the Spark master; {@code local[N]} for threads of this process
+     * @param name of the application
+     * @throws ConfigException if Spark does not start with that master
+     */
+    public SparkTasks(String master, String name) {
         SparkConf conf = new SparkConf()
                 .setMaster(master)
-                .setAppName("kinema-prepare")
+                .setAppName(name)
                 .set("spark.ui.enabled", "false")
                 // A failed task says the same four times over otherwise; what can be helped is in quarantine instead.
                 .set("spark.task.maxFailures", "2");
@@ -46,45 +63,50 @@ final class SparkTasks implements AutoCloseable {
         }
     }
 
-    /** Runs the groups; what came of them is in their order. */
-    List<Outcome> run(List<PrepareGroup> groups) throws IOException {
-        List<String> tasks = new ArrayList<>();
-        for (PrepareGroup group : groups) {
-            tasks.add(group.toJson());
-        }
-        int numSources =
-                groups.stream().mapToInt(group -> group.sources().size()).sum();
-        List<Outcome> outcomes = new ArrayList<>();
-        try (ProgressBar bar = new ProgressBarBuilder()
-                .setTaskName("Preparing")
-                .setInitialMax(numSources)
-                .setUnit(" files", 1)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(500)
-                .build()) {
-            spark.sc().addSparkListener(new SparkListener() {
-                @Override
-                public void onTaskEnd(SparkListenerTaskEnd end) {
-                    if (end.reason() instanceof Success$) {
-                        bar.stepBy(groups.get(end.taskInfo().index()).sources().size());
-                    }
+    /**
+     * How many tasks run at once.
+     *
+     * @return cores of all executors
+     */
+    public int parallelism() {
+        return spark.defaultParallelism();
+    }
+
+    /**
+     * Runs tasks.
+     *
+     * @param tasks what to do
+     * @param work how
+     * @param ended is told the index of each task that has ended well, from a thread of Spark's
+     * @return what came of each, in the order of the tasks
+     * @throws ConfigException if a task failed by the user's mistake
+     * @throws IOException if a task failed otherwise
+     */
+    public List<String> run(List<String> tasks, Work work, IntConsumer ended) throws IOException {
+        spark.sc().addSparkListener(new SparkListener() {
+            @Override
+            public void onTaskEnd(SparkListenerTaskEnd end) {
+                if (end.reason() instanceof Success$) {
+                    ended.accept(end.taskInfo().index());
                 }
-            });
-            List<String> results = spark.parallelize(tasks, tasks.size())
-                    .map(task -> PrepareGroup.run(task, Path.of(SparkFiles.getRootDirectory())))
-                    .collect();
-            for (String result : results) {
-                outcomes.add(Outcome.fromJson(result));
             }
-            bar.stepTo(numSources);
+        });
+        try {
+            return spark.parallelize(tasks, tasks.size())
+                    .map(task -> work.of(task, Path.of(SparkFiles.getRootDirectory())))
+                    .collect();
         } catch (Exception e) {
             // Scala's methods throw checked exceptions without declaring them.
             if (e instanceof SparkException) {
-                throw new IOException("preparing failed: " + rootCause(e), e);
+                for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                    if (cause instanceof ConfigException mistake) {
+                        throw new ConfigException(mistake.getMessage(), e);
+                    }
+                }
+                throw new IOException("a task failed: " + rootCause(e), e);
             }
             throw e;
         }
-        return outcomes;
     }
 
     private static String rootCause(Throwable e) {

@@ -1,5 +1,6 @@
 package io.kinema.recaption.captioner;
 
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,8 +18,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 
 /** The clips of a data set that have captions, their frames shrunk once and kept in a file that is deleted when it is closed. */
 final class ClipExamples implements Examples {
@@ -40,15 +40,12 @@ final class ClipExamples implements Examples {
     ClipExamples(Dataset data, Pictures pictures, Path scratch) throws IOException {
         this.pictures = pictures;
         this.file = Files.createTempFile(scratch, "frames-", ".tmp");
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.READ)) {
-            for (ClipEntry entry : ProgressBar.wrap(
-                    data.clips(),
-                    new ProgressBarBuilder()
-                            .setTaskName("Reading")
-                            .setUnit(" clips", 1)
-                            .setStyle(ProgressBarStyle.ASCII)
-                            .setUpdateIntervalMillis(500))) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.READ);
+                ProgressBar bar =
+                        CommandLine.progressBar("Reading", "clips", data.clips().size())) {
+            for (ClipEntry entry : data.clips()) {
                 add(data.read(entry), channel);
+                bar.step();
             }
             frames = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
         } catch (IOException | RuntimeException e) {
@@ -74,7 +71,7 @@ final class ClipExamples implements Examples {
         if (texts.isEmpty()) {
             return;
         }
-        java.nio.ByteBuffer bytes = java.nio.ByteBuffer.wrap(pictures.of(clip));
+        ByteBuffer bytes = ByteBuffer.wrap(pictures.of(clip));
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }

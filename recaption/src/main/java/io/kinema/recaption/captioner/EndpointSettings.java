@@ -13,7 +13,8 @@ import io.kinema.data.ConfigException;
  * @param temperature of the model's sampling at the first attempt; 0 for the likeliest words
  */
 public record EndpointSettings(
-        ChatSettings server, Prompts prompts, int numFrames, int maxSide, int maxTokens, double temperature) {
+        ChatSettings server, Prompts prompts, int numFrames, int maxSide, int maxTokens, double temperature)
+        implements CaptionerSettings {
     private static final int MOST_FRAMES = 256;
     private static final int SMALLEST_SIDE = 16;
     private static final int LARGEST_SIDE = 4096;
@@ -37,5 +38,26 @@ public record EndpointSettings(
         if (value < least || value > most) {
             throw new ConfigException(flag + " " + value + " is not possible; give " + least + " to " + most);
         }
+    }
+
+    @Override
+    public Captioner open() {
+        return new EndpointCaptioner(this);
+    }
+
+    @Override
+    public int concurrency() {
+        return server.limits().concurrency();
+    }
+
+    @Override
+    public CaptionerSettings withConcurrency(int concurrency) {
+        ChatSettings.Limits limits = server.limits();
+        double share = concurrency / (double) limits.concurrency();
+        ChatSettings.Limits fewer = new ChatSettings.Limits(
+                concurrency, limits.requestsPerMinute() * share, limits.retries(), limits.timeoutSeconds());
+        ChatSettings asked = new ChatSettings(
+                server.url(), server.model(), server.keyEnvironment(), server.keyFile(), fewer, server.price());
+        return new EndpointSettings(asked, prompts, numFrames, maxSide, maxTokens, temperature);
     }
 }

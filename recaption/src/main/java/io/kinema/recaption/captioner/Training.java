@@ -1,5 +1,6 @@
 package io.kinema.recaption.captioner;
 
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.order.Philox;
 import io.kinema.data.order.Philox.Purpose;
@@ -12,8 +13,6 @@ import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -142,13 +141,7 @@ final class Training {
         Progress progress = from;
         int numSteps = numSteps();
         try (Replicas replicas = new Replicas(trained, NUM_PARTS);
-                ProgressBar bar = new ProgressBarBuilder()
-                        .setTaskName("Training")
-                        .setInitialMax(numSteps)
-                        .setUnit(" steps", 1)
-                        .setStyle(ProgressBarStyle.ASCII)
-                        .setUpdateIntervalMillis(1000)
-                        .build()) {
+                ProgressBar bar = CommandLine.progressBar("Training", "steps", numSteps)) {
             bar.stepTo(progress.step());
             Replicas.Loss loss = new Replicas.Loss(0, 0);
             for (int step = progress.step(); step < numSteps && !isOver(progress); step++) {

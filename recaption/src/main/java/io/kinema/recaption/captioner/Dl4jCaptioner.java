@@ -1,0 +1,86 @@
+package io.kinema.recaption.captioner;
+
+import io.kinema.data.shard.Sha256;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** A captioner that {@code launch/recaption.sh train} has trained. */
+final class Dl4jCaptioner implements Captioner {
+    /** Clips that are encoded together. */
+    private static final int BATCH = 16;
+
+    private final Dl4jSettings settings;
+    private final CaptionModel model;
+    private final String sha256;
+    private final Words words;
+    private final Pictures pictures;
+    private final CaptionWriter writer;
+
+    Dl4jCaptioner(Dl4jSettings settings) throws IOException {
+        CaptionModel.Loaded loaded = CaptionModel.read(settings.modelFolder(), CaptionModel.CAPTIONER);
+        this.settings = settings;
+        this.model = loaded.model();
+        this.sha256 = loaded.sha256();
+        this.words = new Words(model.words());
+        this.pictures = new Pictures(model.numFrames(), model.side());
+        this.writer = new CaptionWriter(model.graph(), loaded.graph());
+    }
+
+    @Override
+    public String origin() {
+        return "dl4j";
+    }
+
+    @Override
+    public String model() {
+        return sha256;
+    }
+
+    @Override
+    public String promptHash(String style) {
+        String asked = "length token " + CaptionLengths.tokenFor(style) + ", beam " + settings.beamWidth()
+                + ", temperature " + settings.temperature() + ", seed " + settings.seed() + ", at most "
+                + model.maxTokens() + " tokens";
+        return Sha256.of(asked.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public synchronized List<Answer> describe(List<Question> questions) {
+        List<Answer> answers = new ArrayList<>();
+        for (int from = 0; from < questions.size(); from += BATCH) {
+            answers.addAll(answers(questions.subList(from, Math.min(from + BATCH, questions.size()))));
+        }
+        return answers;
+    }
+
+    private List<Answer> answers(List<Question> questions) {
+        float[] seen = new float[questions.size() * pictures.numValues()];
+        int[][] beginnings = new int[questions.size()][];
+        long[] keys = new long[questions.size()];
+        for (int i = 0; i < questions.size(); i++) {
+            Question question = questions.get(i);
+            pictures.toInput(pictures.of(question.clip()), 0, 0, seen, i * pictures.numValues());
+            beginnings[i] = new int[] {CaptionLengths.tokenFor(question.style())};
+            String key = question.clip().id() + " " + question.style();
+            keys[i] = Long.parseLong(Sha256.of(key.getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
+        }
+        writer.show(Nd4j.create(seen, new long[] {seen.length / Pictures.CHANNELS, Pictures.CHANNELS}, 'c'));
+        Decoding decoding = new Decoding(Words.END, model.maxTokens());
+        int attempt = questions.getFirst().attempt();
+        List<Decoding.Text> texts = attempt == 0
+                ? decoding.search(writer, beginnings, settings.beamWidth())
+                : decoding.sample(writer, beginnings, settings.temperature(), keys, settings.seed() + attempt);
+        return texts.stream()
+                .map(text -> new Answer(
+                        words.text(text.tokens()), text.confidence(), text.ended() ? "" : Answer.TRUNCATED))
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        // Its memory goes with it.
+    }
+}

@@ -1,0 +1,57 @@
+package io.kinema.recaption.run;
+
+import io.kinema.recaption.captioner.Answer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+
+/** Finds answers that are no captions. Whoever trains on empty, looping or refused captions does not notice otherwise. */
+final class CaptionCheck {
+    /** A run of words that comes so many times in a row is a loop. */
+    private static final int REPETITIONS = 3;
+
+    private static final int LONGEST_RUN = 12;
+    private static final Pattern WORD = Pattern.compile("[\\p{L}\\p{M}\\p{N}]");
+    private static final Pattern REFUSAL = Pattern.compile(
+            "^\\W*(i'?m sorry|i am sorry|sorry,|i apologi[sz]e|i can'?t|i cannot|i am unable|i'?m unable|unfortunately,? i\\b|as an ai\\b|i am not able|i'?m not able)");
+
+    private CaptionCheck() {}
+
+    /**
+     * Says what is wrong with an answer.
+     *
+     * @param answer of a captioner
+     * @return the problem, or an empty text
+     */
+    static String problem(Answer answer) {
+        if (!answer.problem().isEmpty()) {
+            return answer.problem();
+        }
+        String text = answer.text().strip();
+        if (!WORD.matcher(text).find()) {
+            return "empty";
+        }
+        if (REFUSAL.matcher(text.toLowerCase(Locale.ROOT).replace('’', '\'')).find()) {
+            return "refused: the answer is about the captioner, not the clip";
+        }
+        return isLoop(text) ? "repeated: the same words " + REPETITIONS + " times in a row" : "";
+    }
+
+    /** Single words may be said twice for emphasis, and digits and signs repeat by right. */
+    private static boolean isLoop(String text) {
+        List<String> words = Arrays.stream(text.toLowerCase(Locale.ROOT).split("[^\\p{L}\\p{M}\\p{N}'’-]+"))
+                .filter(word -> !word.isEmpty())
+                .toList();
+        for (int length = 1; length <= LONGEST_RUN; length++) {
+            int alike = 0;
+            for (int i = length; i < words.size(); i++) {
+                alike = words.get(i).equals(words.get(i - length)) ? alike + 1 : 0;
+                if (alike >= (REPETITIONS - 1) * length) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+}

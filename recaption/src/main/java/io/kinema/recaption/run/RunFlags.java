@@ -1,0 +1,257 @@
+package io.kinema.recaption.run;
+
+import com.beust.jcommander.Parameter;
+import io.kinema.data.ConfigException;
+import io.kinema.data.Folder;
+import io.kinema.recaption.captioner.CaptionerSettings;
+import io.kinema.recaption.captioner.ChatSettings;
+import io.kinema.recaption.captioner.Dl4jSettings;
+import io.kinema.recaption.captioner.EndpointSettings;
+import io.kinema.recaption.captioner.OnnxSettings;
+import io.kinema.recaption.captioner.Prompts;
+import io.kinema.recaption.captioner.Question;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+
+/** The flags of captioning a data set. */
+final class RunFlags {
+    static final String SUMMARY = """
+            captions every clip of a data set
+
+            The new data set in --output has the captions and takes its frames from --data, which stays as it is: what the
+            clips were captioned with before is kept, new captions are added. Empty, repeated, truncated and refused answers
+            are asked for again, and those that stay so are listed with the reason in quarantine.jsonl. A run that was
+            stopped goes on when the same command is given again.\
+            """;
+
+    @Parameter(
+            names = "--data",
+            order = 0,
+            required = true,
+            placeholder = "DIR",
+            description = "Folder of a data set that launch/prepare.sh made: a path, file:// or hdfs://")
+    String data = "";
+
+    @Parameter(
+            names = "--output",
+            order = 1,
+            required = true,
+            placeholder = "DIR",
+            description = "Folder of the data set to make")
+    String output = "";
+
+    @Parameter(
+            names = "--captioner",
+            order = 2,
+            placeholder = "dl4j|endpoint|onnx",
+            description = "Who captions: dl4j, a model that launch/recaption.sh train has trained; endpoint, a server with"
+                    + " the interface of OpenAI's chat completions; onnx, a model that Hugging Face Optimum has exported")
+    String captioner = "dl4j";
+
+    @Parameter(
+            names = "--model",
+            order = 3,
+            required = true,
+            placeholder = "DIR|NAME",
+            description = "The model's folder; for endpoint the name that the server has for it")
+    String model = "";
+
+    @Parameter(
+            names = "--styles",
+            order = 4,
+            placeholder = "LIST",
+            description = "Which captions to write: short, detailed, or both")
+    String styles = Question.SHORT + "," + Question.DETAILED;
+
+    @Parameter(
+            names = "--attempts",
+            order = 5,
+            placeholder = "N",
+            description = "How often to ask until an answer is of use")
+    int attempts = 3;
+
+    @Parameter(
+            names = "--beam",
+            order = 6,
+            placeholder = "N",
+            description = "dl4j, onnx: how many texts beam search keeps; 1 is greedy")
+    int beam = 4;
+
+    @Parameter(
+            names = "--temperature",
+            order = 7,
+            placeholder = "T",
+            description = "Of sampling; dl4j and onnx sample from the second attempt on")
+    double temperature = 0.7;
+
+    @Parameter(names = "--seed", order = 8, placeholder = "S", description = "dl4j, onnx: of what is sampled")
+    long seed;
+
+    @Parameter(
+            names = "--frames",
+            order = 9,
+            placeholder = "N",
+            description = "endpoint, onnx: frames of a clip that are shown; 0 for 8 (endpoint) or 1 (onnx). A dl4j model"
+                    + " has its own number")
+    int frames;
+
+    @Parameter(
+            names = "--max-tokens",
+            order = 10,
+            placeholder = "N",
+            description = "endpoint, onnx: the most tokens of a caption; 0 for 512 (endpoint) or 32 (onnx)")
+    int maxTokens;
+
+    @Parameter(
+            names = "--url",
+            order = 11,
+            placeholder = "URL",
+            description = "endpoint: where the interface begins, such as http://localhost:8000/v1")
+    String url = "http://localhost:8000/v1";
+
+    @Parameter(
+            names = "--key-environment",
+            order = 12,
+            placeholder = "NAME",
+            description = "endpoint: the environment variable that the key is in, if there is one")
+    String keyEnvironment = ChatSettings.KEY_ENVIRONMENT;
+
+    @Parameter(
+            names = "--key-file",
+            order = 13,
+            placeholder = "FILE",
+            description = "endpoint: a file with the key, in place of the variable")
+    String keyFile = "";
+
+    @Parameter(
+            names = "--concurrency",
+            order = 14,
+            placeholder = "N",
+            description = "endpoint: the most requests in flight, over all machines that caption")
+    int concurrency = 8;
+
+    @Parameter(
+            names = "--requests-per-minute",
+            order = 15,
+            placeholder = "N",
+            description = "endpoint: the most requests a minute, over all machines; 0 for no limit")
+    double requestsPerMinute;
+
+    @Parameter(
+            names = "--retries",
+            order = 16,
+            placeholder = "N",
+            description = "endpoint: how often a request that failed is sent again")
+    int retries = 5;
+
+    @Parameter(
+            names = "--timeout-seconds",
+            order = 17,
+            placeholder = "S",
+            description = "endpoint: the longest that a request may take")
+    double timeoutSeconds = 120;
+
+    @Parameter(
+            names = "--max-side",
+            order = 18,
+            placeholder = "PIXELS",
+            description = "endpoint: frames are shrunk until no side is longer")
+    int maxSide = 512;
+
+    @Parameter(
+            names = "--prompt-short",
+            order = 19,
+            placeholder = "FILE",
+            description = "endpoint: how to ask for a short caption")
+    String promptShort = configs("recaption-short.txt");
+
+    @Parameter(
+            names = "--prompt-detailed",
+            order = 20,
+            placeholder = "FILE",
+            description = "endpoint: how to ask for a detailed caption")
+    String promptDetailed = configs("recaption-detailed.txt");
+
+    @Parameter(
+            names = "--prompt-price-per-million",
+            order = 21,
+            placeholder = "P",
+            description = "endpoint: what a million tokens cost that are sent; 0 where unknown")
+    double promptPrice;
+
+    @Parameter(
+            names = "--completion-price-per-million",
+            order = 22,
+            placeholder = "P",
+            description = "endpoint: what a million tokens cost that come back; 0 where unknown")
+    double completionPrice;
+
+    @Parameter(
+            names = "--master",
+            order = 23,
+            placeholder = "URL",
+            description = "The Spark master to run on; local[N] takes N cores of this machine")
+    String master = "local[*]";
+
+    @Parameter(
+            names = "--overwrite",
+            order = 24,
+            description = "Delete the captioned data set that is in --output, finished or not")
+    boolean overwrite;
+
+    private static String configs(String name) {
+        String home = System.getenv("KINEMA_HOME");
+        return Path.of(home == null ? "" : home, "configs", name).toString();
+    }
+
+    void check() {
+        styles();
+        if (attempts < 1) {
+            throw new ConfigException("--attempts " + attempts + " is below 1; give 1 or more");
+        }
+    }
+
+    List<String> styles() {
+        List<String> asked =
+                Arrays.stream(styles.split(",")).map(String::strip).distinct().toList();
+        for (String style : asked) {
+            if (!style.equals(Question.SHORT) && !style.equals(Question.DETAILED)) {
+                throw new ConfigException("--styles " + styles + ": '" + style + "' is neither " + Question.SHORT + " nor "
+                        + Question.DETAILED + "; give one of them, or both with a comma between");
+            }
+        }
+        return asked;
+    }
+
+    CaptionerSettings captioner() throws IOException {
+        return switch (captioner) {
+            case "dl4j" -> new Dl4jSettings(Folder.at(model).locationOf(""), beam, temperature, seed);
+            case "onnx" ->
+                new OnnxSettings(
+                        model, frames == 0 ? 1 : frames, beam, maxTokens == 0 ? 32 : maxTokens, temperature, seed);
+            case "endpoint" -> endpoint();
+            default ->
+                throw new ConfigException(
+                        "--captioner " + captioner + " is not known; give dl4j, endpoint or onnx");
+        };
+    }
+
+    private EndpointSettings endpoint() {
+        ChatSettings server = new ChatSettings(
+                url,
+                model,
+                keyEnvironment,
+                keyFile,
+                new ChatSettings.Limits(concurrency, requestsPerMinute, retries, timeoutSeconds),
+                new ChatSettings.Price(promptPrice, completionPrice));
+        return new EndpointSettings(
+                server,
+                Prompts.read(Path.of(promptShort), Path.of(promptDetailed)),
+                frames == 0 ? 8 : frames,
+                maxSide,
+                maxTokens == 0 ? 512 : maxTokens,
+                temperature);
+    }
+}
