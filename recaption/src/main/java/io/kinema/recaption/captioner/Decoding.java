@@ -109,7 +109,11 @@ record Decoding(int endToken, int maxTokens) {
                     grown.add(beam);
                 } else {
                     for (int token : best(next[row], width)) {
-                        grown.add(beam.plus(token, next[row][token], token == endToken));
+                        // A beam with room would take what cannot be, and an end that cannot be would go before all
+                        // texts that have none.
+                        if (next[row][token] != Float.NEGATIVE_INFINITY) {
+                            grown.add(beam.plus(token, next[row][token], token == endToken));
+                        }
                     }
                     row++;
                 }
@@ -155,7 +159,8 @@ record Decoding(int endToken, int maxTokens) {
             if (open.length == 0) {
                 break;
             }
-            int[][] tokens = Arrays.stream(open).mapToObj(i -> texts[i].tokens()).toArray(int[][]::new);
+            int[][] tokens =
+                    Arrays.stream(open).mapToObj(i -> texts[i].tokens()).toArray(int[][]::new);
             float[][] next = model.logProbabilities(tokens, open);
             for (int row = 0; row < open.length; row++) {
                 int i = open[row];
@@ -171,9 +176,7 @@ record Decoding(int endToken, int maxTokens) {
     }
 
     private static int[] openOf(Beam[] texts) {
-        return IntStream.range(0, texts.length)
-                .filter(i -> !texts[i].ended())
-                .toArray();
+        return IntStream.range(0, texts.length).filter(i -> !texts[i].ended()).toArray();
     }
 
     private static int draw(float[] logProbabilities, double temperature, double uniform) {
