@@ -67,8 +67,9 @@ export JAVA_HOME
 
 # The modules that a program of this one needs, itself last: each needs those before it.
 kinema_modules() {
-  local module
-  for module in data-pipeline trainer benchmarks; do
+  local module chain="data-pipeline trainer benchmarks"
+  [ "$1" != recaption ] || chain="data-pipeline recaption"
+  for module in $chain; do
     echo "$module"
     [ "$module" != "$1" ] || return 0
   done

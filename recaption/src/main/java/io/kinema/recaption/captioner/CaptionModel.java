@@ -11,8 +11,10 @@ import java.io.ByteArrayOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.util.ModelSerializer;
 
@@ -53,7 +55,7 @@ record CaptionModel(
     /** Keeps its own copies. */
     CaptionModel {
         words = List.copyOf(words);
-        trainedWith = new java.util.TreeMap<>(trainedWith);
+        trainedWith = Collections.unmodifiableMap(new TreeMap<>(trainedWith));
     }
 
     /** A model's description with its graph, and the SHA-256 of the description, which stands for both. */
@@ -64,6 +66,11 @@ record CaptionModel(
                 ? new CaptionGraph.Frames(numFrames, side, width)
                 : new CaptionGraph.Prompt(window, Words.FIRST_LENGTH + Words.NUM_LENGTHS + words.size());
         return new CaptionGraph(source, new Words(words).size(), window);
+    }
+
+    CaptionModel withGraph(String sha256) {
+        return new CaptionModel(
+                formatVersion, kind, numFrames, side, width, window, maxTokens, words, trainedWith, sha256);
     }
 
     /** Writes the folder; whatever model is in it is replaced. */

@@ -1,6 +1,7 @@
 package io.kinema.recaption.captioner;
 
 import io.kinema.data.ConfigException;
+import java.io.IOException;
 
 /**
  * What captions of an ONNX model depend on besides the frames and the model's files.
@@ -13,7 +14,8 @@ import io.kinema.data.ConfigException;
  * @param seed of what is drawn
  */
 public record OnnxSettings(
-        String modelFolder, int numFrames, int beamWidth, int maxTokens, double temperature, long seed) {
+        String modelFolder, int numFrames, int beamWidth, int maxTokens, double temperature, long seed)
+        implements CaptionerSettings {
     /**
      * Checks what can be checked without the model.
      *
@@ -45,5 +47,10 @@ public record OnnxSettings(
      */
     public static OnnxSettings of(String modelFolder) {
         return new OnnxSettings(modelFolder, 1, 4, 32, 0.7, 0);
+    }
+
+    @Override
+    public Captioner open() throws IOException {
+        return OnnxCaptioner.open(this);
     }
 }

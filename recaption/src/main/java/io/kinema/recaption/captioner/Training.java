@@ -1,5 +1,6 @@
 package io.kinema.recaption.captioner;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.order.Philox;
@@ -89,6 +90,7 @@ final class Training {
             return new Progress(stepNow, List.copyOf(more), isBest ? rounds.size() : bestRound);
         }
 
+        @JsonIgnore
         boolean isBestNow() {
             return bestRound == rounds.size() - 1;
         }
@@ -117,6 +119,10 @@ final class Training {
         byte[] source = examples.source(index).getBytes(StandardCharsets.UTF_8);
         long head = Long.parseLong(Sha256.of(source).substring(0, 8), 16);
         return head * 0x1p-32 < settings.heldOutShare();
+    }
+
+    long seed() {
+        return settings.seed();
     }
 
     int numSteps() {

@@ -1,0 +1,52 @@
+package io.kinema.recaption;
+
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import io.kinema.recaption.captioner.TrainCommand;
+import io.kinema.recaption.run.RunCommand;
+import io.kinema.recaption.show.ShowCommand;
+import java.util.Arrays;
+
+/** The command {@code launch/recaption.sh}: captioners trained, data sets captioned and looked at. */
+public final class Recaption {
+    private static final String USAGE = """
+            launch/recaption.sh — describes the clips of a data set in words
+
+            usage: launch/recaption.sh COMMAND [@FILE] [flags]
+
+              train     trains a captioner on the clips that have captions
+              run       captions every clip of a data set
+              measure   compares captions with those that came with the videos
+              show      makes a page of clips and captions
+            Each explains its flags: launch/recaption.sh COMMAND --help
+            """;
+
+    private Recaption() {}
+
+    /**
+     * Runs the command and ends the JVM with its exit code.
+     *
+     * @param args a command and its flags
+     */
+    public static void main(String[] args) {
+        // Drawing pictures needs no screen, and a server has none.
+        System.setProperty("java.awt.headless", "true");
+        System.exit(CommandLine.run(() -> run(args)));
+    }
+
+    static int run(String... args) throws Exception {
+        String command = args.length == 0 ? "" : args[0];
+        String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
+        return switch (command) {
+            case "train" -> TrainCommand.run(rest);
+            case "run" -> RunCommand.run(rest);
+            case "show" -> ShowCommand.run(rest);
+            case "--help", "-h" -> {
+                System.out.print(USAGE);
+                yield 0;
+            }
+            case "" -> throw new ConfigException("no command given; see launch/recaption.sh --help");
+            default -> throw new ConfigException("unknown command '" + command + "'; see launch/recaption.sh --help");
+        };
+    }
+}

@@ -1,0 +1,2 @@
+/** The command {@code launch/recaption.sh}. */
+package io.kinema.recaption;
