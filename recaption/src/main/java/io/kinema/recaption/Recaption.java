@@ -3,6 +3,7 @@ package io.kinema.recaption;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.recaption.captioner.TrainCommand;
+import io.kinema.recaption.measure.MeasureCommand;
 import io.kinema.recaption.run.RunCommand;
 import io.kinema.recaption.show.ShowCommand;
 import java.util.Arrays;
@@ -40,6 +41,7 @@ public final class Recaption {
         return switch (command) {
             case "train" -> TrainCommand.run(rest);
             case "run" -> RunCommand.run(rest);
+            case "measure" -> MeasureCommand.run(rest);
             case "show" -> ShowCommand.run(rest);
             case "--help", "-h" -> {
                 System.out.print(USAGE);

@@ -7,6 +7,7 @@ import org.deeplearning4j.nn.conf.graph.MergeVertex;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.EmbeddingLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.weights.WeightInit;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -169,7 +170,14 @@ record CaptionGraph(Source source, int words, int window) {
      * @param seed of its first weights
      * @param learningRate at each step
      */
-    ComputationGraphConfiguration training(long seed, ISchedule learningRate) {
+    ComputationGraph start(long seed, ISchedule learningRate) {
+        // ND4J's generator takes the time for a seed of 0.
+        ComputationGraph graph = new ComputationGraph(training(2 * seed + 1, learningRate));
+        graph.init();
+        return graph;
+    }
+
+    private ComputationGraphConfiguration training(long seed, ISchedule learningRate) {
         GraphBuilder graph = builder(seed, new Adam(learningRate)).addInputs(SEEN, WINDOWS, SUBJECTS);
         source.addTo(graph);
         addDecoder(graph);
@@ -177,13 +185,13 @@ record CaptionGraph(Source source, int words, int window) {
     }
 
     ComputationGraphConfiguration encoder() {
-        GraphBuilder graph = builder(0, new NoOp()).addInputs(SEEN);
+        GraphBuilder graph = builder(1, new NoOp()).addInputs(SEEN);
         source.addTo(graph);
         return graph.setOutputs(KEYS, PLACES, SUMMARY).build();
     }
 
     ComputationGraphConfiguration decoder() {
-        GraphBuilder graph = builder(0, new NoOp()).addInputs(KEYS, PLACES, SUMMARY, WINDOWS, SUBJECTS);
+        GraphBuilder graph = builder(1, new NoOp()).addInputs(KEYS, PLACES, SUMMARY, WINDOWS, SUBJECTS);
         addDecoder(graph);
         return graph.setOutputs(NEXT).build();
     }

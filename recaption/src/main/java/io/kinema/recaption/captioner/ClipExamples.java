@@ -21,7 +21,21 @@ import me.tongfei.progressbar.ProgressBar;
 
 /** The clips of a data set that have captions, their frames shrunk once and kept in a file that is deleted when it is closed. */
 final class ClipExamples implements Examples {
+    /** Pictures that are kept for each that is shown: which of its neighbours in time that is, is drawn. */
+    private static final int KEPT_PER_SHOWN = 2;
+
+    /** How far pictures are moved at most, as a share of their side. */
+    private static final double SHIFT = 1 / 16.0;
+
+    private static final double ZOOM = 0.12;
+    private static final double CONTRAST = 0.1;
+    private static final double BRIGHTNESS = 0.06;
+
+    /** Numbers that a view is drawn from. */
+    private static final int VIEW_DRAWS = 6;
+
     private final Pictures pictures;
+    private final Pictures kept;
     private final Path file;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment frames;
@@ -39,6 +53,7 @@ final class ClipExamples implements Examples {
      */
     ClipExamples(Dataset data, Pictures pictures, Path scratch) throws IOException {
         this.pictures = pictures;
+        this.kept = new Pictures(KEPT_PER_SHOWN * (pictures.numFrames() - 1) + 1, pictures.side());
         this.file = Files.createTempFile(scratch, "frames-", ".tmp");
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.READ);
                 ProgressBar bar =
@@ -71,11 +86,11 @@ final class ClipExamples implements Examples {
         if (texts.isEmpty()) {
             return;
         }
-        ByteBuffer bytes = ByteBuffer.wrap(pictures.of(clip));
+        ByteBuffer bytes = ByteBuffer.wrap(kept.of(clip));
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }
-        sources.add(clip.sourceSha256());
+        sources.add(clip.sourceUri());
         captions.add(texts);
     }
 
@@ -109,10 +124,25 @@ final class ClipExamples implements Examples {
     }
 
     @Override
-    public void show(int index, int right, int down, float[] out, int offset) {
-        byte[] bytes = new byte[pictures.numBytes()];
+    public void show(int index, double[] draws, float[] out, int offset) {
+        byte[] bytes = new byte[kept.numBytes()];
         MemorySegment.copy(frames, ValueLayout.JAVA_BYTE, (long) index * bytes.length, bytes, 0, bytes.length);
-        pictures.toInput(bytes, right, down, out, offset);
+        int[] shown = new int[pictures.numFrames()];
+        for (int f = 0; f < shown.length; f++) {
+            int step = draws.length == 0 ? 0 : (int) (3 * draws[VIEW_DRAWS + f]) - 1;
+            shown[f] = Math.clamp(KEPT_PER_SHOWN * f + step, 0, kept.numFrames() - 1);
+        }
+        pictures.toInput(bytes, shown, draws.length == 0 ? Pictures.View.PLAIN : view(draws), out, offset);
+    }
+
+    private Pictures.View view(double[] draws) {
+        return new Pictures.View(
+                SHIFT * pictures.side() * (2 * draws[0] - 1),
+                SHIFT * pictures.side() * (2 * draws[1] - 1),
+                1 + ZOOM * (2 * draws[2] - 1),
+                1 + ZOOM * (2 * draws[3] - 1),
+                1 + CONTRAST * (2 * draws[4] - 1),
+                BRIGHTNESS * (2 * draws[5] - 1));
     }
 
     @Override

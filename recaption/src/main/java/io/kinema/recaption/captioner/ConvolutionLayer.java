@@ -1,5 +1,6 @@
 package io.kinema.recaption.captioner;
 
+import java.lang.ref.Reference;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -64,6 +65,8 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
                 norms.shiftAndRectify(row, shifts, rectified);
             }
         }
+        // Rows do not keep the memory that they see from being freed.
+        Reference.reachabilityFence(pictures);
         return out;
     }
 
@@ -129,6 +132,8 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
                 fold(unfolded, picture, Rows.of(before, shape.channels()));
             }
         }
+        Reference.reachabilityFence(pictures);
+        Reference.reachabilityFence(delta);
         Gradient gradient = new DefaultGradient();
         gradient.gradientForVariable().put(DefaultParamInitializer.WEIGHT_KEY, weightGradient);
         gradient.gradientForVariable().put(DefaultParamInitializer.BIAS_KEY, shiftGradient);

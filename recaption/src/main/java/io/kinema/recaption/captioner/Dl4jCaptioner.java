@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** A captioner that {@code launch/recaption.sh train} has trained. */
@@ -60,9 +61,11 @@ final class Dl4jCaptioner implements Captioner {
         float[] seen = new float[questions.size() * pictures.numValues()];
         int[][] beginnings = new int[questions.size()][];
         long[] keys = new long[questions.size()];
+        int[] all = IntStream.range(0, model.numFrames()).toArray();
         for (int i = 0; i < questions.size(); i++) {
             Question question = questions.get(i);
-            pictures.toInput(pictures.of(question.clip()), 0, 0, seen, i * pictures.numValues());
+            pictures.toInput(
+                    pictures.of(question.clip()), all, Pictures.View.PLAIN, seen, i * pictures.numValues());
             beginnings[i] = new int[] {CaptionLengths.tokenFor(question.style())};
             String key = question.clip().id() + " " + question.style();
             keys[i] = Long.parseLong(Sha256.of(key.getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);

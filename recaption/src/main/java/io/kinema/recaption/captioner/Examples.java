@@ -4,6 +4,9 @@ import java.util.List;
 
 /** What a model that writes texts is trained on. */
 interface Examples extends AutoCloseable {
+    /** As many as any kind of example needs. */
+    int NUM_DRAWS = 72;
+
     /** How many there are. */
     int count();
 
@@ -17,12 +20,11 @@ interface Examples extends AutoCloseable {
      * Writes what an example's texts are about, as the input of a {@link CaptionGraph.Source}.
      *
      * @param index of the example
-     * @param right to be moved by so many pixels to the right, where there are any
-     * @param down the same downwards
+     * @param draws numbers in (0, 1), {@link #NUM_DRAWS} of them, that say how to change it; none for it as it is
      * @param out where to write
      * @param offset the first value to write
      */
-    void show(int index, int right, int down, float[] out, int offset);
+    void show(int index, double[] draws, float[] out, int offset);
 
     /** The texts of an example, each from the token that it begins with to the one that ends it. */
     List<int[]> texts(int index);

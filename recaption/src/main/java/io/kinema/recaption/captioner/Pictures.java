@@ -9,8 +9,8 @@ import io.kinema.data.shard.Clip;
  * @param side S of the squares, in pixels
  */
 record Pictures(int numFrames, int side) {
-    /** Of the network's input: red, green and blue, and how much the picture changes there. */
-    static final int CHANNELS = 4;
+    /** Of the network's input: red, green and blue, how much neighbours differ, and how much moments do. */
+    static final int CHANNELS = 5;
 
     private static final int COLOURS = 3;
 
@@ -79,41 +79,104 @@ record Pictures(int numFrames, int side) {
     }
 
     /**
-     * Makes the network's input of a clip's pictures: {@code [F·S·S, 4]}, colours from −1 to 1, and as the fourth value how much neighbours differ, so that outlines need not be
-     * learned for each pair of colours.
+     * How pictures are changed before they are learned from, so that none is learned by heart.
      *
-     * @param pictures what {@link #of} gives
-     * @param right by how many pixels all pictures are moved to the right; their edges are repeated
+     * @param right by how many pixels they are moved to the right
      * @param down the same downwards
+     * @param zoomX by what factor they are made wider
+     * @param zoomY by what factor they are made higher
+     * @param contrast what colours are multiplied by, in −1 to 1
+     * @param brightness what is added to them
+     */
+    record View(double right, double down, double zoomX, double zoomY, double contrast, double brightness) {
+        /** Pictures as they are. */
+        static final View PLAIN = new View(0, 0, 1, 1, 1, 0);
+    }
+
+    /**
+     * Makes the network's input of a clip's pictures: {@code [F·S·S, 5]}. Colours are from −1 to 1; the fourth value says how much neighbours differ, so that outlines need not be learned for each
+     * pair of colours, and the fifth how much a place differs from its mean over time, which what moves does.
+     *
+     * @param pictures what {@link #of} gives, of at least F frames
+     * @param frames which of them to take, F
+     * @param view how to change them; where it looks beyond an edge, the edge is repeated
      * @param out where to write
      * @param offset the first value to write
      */
-    void toInput(byte[] pictures, int right, int down, float[] out, int offset) {
+    void toInput(byte[] pictures, int[] frames, View view, float[] out, int offset) {
+        int pixels = side * side;
+        float[] colours = new float[numFrames * pixels * COLOURS];
+        float[] means = new float[pixels * COLOURS];
+        for (int f = 0; f < numFrames; f++) {
+            look(pictures, frames[f] * pixels * COLOURS, view, colours, f * pixels * COLOURS);
+            for (int i = 0; i < means.length; i++) {
+                means[i] += colours[f * means.length + i] / numFrames;
+            }
+        }
         int at = offset;
         for (int f = 0; f < numFrames; f++) {
+            int first = f * means.length;
             for (int y = 0; y < side; y++) {
-                int row = (f * side + clamp(y - down)) * side;
-                int below = (f * side + clamp(y - down + 1)) * side;
+                int below = y + 1 < side ? side * COLOURS : 0;
                 for (int x = 0; x < side; x++) {
-                    int here = COLOURS * (row + clamp(x - right));
-                    int beside = COLOURS * (row + clamp(x - right + 1));
-                    int under = COLOURS * (below + clamp(x - right));
-                    int change = 0;
+                    int beside = x + 1 < side ? COLOURS : 0;
+                    int place = (y * side + x) * COLOURS;
+                    float edge = 0;
+                    float motion = 0;
                     for (int c = 0; c < COLOURS; c++) {
-                        int value = Byte.toUnsignedInt(pictures[here + c]);
-                        out[at++] = value / 127.5f - 1;
-                        change = Math.max(
-                                change,
-                                Math.abs(Byte.toUnsignedInt(pictures[beside + c]) - value)
-                                        + Math.abs(Byte.toUnsignedInt(pictures[under + c]) - value));
+                        float value = colours[first + place + c];
+                        out[at++] = value;
+                        edge = Math.max(
+                                edge,
+                                Math.abs(colours[first + place + beside + c] - value)
+                                        + Math.abs(colours[first + place + below + c] - value));
+                        motion = Math.max(motion, Math.abs(value - means[place + c]));
                     }
-                    out[at++] = change / 127.5f;
+                    out[at++] = edge;
+                    out[at++] = motion;
                 }
             }
         }
     }
 
-    private int clamp(int place) {
-        return Math.clamp(place, 0, side - 1);
+    /** One picture, between its pixels where the view asks for it. */
+    private void look(byte[] pictures, int from, View view, float[] out, int to) {
+        int[] columns = new int[side];
+        float[] partOfNext = places(view.right(), view.zoomX(), columns);
+        int[] rows = new int[side];
+        float[] partOfBelow = places(view.down(), view.zoomY(), rows);
+        float gain = (float) (view.contrast() / 127.5);
+        float bias = (float) (view.brightness() - view.contrast());
+        int at = to;
+        for (int y = 0; y < side; y++) {
+            int row = from + rows[y] * side * COLOURS;
+            int below = from + Math.min(rows[y] + 1, side - 1) * side * COLOURS;
+            for (int x = 0; x < side; x++) {
+                int left = columns[x] * COLOURS;
+                int right = Math.min(columns[x] + 1, side - 1) * COLOURS;
+                for (int c = 0; c < COLOURS; c++) {
+                    float above = mix(pictures[row + left + c], pictures[row + right + c], partOfNext[x]);
+                    float under = mix(pictures[below + left + c], pictures[below + right + c], partOfNext[x]);
+                    out[at++] = gain * (above + partOfBelow[y] * (under - above)) + bias;
+                }
+            }
+        }
+    }
+
+    private static float mix(byte a, byte b, float partOfB) {
+        int first = Byte.toUnsignedInt(a);
+        return first + partOfB * (Byte.toUnsignedInt(b) - first);
+    }
+
+    /** Where on a side each pixel looks: the pixel before that point, and how far it is to the next one. */
+    private float[] places(double shift, double zoom, int[] before) {
+        float[] parts = new float[side];
+        double middle = (side - 1) / 2.0;
+        for (int i = 0; i < side; i++) {
+            double place = Math.clamp((i - middle - shift) / zoom + middle, 0, side - 1);
+            before[i] = (int) place;
+            parts[i] = (float) (place - before[i]);
+        }
+        return parts;
     }
 }

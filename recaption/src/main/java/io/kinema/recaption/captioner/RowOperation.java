@@ -188,7 +188,7 @@ sealed interface RowOperation {
             }
             float sum = 0;
             for (int place = 0; place < numPlaces; place++) {
-                shares[place] = (float) Math.exp(shares[place] - largest);
+                shares[place] = (float) StrictMath.exp(shares[place] - largest);
                 sum += shares[place];
             }
             for (int place = 0; place < numPlaces; place++) {

@@ -1,5 +1,6 @@
 package io.kinema.recaption.captioner;
 
+import java.lang.ref.Reference;
 import java.util.Arrays;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.MaskState;
@@ -105,6 +106,8 @@ final class RowVertex extends GraphVertex {
                     new long[] {operation.outRows(rows), operation.outColumns(columns)},
                     'c');
             operation.forward(rows, Rows.of(out));
+            // Rows do not keep the memory that they see from being freed.
+            Reference.reachabilityFence(inOrder);
             return out;
         }
 
@@ -121,6 +124,8 @@ final class RowVertex extends GraphVertex {
                     Arrays.stream(inOrder).map(Rows::of).toArray(Rows[]::new),
                     Rows.of(outGradient),
                     Arrays.stream(gradients).map(Rows::of).toArray(Rows[]::new));
+            Reference.reachabilityFence(inOrder);
+            Reference.reachabilityFence(outGradient);
             return new Pair<>(null, gradients);
         }
 

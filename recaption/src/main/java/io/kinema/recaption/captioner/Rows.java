@@ -11,7 +11,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The memory of a matrix of floats, row after row, and what is done with its rows.
+ * The memory of a matrix of floats, row after row, and what is done with its rows. Whoever sees an array this way keeps it reachable meanwhile ({@link java.lang.ref.Reference#reachabilityFence}).
  *
  * @param memory {@code rows·columns} floats
  * @param rows how many
@@ -121,11 +121,20 @@ record Rows(MemorySegment memory, int rows, int columns) {
             FloatVector left = FloatVector.fromMemorySegment(LANES, memory, a + offset, ORDER);
             sums = left.fma(FloatVector.fromMemorySegment(LANES, other.memory, b + offset, ORDER), sums);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = sumOf(sums);
         for (; i < columns; i++) {
             long offset = (long) Float.BYTES * i;
             sum += memory.get(ValueLayout.JAVA_FLOAT, a + offset)
                     * other.memory.get(ValueLayout.JAVA_FLOAT, b + offset);
+        }
+        return sum;
+    }
+
+    /** In the lanes' order: how {@code reduceLanes} adds, differs between the interpreter and compiled code. */
+    private static float sumOf(FloatVector lanes) {
+        float sum = 0;
+        for (int i = 0; i < LANES.length(); i++) {
+            sum += lanes.lane(i);
         }
         return sum;
     }
@@ -138,7 +147,7 @@ record Rows(MemorySegment memory, int rows, int columns) {
         for (; i < LANES.loopBound(columns); i += LANES.length()) {
             sums = sums.add(FloatVector.fromMemorySegment(LANES, memory, a + (long) Float.BYTES * i, ORDER));
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = sumOf(sums);
         for (; i < columns; i++) {
             sum += memory.get(ValueLayout.JAVA_FLOAT, a + (long) Float.BYTES * i);
         }

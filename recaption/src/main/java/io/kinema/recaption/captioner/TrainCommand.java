@@ -129,7 +129,7 @@ public final class TrainCommand {
 
         private Training.Settings settings() {
             return new Training.Settings(
-                    epochs, batch, learningRate, size / 16, validation, roundSteps, patience, seed);
+                    epochs, batch, learningRate, validation, roundSteps, patience, seed);
         }
     }
 
@@ -202,8 +202,7 @@ public final class TrainCommand {
         ComputationGraph graph;
         Training.Progress progress = Training.Progress.NONE;
         if (stopped.isEmpty()) {
-            graph = new ComputationGraph(model.graph().training(training.seed(), training.learningRate()));
-            graph.init();
+            graph = model.graph().start(training.seed(), training.learningRate());
         } else {
             graph = stopped.getFirst().graph();
             progress = stopped.getFirst().progress();

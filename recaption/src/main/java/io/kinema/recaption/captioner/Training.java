@@ -42,7 +42,6 @@ final class Training {
      * @param epochs how often each example is learned from
      * @param batch examples a step, a multiple of the parts
      * @param learningRate the highest
-     * @param shift how far pictures are moved at most, in pixels
      * @param heldOutShare of the sources that are held out
      * @param roundSteps steps between two looks at the examples that are held out
      * @param patience rounds without a lower loss after which training ends
@@ -52,7 +51,6 @@ final class Training {
             double epochs,
             int batch,
             double learningRate,
-            int shift,
             double heldOutShare,
             int roundSteps,
             int patience,
@@ -179,21 +177,17 @@ final class Training {
         int perPart = settings.batch() / NUM_PARTS;
         for (int part = 0; part < NUM_PARTS; part++) {
             List<Integer> indices = new ArrayList<>();
-            List<int[]> moves = new ArrayList<>();
+            List<double[]> draws = new ArrayList<>();
             for (int i = 0; i < perPart; i++) {
-                long place = (long) step * settings.batch() + part * perPart + i;
-                indices.add(learned.get(inOrder(place)));
-                moves.add(new int[] {move(place, 0), move(place, 1)});
+                int place = part * perPart + i;
+                indices.add(learned.get(inOrder((long) step * settings.batch() + place)));
+                double[] drawn = new double[Examples.NUM_DRAWS];
+                random.uniforms(Purpose.CAPTIONER_TRAINING, step, place, drawn);
+                draws.add(drawn);
             }
-            parts.add(() -> part(indices, moves));
+            parts.add(() -> part(indices, draws));
         }
         return parts;
-    }
-
-    private int move(long place, int axis) {
-        int range = 2 * settings.shift() + 1;
-        return random.integer(Purpose.CAPTIONER_TRAINING, place / Integer.MAX_VALUE, place % Integer.MAX_VALUE, axis, range)
-                - settings.shift();
     }
 
     /** Which example comes at a place of the order: each epoch is a permutation of its own, by a walk along a cycle (Feistel). */
@@ -217,13 +211,13 @@ final class Training {
         return (int) at;
     }
 
-    private Replicas.Part part(List<Integer> indices, List<int[]> moves) {
+    private Replicas.Part part(List<Integer> indices, List<double[]> draws) {
         int columns = examples.inputColumns();
         int values = graph.source().inputRows() * columns;
         float[] seen = new float[indices.size() * values];
         TextRows rows = new TextRows(graph.window());
         for (int i = 0; i < indices.size(); i++) {
-            examples.show(indices.get(i), moves.get(i)[0], moves.get(i)[1], seen, i * values);
+            examples.show(indices.get(i), draws.get(i), seen, i * values);
             for (int[] text : examples.texts(indices.get(i))) {
                 rows.addAll(text, i);
             }
@@ -243,7 +237,7 @@ final class Training {
                 for (int i = 0; i < perPart; i++) {
                     indices.add(heldOut.get((from + part * perPart + i) % heldOut.size()));
                 }
-                parts.add(() -> part(indices, Collections.nCopies(perPart, new int[2])));
+                parts.add(() -> part(indices, Collections.nCopies(perPart, new double[0])));
             }
             loss = loss.plus(replicas.loss(parts));
         }
