@@ -178,7 +178,7 @@ public final class CommandLine {
     public String toArgs() {
         StringBuilder text = new StringBuilder();
         for (ParameterDescription flag : ordered(parser())) {
-            Object value = flag.getParameterized().get(flags);
+            Object value = flag.getParameterized().get(flag.getObject());
             if (flag.getParameterAnnotation().hidden() || value == null) {
                 continue;
             }

@@ -46,7 +46,8 @@ final class Preparation {
         }
         List<Outcome> outcomes = new ArrayList<>();
         try (SparkTasks spark = new SparkTasks(flags.master, "kinema-prepare");
-                ProgressBar bar = CommandLine.progressBar("Preparing", "files", listing.sources().size())) {
+                ProgressBar bar = CommandLine.progressBar(
+                        "Preparing", "files", listing.sources().size())) {
             for (String outcome : spark.run(tasks, PrepareGroup::run, index -> bar.stepBy(sizes.get(index)))) {
                 outcomes.add(Outcome.fromJson(outcome));
             }

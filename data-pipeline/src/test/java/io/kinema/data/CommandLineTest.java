@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
 import com.beust.jcommander.converters.IParameterSplitter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -53,6 +54,29 @@ class CommandLineTest {
         public List<String> split(String value) {
             return List.of(value);
         }
+    }
+
+    static final class ServerFlags {
+        @Parameter(names = "--url", description = "Of the server")
+        String url = "http://localhost";
+    }
+
+    static final class FlagsWithOthers {
+        @Parameter(names = "--output", description = "Where to write")
+        String output = "here";
+
+        @ParametersDelegate
+        final ServerFlags server = new ServerFlags();
+    }
+
+    @Test
+    void shouldKnowFlagsThatSeveralCommandsShare() {
+        FlagsWithOthers flags = new FlagsWithOthers();
+        CommandLine line = new CommandLine("launch/test.sh", "does this", flags);
+        assertTrue(line.usage().contains("Of the server (default http://localhost)"), line.usage());
+        assertTrue(line.parse("--url", "http://far", "--output", "there"));
+        assertEquals("http://far", flags.server.url);
+        assertEquals("--output there\n--url http://far\n", line.toArgs());
     }
 
     @TempDir

@@ -2,9 +2,12 @@ package io.kinema.recaption;
 
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.recaption.captioner.ExpandCommand;
 import io.kinema.recaption.captioner.TrainCommand;
+import io.kinema.recaption.captioner.TrainExpanderCommand;
 import io.kinema.recaption.measure.MeasureCommand;
 import io.kinema.recaption.run.RunCommand;
+import io.kinema.recaption.score.ScoreCommand;
 import io.kinema.recaption.show.ShowCommand;
 import java.util.Arrays;
 
@@ -15,10 +18,13 @@ public final class Recaption {
 
             usage: launch/recaption.sh COMMAND [@FILE] [flags]
 
-              train     trains a captioner on the clips that have captions
-              run       captions every clip of a data set
-              measure   compares captions with those that came with the videos
-              show      makes a page of clips and captions
+              train           trains a captioner on the clips that have captions
+              run             captions every clip of a data set
+              measure         compares captions with those that came with the videos
+              show            makes a page of clips and captions
+              score           says how well a trained video model follows prompts
+              train-expander  trains a model that makes detailed prompts of short ones
+              expand          makes a detailed prompt of a short one
             Each explains its flags: launch/recaption.sh COMMAND --help
             """;
 
@@ -42,6 +48,9 @@ public final class Recaption {
             case "train" -> TrainCommand.run(rest);
             case "run" -> RunCommand.run(rest);
             case "measure" -> MeasureCommand.run(rest);
+            case "train-expander" -> TrainExpanderCommand.run(rest);
+            case "expand" -> ExpandCommand.run(rest);
+            case "score" -> ScoreCommand.run(rest);
             case "show" -> ShowCommand.run(rest);
             case "--help", "-h" -> {
                 System.out.print(USAGE);

@@ -1,12 +1,12 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.data.LaunchScript;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.shard.Manifest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /** The data of a run that names none: synthetic videos, made and prepared once by {@code launch/prepare.sh}. */
@@ -21,9 +21,6 @@ final class SyntheticData {
 
     private static final int FRAME_RATE_HZ = 2;
     private static final int CLIP_SECONDS = 2;
-
-    /** So little work ends before fully optimised code pays for its compilation, which takes half the time otherwise. */
-    private static final String QUICK_START = "-XX:TieredStopAtLevel=1";
 
     private SyntheticData() {}
 
@@ -98,31 +95,6 @@ final class SyntheticData {
     }
 
     private static void prepare(String... args) throws IOException {
-        String home = System.getenv("KINEMA_HOME");
-        if (home == null) {
-            throw new ConfigException(
-                    "--data is not given and KINEMA_HOME is not set; start by launch/train.sh or name a data set");
-        }
-        List<String> command =
-                new ArrayList<>(List.of(Path.of(home, "launch", "prepare.sh").toString()));
-        command.addAll(List.of(args));
-        ProcessBuilder builder = new ProcessBuilder(command).inheritIO();
-        // What the user asks for comes last and may say otherwise.
-        builder.environment().merge("KINEMA_JAVA_OPTS", QUICK_START, (given, quick) -> quick + " " + given);
-        Process process = builder.start();
-        Thread stop = new Thread(process::destroy, "launch-stop-prepare");
-        Runtime.getRuntime().addShutdownHook(stop);
-        try {
-            int code = process.waitFor();
-            if (code != 0) {
-                throw new ConfigException("making the synthetic data failed (exit code " + code + " of "
-                        + String.join(" ", command) + "); see above");
-            }
-            Runtime.getRuntime().removeShutdownHook(stop);
-        } catch (InterruptedException e) {
-            process.destroy();
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while making the synthetic data", e);
-        }
+        new LaunchScript("prepare.sh", List.of(args)).run(true);
     }
 }

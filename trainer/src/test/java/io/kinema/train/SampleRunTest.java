@@ -139,6 +139,22 @@ class SampleRunTest {
         assertEquals(8, probe("grid.png").displayHeight());
     }
 
+    @Test
+    void shouldWriteEachPromptsVideoIntoAFileOfItsOwn() throws Exception {
+        Path prompts = Files.writeString(root.resolve("separate.txt"), "a star\n\na circle\n");
+        String[] args = {"--prompts", prompts.toString(), "--separate", "gif", "--frames", "4"};
+        run(0, "videos", args);
+        assertEquals(
+                "a circle",
+                Files.readString(root.resolve("videos/prompt-00001.txt")).strip());
+        run(0, "circle.gif", "--prompt", "a circle", "--frames", "4");
+        assertArrayEquals(
+                Files.readAllBytes(root.resolve("circle.gif")),
+                Files.readAllBytes(root.resolve("videos/prompt-00001.gif")));
+        String said = run(2, "videos", args);
+        assertTrue(said.contains("is there already"), said);
+    }
+
     private static String[] append(String[] args, String... more) {
         List<String> all = new ArrayList<>(List.of(args));
         all.addAll(List.of(more));

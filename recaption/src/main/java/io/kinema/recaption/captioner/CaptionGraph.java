@@ -114,8 +114,7 @@ record CaptionGraph(Source source, int words, int window) {
             graph.addLayer(PLACES, convolution(grid(), placeChannels(), 3, 1, placeChannels(), false), "clip1");
             graph.addLayer(KEYS, dense(placeChannels(), placeChannels(), Activation.IDENTITY), PLACES);
             graph.addVertex("ofPlaces", new RowVertex(new RowOperation.Pool(numPlaces())), PLACES);
-            graph.addVertex(
-                    "ofFrames", new RowVertex(new RowOperation.Pool(numFrames * numPlaces())), "frame4");
+            graph.addVertex("ofFrames", new RowVertex(new RowOperation.Pool(numFrames * numPlaces())), "frame4");
             graph.addVertex(SUMMARY, new MergeVertex(), "ofPlaces", "ofFrames");
         }
 
@@ -128,15 +127,17 @@ record CaptionGraph(Source source, int words, int window) {
     /**
      * The tokens of a short prompt, each with its neighbours; padded to one length.
      *
-     * @param numTokens P, how many tokens there are to look at
      * @param words numbers of tokens
      */
-    record Prompt(int numTokens, int words) implements Source {
+    record Prompt(int words) implements Source {
+        /** P, how many tokens of a prompt are looked at; later ones are not. */
+        static final int NUM_TOKENS = 32;
+
         private static final int CHANNELS = 96;
 
         @Override
         public int numPlaces() {
-            return numTokens;
+            return NUM_TOKENS;
         }
 
         @Override
@@ -151,16 +152,16 @@ record CaptionGraph(Source source, int words, int window) {
 
         @Override
         public int inputRows() {
-            return numTokens;
+            return NUM_TOKENS;
         }
 
         @Override
         public void addTo(GraphBuilder graph) {
             graph.addLayer("read", embedding(words, CHANNELS), SEEN);
-            Convolution.Geometry neighbours = new Convolution.Geometry(1, numTokens, CHANNELS, 3, 1);
+            Convolution.Geometry neighbours = new Convolution.Geometry(1, NUM_TOKENS, CHANNELS, 3, 1);
             graph.addLayer(PLACES, new Convolution(neighbours, CHANNELS, false), "read");
             graph.addLayer(KEYS, dense(CHANNELS, CHANNELS, Activation.IDENTITY), PLACES);
-            graph.addVertex(SUMMARY, new RowVertex(new RowOperation.Pool(numTokens)), PLACES);
+            graph.addVertex(SUMMARY, new RowVertex(new RowOperation.Pool(NUM_TOKENS)), PLACES);
         }
     }
 
@@ -202,12 +203,7 @@ record CaptionGraph(Source source, int words, int window) {
         graph.addLayer("text", dense(window * EMBEDDING, HIDDEN, Activation.RELU), "window");
         graph.addLayer("query", dense(HIDDEN, source.placeChannels(), Activation.IDENTITY), "text");
         graph.addVertex(
-                "found",
-                new RowVertex(new RowOperation.Attend(source.numPlaces())),
-                "query",
-                KEYS,
-                PLACES,
-                SUBJECTS);
+                "found", new RowVertex(new RowOperation.Attend(source.numPlaces())), "query", KEYS, PLACES, SUBJECTS);
         graph.addVertex("about", new RowVertex(new RowOperation.OfSubject()), SUMMARY, SUBJECTS);
         graph.addVertex("all", new MergeVertex(), "text", "found", "about");
         int numAll = HIDDEN + source.placeChannels() + source.summaryChannels();

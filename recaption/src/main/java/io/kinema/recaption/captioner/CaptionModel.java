@@ -11,10 +11,14 @@ import java.io.ByteArrayOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.LocalDateTime;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
+import java.util.zip.ZipOutputStream;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.util.ModelSerializer;
 
@@ -49,6 +53,13 @@ record CaptionModel(
     static final String FILE = "model.json";
     static final String GRAPH = "graph.zip";
     private static final int VERSION = 1;
+
+    /** The earliest time that a zip can name. */
+    private static final LocalDateTime ZIP_EPOCH = LocalDateTime.of(1980, 1, 1, 0, 0);
+
+    /** Of an expander. */
+    private static final int WINDOW = 12;
+
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
@@ -58,13 +69,28 @@ record CaptionModel(
         trainedWith = Collections.unmodifiableMap(new TreeMap<>(trainedWith));
     }
 
+    /** An expander that is to be trained. */
+    static CaptionModel expander(PairExamples examples, Map<String, String> trainedWith) {
+        return new CaptionModel(
+                VERSION,
+                EXPANDER,
+                0,
+                0,
+                0,
+                WINDOW,
+                examples.maxTokens(),
+                examples.words().words(),
+                trainedWith,
+                "");
+    }
+
     /** A model's description with its graph, and the SHA-256 of the description, which stands for both. */
     record Loaded(CaptionModel model, ComputationGraph graph, String sha256) {}
 
     CaptionGraph graph() {
         CaptionGraph.Source source = kind.equals(CAPTIONER)
                 ? new CaptionGraph.Frames(numFrames, side, width)
-                : new CaptionGraph.Prompt(window, Words.FIRST_LENGTH + Words.NUM_LENGTHS + words.size());
+                : new CaptionGraph.Prompt(new Words(words).size());
         return new CaptionGraph(source, new Words(words).size(), window);
     }
 
@@ -80,9 +106,20 @@ record CaptionModel(
         folder.write(FILE, JSON.writeValueAsBytes(this));
     }
 
+    /** A graph as Deeplearning4j writes it, but for the times in the zip: the same graph has the same bytes. */
     static byte[] bytesOf(ComputationGraph graph, boolean withUpdater) throws IOException {
+        ByteArrayOutputStream dated = new ByteArrayOutputStream();
+        ModelSerializer.writeModel(graph, dated, withUpdater);
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        ModelSerializer.writeModel(graph, bytes, withUpdater);
+        try (ZipInputStream from = new ZipInputStream(new ByteArrayInputStream(dated.toByteArray()));
+                ZipOutputStream to = new ZipOutputStream(bytes)) {
+            for (ZipEntry entry = from.getNextEntry(); entry != null; entry = from.getNextEntry()) {
+                ZipEntry undated = new ZipEntry(entry.getName());
+                undated.setTimeLocal(ZIP_EPOCH);
+                to.putNextEntry(undated);
+                from.transferTo(to);
+            }
+        }
         return bytes.toByteArray();
     }
 

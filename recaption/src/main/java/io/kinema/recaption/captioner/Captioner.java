@@ -37,6 +37,15 @@ public interface Captioner extends AutoCloseable {
      */
     List<Answer> describe(List<Question> questions) throws IOException;
 
+    /**
+     * What a server was asked for, and what that cost.
+     *
+     * @return since the captioner was opened; nothing where it computes by itself
+     */
+    default ChatUsage usage() {
+        return ChatUsage.NONE;
+    }
+
     @Override
     void close();
 }

@@ -1,5 +1,7 @@
 package io.kinema.recaption.captioner;
 
+import java.util.Locale;
+
 /**
  * What a client has used so far.
  *
@@ -11,4 +13,40 @@ package io.kinema.recaption.captioner;
  * @param cost of the tokens that were counted; 0 where prices are unknown
  */
 public record ChatUsage(
-        long requests, long retries, long promptTokens, long completionTokens, long uncounted, double cost) {}
+        long requests, long retries, long promptTokens, long completionTokens, long uncounted, double cost) {
+    /** Nothing was asked. */
+    public static final ChatUsage NONE = new ChatUsage(0, 0, 0, 0, 0, 0);
+
+    /**
+     * What two have used together.
+     *
+     * @param other of another process
+     * @return the sums
+     */
+    public ChatUsage plus(ChatUsage other) {
+        return new ChatUsage(
+                requests + other.requests,
+                retries + other.retries,
+                promptTokens + other.promptTokens,
+                completionTokens + other.completionTokens,
+                uncounted + other.uncounted,
+                cost + other.cost);
+    }
+
+    /**
+     * In a line.
+     *
+     * @return requests, tokens and, where prices are known, their cost
+     */
+    public String describe() {
+        return String.format(
+                Locale.ROOT,
+                "%d requests, %d of them again; %d tokens sent, %d came back%s%s",
+                requests,
+                retries,
+                promptTokens,
+                completionTokens,
+                uncounted == 0 ? "" : ", not counting " + uncounted + " replies that do not tell",
+                cost == 0 ? "" : String.format(Locale.ROOT, "; cost %.2f", cost));
+    }
+}

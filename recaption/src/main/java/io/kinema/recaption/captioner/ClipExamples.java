@@ -31,8 +31,11 @@ final class ClipExamples implements Examples {
     private static final double CONTRAST = 0.1;
     private static final double BRIGHTNESS = 0.06;
 
+    /** Share of what is shown without pointing out what moves. */
+    private static final double STILL = 0.35;
+
     /** Numbers that a view is drawn from. */
-    private static final int VIEW_DRAWS = 6;
+    private static final int VIEW_DRAWS = 7;
 
     private final Pictures pictures;
     private final Pictures kept;
@@ -70,8 +73,9 @@ final class ClipExamples implements Examples {
         List<String> all = captions.stream().flatMap(List::stream).toList();
         if (all.isEmpty()) {
             close();
-            throw new ConfigException("none of the " + data.clips().size()
-                    + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help says how) and prepare them again");
+            throw new ConfigException(
+                    "none of the " + data.clips().size()
+                            + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help says how) and prepare them again");
         }
         this.words = Words.of(all);
         this.lengths = CaptionLengths.of(all);
@@ -142,21 +146,15 @@ final class ClipExamples implements Examples {
                 1 + ZOOM * (2 * draws[2] - 1),
                 1 + ZOOM * (2 * draws[3] - 1),
                 1 + CONTRAST * (2 * draws[4] - 1),
-                BRIGHTNESS * (2 * draws[5] - 1));
+                BRIGHTNESS * (2 * draws[5] - 1),
+                draws[6] < STILL);
     }
 
     @Override
     public List<int[]> texts(int index) {
-        List<int[]> texts = new ArrayList<>();
-        for (String caption : captions.get(index)) {
-            int[] numbers = words.numbers(caption);
-            int[] tokens = new int[numbers.length + 2];
-            tokens[0] = lengths.tokenOf(caption);
-            System.arraycopy(numbers, 0, tokens, 1, numbers.length);
-            tokens[tokens.length - 1] = Words.END;
-            texts.add(tokens);
-        }
-        return texts;
+        return captions.get(index).stream()
+                .map(caption -> words.tokens(lengths.tokenOf(caption), caption))
+                .toList();
     }
 
     @Override

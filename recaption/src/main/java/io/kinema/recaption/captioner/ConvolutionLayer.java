@@ -122,7 +122,9 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         boolean isFirst = layerConf().isFirst();
         INDArray before = isFirst
                 ? null
-                : workspaces.create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c').assign(0);
+                : workspaces
+                        .create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c')
+                        .assign(0);
         for (int picture = 0; picture < numPictures; picture++) {
             normBackward(deltas, picture, shape.outPlaces(), Rows.of(shiftGradient));
             unfold(from, picture, unfolded);
@@ -211,8 +213,11 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         unfolded.clear();
         for (int place = 0; place < shape.outPlaces(); place++) {
             int row = place;
-            eachRun(shape, picture, place, (pictureRow, column, length) ->
-                    unfolded.copyFrom(pictures, pictureRow, 0, row, column, length));
+            eachRun(
+                    shape,
+                    picture,
+                    place,
+                    (pictureRow, column, length) -> unfolded.copyFrom(pictures, pictureRow, 0, row, column, length));
         }
     }
 
@@ -220,8 +225,11 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         Convolution.Geometry shape = layerConf().shape();
         for (int place = 0; place < shape.outPlaces(); place++) {
             int row = place;
-            eachRun(shape, picture, place, (pictureRow, column, length) ->
-                    sums.add(1, unfolded, row, column, pictureRow, 0, length));
+            eachRun(
+                    shape,
+                    picture,
+                    place,
+                    (pictureRow, column, length) -> sums.add(1, unfolded, row, column, pictureRow, 0, length));
         }
     }
 

@@ -51,12 +51,19 @@ final class Dl4jCaptioner implements Captioner {
     @Override
     public synchronized List<Answer> describe(List<Question> questions) {
         List<Answer> answers = new ArrayList<>();
-        for (int from = 0; from < questions.size(); from += BATCH) {
-            answers.addAll(answers(questions.subList(from, Math.min(from + BATCH, questions.size()))));
+        while (answers.size() < questions.size()) {
+            int from = answers.size();
+            int to = from + 1;
+            while (to < Math.min(questions.size(), from + BATCH)
+                    && questions.get(to).attempt() == questions.get(from).attempt()) {
+                to++;
+            }
+            answers.addAll(answers(questions.subList(from, to)));
         }
         return answers;
     }
 
+    /** Of questions that are asked for the same time. */
     private List<Answer> answers(List<Question> questions) {
         float[] seen = new float[questions.size() * pictures.numValues()];
         int[][] beginnings = new int[questions.size()][];
@@ -64,11 +71,11 @@ final class Dl4jCaptioner implements Captioner {
         int[] all = IntStream.range(0, model.numFrames()).toArray();
         for (int i = 0; i < questions.size(); i++) {
             Question question = questions.get(i);
-            pictures.toInput(
-                    pictures.of(question.clip()), all, Pictures.View.PLAIN, seen, i * pictures.numValues());
+            pictures.toInput(pictures.of(question.clip()), all, Pictures.View.PLAIN, seen, i * pictures.numValues());
             beginnings[i] = new int[] {CaptionLengths.tokenFor(question.style())};
             String key = question.clip().id() + " " + question.style();
-            keys[i] = Long.parseLong(Sha256.of(key.getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
+            keys[i] = Long.parseLong(
+                    Sha256.of(key.getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
         }
         writer.show(Nd4j.create(seen, new long[] {seen.length / Pictures.CHANNELS, Pictures.CHANNELS}, 'c'));
         Decoding decoding = new Decoding(Words.END, model.maxTokens());
@@ -77,8 +84,8 @@ final class Dl4jCaptioner implements Captioner {
                 ? decoding.search(writer, beginnings, settings.beamWidth())
                 : decoding.sample(writer, beginnings, settings.temperature(), keys, settings.seed() + attempt);
         return texts.stream()
-                .map(text -> new Answer(
-                        words.text(text.tokens()), text.confidence(), text.ended() ? "" : Answer.TRUNCATED))
+                .map(text ->
+                        new Answer(words.text(text.tokens()), text.confidence(), text.ended() ? "" : Answer.TRUNCATED))
                 .toList();
     }
 

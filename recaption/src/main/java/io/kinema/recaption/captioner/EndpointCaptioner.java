@@ -74,11 +74,7 @@ public final class EndpointCaptioner implements Captioner {
                 .toList());
     }
 
-    /**
-     * What was used since the captioner was made.
-     *
-     * @return requests, tokens and their cost
-     */
+    @Override
     public ChatUsage usage() {
         return client.usage();
     }

@@ -26,9 +26,7 @@ record Pictures(int numFrames, int side) {
 
     /** The number of the frame that a picture shows. */
     static int frameIndex(int pictureIndex, int numPictures, int numFrames) {
-        return numPictures == 1
-                ? (numFrames - 1) / 2
-                : Math.round(pictureIndex * (numFrames - 1f) / (numPictures - 1));
+        return numPictures == 1 ? (numFrames - 1) / 2 : Math.round(pictureIndex * (numFrames - 1f) / (numPictures - 1));
     }
 
     /** The pictures of a clip, each pixel the mean of what it covers: uint8, {@code F·S·S·3}. A clip with fewer frames shows some more than once. */
@@ -87,10 +85,18 @@ record Pictures(int numFrames, int side) {
      * @param zoomY by what factor they are made higher
      * @param contrast what colours are multiplied by, in −1 to 1
      * @param brightness what is added to them
+     * @param isStill whether what moves is not pointed out, so that things are learned that do not move
      */
-    record View(double right, double down, double zoomX, double zoomY, double contrast, double brightness) {
+    record View(
+            double right,
+            double down,
+            double zoomX,
+            double zoomY,
+            double contrast,
+            double brightness,
+            boolean isStill) {
         /** Pictures as they are. */
-        static final View PLAIN = new View(0, 0, 1, 1, 1, 0);
+        static final View PLAIN = new View(0, 0, 1, 1, 1, 0, false);
     }
 
     /**
@@ -133,7 +139,7 @@ record Pictures(int numFrames, int side) {
                         motion = Math.max(motion, Math.abs(value - means[place + c]));
                     }
                     out[at++] = edge;
-                    out[at++] = motion;
+                    out[at++] = view.isStill() ? 0 : motion;
                 }
             }
         }

@@ -72,11 +72,10 @@ final class Replicas implements AutoCloseable {
             gradient.addi(graphs.get(i).gradient().gradient());
         }
         gradient.divi(loss.tokens());
-        trained()
-                .getUpdater()
-                .update(trained().gradient(), stepIndex, 0, 1, LayerWorkspaceMgr.noWorkspaces());
+        trained().getUpdater().update(trained().gradient(), stepIndex, 0, 1, LayerWorkspaceMgr.noWorkspaces());
         trained().params().subi(gradient);
-        graphs.subList(1, graphs.size()).forEach(graph -> graph.params().assign(trained().params()));
+        graphs.subList(1, graphs.size())
+                .forEach(graph -> graph.params().assign(trained().params()));
         return loss;
     }
 

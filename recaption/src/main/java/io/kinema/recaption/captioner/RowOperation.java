@@ -35,8 +35,9 @@ sealed interface RowOperation {
      * @param numFrames F
      * @param numPlaces P
      */
-    record StackFrames(@JsonProperty("numFrames") int numFrames, @JsonProperty("numPlaces") int numPlaces)
-            implements RowOperation {
+    record StackFrames(
+            @JsonProperty("numFrames") int numFrames,
+            @JsonProperty("numPlaces") int numPlaces) implements RowOperation {
         @Override
         public int numInputs() {
             return 1;
@@ -124,9 +125,7 @@ sealed interface RowOperation {
                 for (int column = 0; column < in.columns(); column++) {
                     int row = largest(in, group, column);
                     gradient.set(
-                            row,
-                            column,
-                            gradient.get(row, column) + outGradient.get(group, in.columns() + column));
+                            row, column, gradient.get(row, column) + outGradient.get(group, in.columns() + column));
                 }
             }
         }

@@ -58,8 +58,7 @@ record Rows(MemorySegment memory, int rows, int columns) {
 
     /** Neighbouring rows as one. */
     Rows asRow(int firstRow, int numRows) {
-        return new Rows(
-                memory.asSlice(at(firstRow, 0), (long) Float.BYTES * numRows * columns), 1, numRows * columns);
+        return new Rows(memory.asSlice(at(firstRow, 0), (long) Float.BYTES * numRows * columns), 1, numRows * columns);
     }
 
     private long at(int row, int column) {
@@ -169,9 +168,7 @@ record Rows(MemorySegment memory, int rows, int columns) {
         for (; i < columns; i++) {
             long place = a + (long) Float.BYTES * i;
             memory.set(
-                    ValueLayout.JAVA_FLOAT,
-                    place,
-                    Math.fma(memory.get(ValueLayout.JAVA_FLOAT, place), factor, shift));
+                    ValueLayout.JAVA_FLOAT, place, Math.fma(memory.get(ValueLayout.JAVA_FLOAT, place), factor, shift));
         }
     }
 

@@ -1,6 +1,7 @@
 package io.kinema.recaption.captioner;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.Folder;
@@ -42,23 +43,10 @@ public final class TrainCommand {
         private String output = "";
 
         @Parameter(
-                names = "--epochs",
-                order = 2,
+                names = "--frames",
+                order = 5,
                 placeholder = "N",
-                description = "How often each clip is learned from; may be a fraction")
-        private double epochs = 25;
-
-        @Parameter(names = "--batch", order = 3, placeholder = "N", description = "Clips a step, an even number")
-        private int batch = 8;
-
-        @Parameter(
-                names = "--learning-rate",
-                order = 4,
-                placeholder = "R",
-                description = "The highest; it rises for 100 steps and then falls along a cosine to 0")
-        private double learningRate = 1e-3;
-
-        @Parameter(names = "--frames", order = 5, placeholder = "N", description = "Frames of a clip that the model sees")
+                description = "Frames of a clip that the model sees")
         private int frames = 6;
 
         @Parameter(
@@ -82,35 +70,8 @@ public final class TrainCommand {
                 description = "How many of the words before it the next word follows from")
         private int window = 12;
 
-        @Parameter(
-                names = "--validation",
-                order = 9,
-                placeholder = "SHARE",
-                description = "Share of the sources that are held out; 400 clips of them at most are looked at")
-        private double validation = 0.05;
-
-        @Parameter(
-                names = "--round-steps",
-                order = 10,
-                placeholder = "N",
-                description = "Steps between two looks at what is held out; each is a checkpoint too")
-        private int roundSteps = 500;
-
-        @Parameter(
-                names = "--patience",
-                order = 11,
-                placeholder = "N",
-                description = "Rounds without a lower loss on what is held out after which training ends")
-        private int patience = 8;
-
-        @Parameter(names = "--seed", order = 12, placeholder = "S", description = "Of everything that is drawn")
-        private long seed;
-
-        @Parameter(
-                names = "--overwrite",
-                order = 13,
-                description = "Delete the model that is in --output, finished or not")
-        private boolean overwrite;
+        @ParametersDelegate
+        private final TrainingFlags training = new TrainingFlags(28, 8, 500);
 
         private void check() {
             if (frames < 1 || frames > 64) {
@@ -125,11 +86,6 @@ public final class TrainCommand {
             if (window < 2 || window > 256) {
                 throw new ConfigException("--window " + window + " is not possible; give 2 to 256");
             }
-        }
-
-        private Training.Settings settings() {
-            return new Training.Settings(
-                    epochs, batch, learningRate, validation, roundSteps, patience, seed);
         }
     }
 
@@ -150,21 +106,17 @@ public final class TrainCommand {
             return 0;
         }
         flags.check();
-        Training.Settings settings = flags.settings();
-        Folder output = Folder.at(flags.output);
-        if (!output.isLocal()) {
-            throw new ConfigException(
-                    "--output " + output + " is not on this machine; train in a local folder and copy the model");
-        }
+        Training.Settings settings = flags.training.settings();
+        Folder output = localFolder(flags.output);
         try (Dataset data = Dataset.open(flags.data)) {
             Map<String, String> trainedWith = new TreeMap<>(flagsOf(line));
             trainedWith.put("data", data.sha256());
             TrainingFolder folder = new TrainingFolder(output, trainedWith);
-            folder.claim(flags.overwrite);
+            folder.claim(flags.training.overwrite());
             List<TrainingFolder.Stopped> stopped = folder.stopped();
             output.write("train.args", line.toArgs().getBytes(StandardCharsets.UTF_8));
-            try (ClipExamples examples = new ClipExamples(
-                    data, new Pictures(flags.frames, flags.size), Path.of(output.locationOf("")))) {
+            try (ClipExamples examples =
+                    new ClipExamples(data, new Pictures(flags.frames, flags.size), Path.of(output.locationOf("")))) {
                 CaptionModel model = new CaptionModel(
                         1,
                         CaptionModel.CAPTIONER,
@@ -183,8 +135,17 @@ public final class TrainCommand {
         return 0;
     }
 
+    static Folder localFolder(String location) throws IOException {
+        Folder folder = Folder.at(location);
+        if (!folder.isLocal()) {
+            throw new ConfigException(
+                    "--output " + folder + " is not on this machine; train in a local folder and copy the model");
+        }
+        return folder;
+    }
+
     /** All flags that the weights depend on, by name. */
-    private static Map<String, String> flagsOf(CommandLine line) {
+    static Map<String, String> flagsOf(CommandLine line) {
         Map<String, String> flags = new TreeMap<>();
         for (String each : line.toArgs().split("\n")) {
             String[] parts = each.split(" ", 2);

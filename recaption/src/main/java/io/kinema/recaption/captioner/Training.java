@@ -57,7 +57,11 @@ final class Training {
             long seed) {
         Settings {
             require("--epochs", epochs, epochs > 0, "above 0");
-            require("--batch", batch, batch >= NUM_PARTS && batch % NUM_PARTS == 0, "a positive multiple of " + NUM_PARTS);
+            require(
+                    "--batch",
+                    batch,
+                    batch >= NUM_PARTS && batch % NUM_PARTS == 0,
+                    "a positive multiple of " + NUM_PARTS);
             require("--learning-rate", learningRate, learningRate > 0, "above 0");
             require("--validation", heldOutShare, heldOutShare > 0 && heldOutShare < 1, "between 0 and 1");
             require("--round-steps", roundSteps, roundSteps >= 1, "at least 1");
@@ -104,8 +108,15 @@ final class Training {
         this.examples = examples;
         this.settings = settings;
         this.random = new Philox(settings.seed());
-        this.learned = IntStream.range(0, examples.count()).filter(i -> !isHeldOut(i)).boxed().toList();
-        this.heldOut = IntStream.range(0, examples.count()).filter(this::isHeldOut).boxed().limit(MAX_HELD_OUT).toList();
+        this.learned = IntStream.range(0, examples.count())
+                .filter(i -> !isHeldOut(i))
+                .boxed()
+                .toList();
+        this.heldOut = IntStream.range(0, examples.count())
+                .filter(this::isHeldOut)
+                .boxed()
+                .limit(MAX_HELD_OUT)
+                .toList();
         if (learned.size() < settings.batch() || heldOut.isEmpty()) {
             throw new ConfigException(examples.count() + " examples with captions, " + heldOut.size()
                     + " of them held out by --validation " + settings.heldOutShare() + ": at least " + settings.batch()
@@ -129,8 +140,8 @@ final class Training {
 
     /** Examples that are learned from, and those that are held out. */
     String describe() {
-        return learned.size() + " examples to learn from, " + heldOut.size() + " held out; " + numSteps()
-                + " steps of " + settings.batch();
+        return learned.size() + " examples to learn from, " + heldOut.size() + " held out; " + numSteps() + " steps of "
+                + settings.batch();
     }
 
     /**

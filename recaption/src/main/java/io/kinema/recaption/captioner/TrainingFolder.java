@@ -28,6 +28,7 @@ final class TrainingFolder {
     private static final String STATE = "checkpoint.json";
     private static final String BEST = "best-%d.zip";
     private static final String LAST = "checkpoint-%d.zip";
+    private static final String FRAMES = "frames-.*\\.tmp";
     private static final String CURVE = "curve.png";
     private static final String ROUNDS = "training.csv";
     private static final JsonMapper JSON = new JsonMapper();
@@ -58,10 +59,10 @@ final class TrainingFolder {
         }
         List<String> names = folder.exists("") ? folder.list("") : List.of();
         for (String name : names) {
-            if (!name.matches("(checkpoint|best)-\\d+\\.zip(\\.tmp)?|frames-.*\\.tmp|(checkpoint|model)\\.json(\\.tmp)?"
+            if (!name.matches(FRAMES + "|(checkpoint|best)-\\d+\\.zip(\\.tmp)?|(checkpoint|model)\\.json(\\.tmp)?"
                     + "|graph\\.zip(\\.tmp)?|training\\.csv(\\.tmp)?|curve\\.png(\\.tmp)?|train\\.args(\\.tmp)?")) {
-                throw new ConfigException(
-                        "--output " + folder + " holds files that are not a model's (" + name + "); choose an empty folder");
+                throw new ConfigException("--output " + folder + " holds files that are not a model's (" + name
+                        + "); choose an empty folder");
             }
         }
         if (overwrite) {
@@ -71,6 +72,12 @@ final class TrainingFolder {
         } else if (names.contains(CaptionModel.FILE)) {
             throw new ConfigException("--output " + folder
                     + " holds a trained model; choose another folder, or give --overwrite to replace it");
+        }
+        for (String name : names) {
+            // Frames of a training that was killed: they are read again.
+            if (name.matches(FRAMES)) {
+                folder.delete(name);
+            }
         }
         try {
             folder.make();
@@ -91,16 +98,18 @@ final class TrainingFolder {
         for (Map.Entry<String, String> each : settings.entrySet()) {
             String other = state.settings().get(each.getKey());
             if (!each.getValue().equals(other)) {
-                throw new ConfigException("--output " + folder + " holds an unfinished training with " + each.getKey() + " "
-                        + other + ", not " + each.getValue()
-                        + "; go on with that, choose another folder, or give --overwrite to start over");
+                throw new ConfigException(
+                        "--output " + folder + " holds an unfinished training with " + each.getKey() + " "
+                                + other + ", not " + each.getValue()
+                                + "; go on with that, choose another folder, or give --overwrite to start over");
             }
         }
         byte[] last = bytes(String.format(LAST, state.progress().step()));
         if (!Sha256.of(last).equals(state.last())) {
-            throw new IOException(folder.locationOf(String.format(LAST, state.progress().step()))
-                    + " is damaged: SHA-256 " + Sha256.of(last) + ", " + STATE + " says " + state.last()
-                    + "; give --overwrite to start over");
+            throw new IOException(
+                    folder.locationOf(String.format(LAST, state.progress().step()))
+                            + " is damaged: SHA-256 " + Sha256.of(last) + ", " + STATE + " says " + state.last()
+                            + "; give --overwrite to start over");
         }
         return List.of(new Stopped(CaptionModel.graphOf(last), state.progress()));
     }
@@ -162,9 +171,7 @@ final class TrainingFolder {
                 .xAxisTitle("step")
                 .yAxisTitle("nats a token")
                 .build();
-        chart.getStyler()
-                .setChartBackgroundColor(Color.WHITE)
-                .setLegendPosition(Styler.LegendPosition.InsideNE);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendPosition(Styler.LegendPosition.InsideNE);
         chart.getStyler().setYAxisLogarithmic(true);
         List<Double> steps = new ArrayList<>();
         List<Double> learned = new ArrayList<>();

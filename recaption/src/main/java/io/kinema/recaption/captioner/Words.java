@@ -26,7 +26,8 @@ final class Words {
 
     private static final int FIRST_WORD = FIRST_LENGTH + NUM_LENGTHS;
     private static final int MAX_WORDS = 8192;
-    private static final Pattern TOKEN = Pattern.compile("[\\p{L}\\p{M}\\p{N}]+(?:['’-][\\p{L}\\p{M}\\p{N}]+)*|[^\\s\\p{L}\\p{M}\\p{N}]");
+    private static final Pattern TOKEN =
+            Pattern.compile("[\\p{L}\\p{M}\\p{N}]+(?:['’-][\\p{L}\\p{M}\\p{N}]+)*|[^\\s\\p{L}\\p{M}\\p{N}]");
     private static final String NO_SPACE_BEFORE = ".,;:!?)%";
 
     private final List<String> words;
@@ -87,13 +88,24 @@ final class Words {
                 .toArray();
     }
 
+    /** All tokens of a text: the one that it begins with, its words, and the end. */
+    int[] tokens(int beginning, String text) {
+        int[] numbers = numbers(text);
+        int[] tokens = new int[numbers.length + 2];
+        tokens[0] = beginning;
+        System.arraycopy(numbers, 0, tokens, 1, numbers.length);
+        tokens[tokens.length - 1] = END;
+        return tokens;
+    }
+
     /** A text of tokens that are words; others are left out. */
     String text(int[] tokens) {
         StringBuilder text = new StringBuilder();
         for (int token : tokens) {
             if (token >= FIRST_WORD) {
                 String word = words.get(token - FIRST_WORD);
-                boolean isClose = NO_SPACE_BEFORE.contains(word) || text.isEmpty() || text.charAt(text.length() - 1) == '(';
+                boolean isClose =
+                        NO_SPACE_BEFORE.contains(word) || text.isEmpty() || text.charAt(text.length() - 1) == '(';
                 text.append(isClose ? "" : " ").append(word);
             }
         }

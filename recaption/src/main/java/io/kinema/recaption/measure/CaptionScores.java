@@ -139,14 +139,15 @@ record CaptionScores(
         StringBuilder table = new StringBuilder("| style | captioner | captions | BLEU-4 | CIDEr-D | confidence |");
         List<String> names = new ArrayList<>(SceneAttributes.NAMES);
         names.add("all");
-        names.removeIf(name -> all.stream().noneMatch(scores -> scores.attributes().containsKey(name)));
+        names.removeIf(
+                name -> all.stream().noneMatch(scores -> scores.attributes().containsKey(name)));
         names.forEach(name -> table.append(' ').append(name).append(" |"));
         table.append("\n|---|---|---:|---:|---:|---:|")
                 .append("---:|".repeat(names.size()))
                 .append('\n');
         for (CaptionScores scores : all) {
-            String model = scores.model().substring(
-                    0, Math.min(MODEL_CHARACTERS, scores.model().length()));
+            String model = scores.model()
+                    .substring(0, Math.min(MODEL_CHARACTERS, scores.model().length()));
             table.append(String.format(
                     Locale.ROOT,
                     "| %s | %s %s | %d | %.3f | %.2f | %.3f |",

@@ -31,14 +31,11 @@ public final class MeasureCommand {
                 order = 0,
                 required = true,
                 placeholder = "DIR",
-                description = "Folder of a data set that launch/recaption.sh run made, of videos with captions of their own")
+                description =
+                        "Folder of a data set that launch/recaption.sh run made, of videos with captions of their own")
         private String data = "";
 
-        @Parameter(
-                names = "--json",
-                order = 1,
-                placeholder = "FILE",
-                description = "Write the figures there too")
+        @Parameter(names = "--json", order = 1, placeholder = "FILE", description = "Write the figures there too")
         private String json = "";
     }
 
@@ -101,8 +98,6 @@ public final class MeasureCommand {
                     + " has both a caption that came with the video and one that was written for it; caption it with"
                     + " launch/recaption.sh run");
         }
-        return byWriter.values().stream()
-                .map(CaptionScores.Collector::scores)
-                .toList();
+        return byWriter.values().stream().map(CaptionScores.Collector::scores).toList();
     }
 }

@@ -14,6 +14,7 @@ import io.kinema.data.shard.DatasetWriter;
 import io.kinema.data.shard.Manifest;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
+import io.kinema.recaption.captioner.ChatUsage;
 import io.kinema.recaption.run.CaptionTask.Unit;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -52,8 +53,8 @@ final class CaptionRun {
     private final List<String> styles;
     private final int numAttempts;
 
-    /** What a run gave. */
-    record Summary(int numClips, Map<String, Integer> captionsByStyle, int numLeft) {}
+    /** What a run gave, and what a server was asked for in it. */
+    record Summary(int numClips, Map<String, Integer> captionsByStyle, int numLeft, ChatUsage usage) {}
 
     CaptionRun(
             Dataset data,
@@ -93,7 +94,9 @@ final class CaptionRun {
         for (int first = 0; first < clips.size(); ) {
             int end = first + 1;
             int shard = clips.get(first).shardIndex();
-            while (end < clips.size() && end - first < UNIT_CLIPS && clips.get(end).shardIndex() == shard) {
+            while (end < clips.size()
+                    && end - first < UNIT_CLIPS
+                    && clips.get(end).shardIndex() == shard) {
                 end++;
             }
             units.add(new Unit(shard, first, end - first));
@@ -118,15 +121,13 @@ final class CaptionRun {
             System.out.println("going on: " + (units.size() - open.size()) + " of " + units.size()
                     + " parts are captioned already");
         }
-        if (!open.isEmpty()) {
-            caption(open, work, master);
-        }
-        Summary summary = join(units, work, settings);
+        ChatUsage usage = open.isEmpty() ? ChatUsage.NONE : caption(open, work, master);
+        Summary summary = join(units, work, settings, usage);
         output.delete(WORK);
         return summary;
     }
 
-    private void caption(List<Unit> open, Folder work, String master) throws IOException {
+    private ChatUsage caption(List<Unit> open, Folder work, String master) throws IOException {
         long numClips = open.stream().mapToLong(Unit::numClips).sum();
         try (SparkTasks spark = new SparkTasks(master, "kinema-recaption");
                 ProgressBar bar = CommandLine.progressBar("Captioning", "clips", numClips)) {
@@ -149,8 +150,12 @@ final class CaptionRun {
                 }
             });
             try {
-                spark.run(tasks, CaptionTask::run, index -> {});
+                ChatUsage usage = ChatUsage.NONE;
+                for (String each : spark.run(tasks, CaptionTask::run, index -> {})) {
+                    usage = usage.plus(JSON.readValue(each, ChatUsage.class));
+                }
                 bar.stepTo(numClips);
+                return usage;
             } finally {
                 poll.interrupt();
                 poll.join();
@@ -194,7 +199,8 @@ final class CaptionRun {
         return tasks;
     }
 
-    private Summary join(List<Unit> units, Folder work, Map<String, String> settings) throws IOException {
+    private Summary join(List<Unit> units, Folder work, Map<String, String> settings, ChatUsage usage)
+            throws IOException {
         List<Manifest.Part> parts = new ArrayList<>();
         StringBuilder quarantine = new StringBuilder();
         Map<String, Integer> byStyle = new TreeMap<>();
@@ -220,7 +226,7 @@ final class CaptionRun {
         }
         output.write(QUARANTINE, quarantine.toString().getBytes(StandardCharsets.UTF_8));
         DatasetWriter.finishCaptions(output, data, parts, settings);
-        return new Summary(data.clips().size(), byStyle, numLeft);
+        return new Summary(data.clips().size(), byStyle, numLeft, usage);
     }
 
     /** Those that the clip has, but for earlier answers to the same question, and the new ones. */

@@ -10,6 +10,7 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.recaption.captioner.Answer;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
+import io.kinema.recaption.captioner.ChatUsage;
 import io.kinema.recaption.captioner.Question;
 import java.io.IOException;
 import java.io.InputStream;
@@ -33,12 +34,7 @@ import java.util.stream.IntStream;
  * @param units what to do
  */
 record CaptionTask(
-        String data,
-        String work,
-        CaptionerSettings captioner,
-        List<String> styles,
-        int numAttempts,
-        List<Unit> units) {
+        String data, String work, CaptionerSettings captioner, List<String> styles, int numAttempts, List<Unit> units) {
     private static final JsonMapper JSON = new JsonMapper();
 
     /** Units that are under way at once where questions are many, so that one always has some to ask. */
@@ -95,15 +91,15 @@ record CaptionTask(
      *
      * @param json a task
      * @param scratch is not needed
-     * @return nothing: what comes of it lies in the folder of results
+     * @return what a server was asked for, a {@link ChatUsage} as JSON; what comes of the task lies in the folder of results
      */
     static String run(String json, Path scratch) throws IOException {
         CaptionTask task = JSON.readValue(json, CaptionTask.class);
         try (Dataset data = Dataset.open(task.data());
                 Captioner captioner = task.captioner().open()) {
             task.run(data, captioner);
+            return JSON.writeValueAsString(captioner.usage());
         }
-        return "";
     }
 
     private void run(Dataset data, Captioner captioner) throws IOException {

@@ -68,6 +68,9 @@ public final class RunCommand {
             System.out.println("  " + summary.numLeft() + " questions without an answer of use; the reasons are in "
                     + output.locationOf(CaptionRun.QUARANTINE));
         }
+        if (summary.usage().requests() > 0) {
+            System.out.println("  the server: " + summary.usage().describe());
+        }
         System.out.println("data set: " + output);
     }
 }

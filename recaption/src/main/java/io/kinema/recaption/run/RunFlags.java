@@ -1,15 +1,16 @@
 package io.kinema.recaption.run;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.ConfigException;
 import io.kinema.data.Folder;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.ChatSettings;
 import io.kinema.recaption.captioner.Dl4jSettings;
 import io.kinema.recaption.captioner.EndpointSettings;
 import io.kinema.recaption.captioner.OnnxSettings;
 import io.kinema.recaption.captioner.Prompts;
 import io.kinema.recaption.captioner.Question;
+import io.kinema.recaption.captioner.ServerFlags;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -46,8 +47,9 @@ final class RunFlags {
             names = "--captioner",
             order = 2,
             placeholder = "dl4j|endpoint|onnx",
-            description = "Who captions: dl4j, a model that launch/recaption.sh train has trained; endpoint, a server with"
-                    + " the interface of OpenAI's chat completions; onnx, a model that Hugging Face Optimum has exported")
+            description =
+                    "Who captions: dl4j, a model that launch/recaption.sh train has trained; endpoint, a server with"
+                            + " the interface of OpenAI's chat completions; onnx, a model that Hugging Face Optimum has exported")
     String captioner = "dl4j";
 
     @Parameter(
@@ -93,8 +95,9 @@ final class RunFlags {
             names = "--frames",
             order = 9,
             placeholder = "N",
-            description = "endpoint, onnx: frames of a clip that are shown; 0 for 8 (endpoint) or 1 (onnx). A dl4j model"
-                    + " has its own number")
+            description =
+                    "endpoint, onnx: frames of a clip that are shown; 0 for 8 (endpoint) or 1 (onnx). A dl4j model"
+                            + " has its own number")
     int frames;
 
     @Parameter(
@@ -104,89 +107,29 @@ final class RunFlags {
             description = "endpoint, onnx: the most tokens of a caption; 0 for 512 (endpoint) or 32 (onnx)")
     int maxTokens;
 
-    @Parameter(
-            names = "--url",
-            order = 11,
-            placeholder = "URL",
-            description = "endpoint: where the interface begins, such as http://localhost:8000/v1")
-    String url = "http://localhost:8000/v1";
-
-    @Parameter(
-            names = "--key-environment",
-            order = 12,
-            placeholder = "NAME",
-            description = "endpoint: the environment variable that the key is in, if there is one")
-    String keyEnvironment = ChatSettings.KEY_ENVIRONMENT;
-
-    @Parameter(
-            names = "--key-file",
-            order = 13,
-            placeholder = "FILE",
-            description = "endpoint: a file with the key, in place of the variable")
-    String keyFile = "";
-
-    @Parameter(
-            names = "--concurrency",
-            order = 14,
-            placeholder = "N",
-            description = "endpoint: the most requests in flight, over all machines that caption")
-    int concurrency = 8;
-
-    @Parameter(
-            names = "--requests-per-minute",
-            order = 15,
-            placeholder = "N",
-            description = "endpoint: the most requests a minute, over all machines; 0 for no limit")
-    double requestsPerMinute;
-
-    @Parameter(
-            names = "--retries",
-            order = 16,
-            placeholder = "N",
-            description = "endpoint: how often a request that failed is sent again")
-    int retries = 5;
-
-    @Parameter(
-            names = "--timeout-seconds",
-            order = 17,
-            placeholder = "S",
-            description = "endpoint: the longest that a request may take")
-    double timeoutSeconds = 120;
+    @ParametersDelegate
+    private final ServerFlags server = new ServerFlags();
 
     @Parameter(
             names = "--max-side",
-            order = 18,
+            order = 20,
             placeholder = "PIXELS",
             description = "endpoint: frames are shrunk until no side is longer")
     int maxSide = 512;
 
     @Parameter(
             names = "--prompt-short",
-            order = 19,
+            order = 21,
             placeholder = "FILE",
             description = "endpoint: how to ask for a short caption")
-    String promptShort = configs("recaption-short.txt");
+    String promptShort = ServerFlags.configs("recaption-short.txt");
 
     @Parameter(
             names = "--prompt-detailed",
-            order = 20,
+            order = 22,
             placeholder = "FILE",
             description = "endpoint: how to ask for a detailed caption")
-    String promptDetailed = configs("recaption-detailed.txt");
-
-    @Parameter(
-            names = "--prompt-price-per-million",
-            order = 21,
-            placeholder = "P",
-            description = "endpoint: what a million tokens cost that are sent; 0 where unknown")
-    double promptPrice;
-
-    @Parameter(
-            names = "--completion-price-per-million",
-            order = 22,
-            placeholder = "P",
-            description = "endpoint: what a million tokens cost that come back; 0 where unknown")
-    double completionPrice;
+    String promptDetailed = ServerFlags.configs("recaption-detailed.txt");
 
     @Parameter(
             names = "--master",
@@ -201,11 +144,6 @@ final class RunFlags {
             description = "Delete the captioned data set that is in --output, finished or not")
     boolean overwrite;
 
-    private static String configs(String name) {
-        String home = System.getenv("KINEMA_HOME");
-        return Path.of(home == null ? "" : home, "configs", name).toString();
-    }
-
     void check() {
         styles();
         if (attempts < 1) {
@@ -218,8 +156,8 @@ final class RunFlags {
                 Arrays.stream(styles.split(",")).map(String::strip).distinct().toList();
         for (String style : asked) {
             if (!style.equals(Question.SHORT) && !style.equals(Question.DETAILED)) {
-                throw new ConfigException("--styles " + styles + ": '" + style + "' is neither " + Question.SHORT + " nor "
-                        + Question.DETAILED + "; give one of them, or both with a comma between");
+                throw new ConfigException("--styles " + styles + ": '" + style + "' is neither " + Question.SHORT
+                        + " nor " + Question.DETAILED + "; give one of them, or both with a comma between");
             }
         }
         return asked;
@@ -233,21 +171,13 @@ final class RunFlags {
                         model, frames == 0 ? 1 : frames, beam, maxTokens == 0 ? 32 : maxTokens, temperature, seed);
             case "endpoint" -> endpoint();
             default ->
-                throw new ConfigException(
-                        "--captioner " + captioner + " is not known; give dl4j, endpoint or onnx");
+                throw new ConfigException("--captioner " + captioner + " is not known; give dl4j, endpoint or onnx");
         };
     }
 
     private EndpointSettings endpoint() {
-        ChatSettings server = new ChatSettings(
-                url,
-                model,
-                keyEnvironment,
-                keyFile,
-                new ChatSettings.Limits(concurrency, requestsPerMinute, retries, timeoutSeconds),
-                new ChatSettings.Price(promptPrice, completionPrice));
         return new EndpointSettings(
-                server,
+                server.settings(model),
                 Prompts.read(Path.of(promptShort), Path.of(promptDetailed)),
                 frames == 0 ? 8 : frames,
                 maxSide,

@@ -52,9 +52,10 @@ class ConvolutionTest {
                 config))[0];
         INDArray flat = sums.dup('c').reshape('c', PICTURES, sums.length() / PICTURES);
         INDArray centred = flat.subColumnVector(flat.mean(1));
-        INDArray normed = centred.divColumnVector(Transforms.sqrt(flat.var(false, 1).add(1e-5)));
-        INDArray expected = Transforms.relu(
-                normed.reshape('c', sums.length() / OUT, OUT).addRowVector(shifts));
+        INDArray normed =
+                centred.divColumnVector(Transforms.sqrt(flat.var(false, 1).add(1e-5)));
+        INDArray expected =
+                Transforms.relu(normed.reshape('c', sums.length() / OUT, OUT).addRowVector(shifts));
         assertArrayEquals(
                 expected.dup('c').data().asFloat(),
                 graph.outputSingle(pictures).dup('c').data().asFloat(),

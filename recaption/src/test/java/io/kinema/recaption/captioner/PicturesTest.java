@@ -35,6 +35,40 @@ class PicturesTest {
         }
     }
 
+    /** A white pixel on black in the second of two frames: all that the fourth and the fifth value are for. */
+    @Test
+    void shouldPointOutEdgesAndWhatMoves() {
+        Pictures two = new Pictures(2, 4);
+        byte[] pictures = new byte[two.numBytes()];
+        int pixel = 4 * 4 + 5;
+        Arrays.fill(pictures, 3 * pixel, 3 * pixel + 3, (byte) 255);
+        float[] input = new float[two.numValues()];
+        two.toInput(pictures, new int[] {0, 1}, Pictures.View.PLAIN, input, 0);
+        int at = Pictures.CHANNELS * pixel;
+        // The pixel differs by 2 from the one beside it and from the one below; from its mean over time by 1.
+        assertArrayEquals(new float[] {1, 1, 1, 4, 1}, Arrays.copyOfRange(input, at, at + 5), 1e-6f);
+        assertArrayEquals(new float[] {-1, -1, -1, 2, 0}, Arrays.copyOfRange(input, at - 5, at), 1e-6f);
+        assertArrayEquals(new float[] {-1, -1, -1, 0, 1}, Arrays.copyOfRange(input, 5 * 5, 6 * 5), 1e-6f);
+        Pictures.View still = new Pictures.View(0, 0, 1, 1, 1, 0, true);
+        two.toInput(pictures, new int[] {0, 1}, still, input, 0);
+        assertArrayEquals(new float[] {1, 1, 1, 4, 0}, Arrays.copyOfRange(input, at, at + 5), 1e-6f);
+    }
+
+    @Test
+    void shouldMovePicturesAndRepeatTheirEdges() {
+        Pictures one = new Pictures(1, 4);
+        byte[] pictures = new byte[one.numBytes()];
+        for (int i = 0; i < 16; i++) {
+            Arrays.fill(pictures, 3 * i, 3 * i + 3, (byte) (50 * (i % 4)));
+        }
+        float[] input = new float[one.numValues()];
+        one.toInput(pictures, new int[] {0}, new Pictures.View(1.5, 0, 1, 1, 1, 0, false), input, 0);
+        float[] expected = {0, 0, 25, 75};
+        for (int x = 0; x < 4; x++) {
+            assertEquals(expected[x] / 127.5 - 1, input[Pictures.CHANNELS * x], 1e-6, "column " + x);
+        }
+    }
+
     private static Clip clip(int numFrames, int height, int width, byte[] frames) {
         return new Clip(
                 "a#0",

@@ -124,9 +124,7 @@ class RowOperationTest {
 
     @Test
     void shouldComeBackFromTheGraphsJson() {
-        GraphBuilder graph = new NeuralNetConfiguration.Builder()
-                .graphBuilder()
-                .addInputs("a", "b", "c", "d");
+        GraphBuilder graph = new NeuralNetConfiguration.Builder().graphBuilder().addInputs("a", "b", "c", "d");
         List<String> names = new ArrayList<>();
         cases().forEach(each -> {
             String[] inputs = List.of("a", "b", "c", "d")

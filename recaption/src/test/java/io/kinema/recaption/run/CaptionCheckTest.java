@@ -55,7 +55,6 @@ class CaptionCheckTest {
     @Test
     void shouldBelieveTheCaptioner() {
         assertEquals(
-                Answer.TRUNCATED,
-                CaptionCheck.problem(new Answer("a dog that runs along the", 0.5, Answer.TRUNCATED)));
+                Answer.TRUNCATED, CaptionCheck.problem(new Answer("a dog that runs along the", 0.5, Answer.TRUNCATED)));
     }
 }

@@ -66,8 +66,8 @@ class CaptionRunTest {
     }
 
     private static String[] runFlags(Path output, String... more) {
-        List<String> flags = new ArrayList<>(List.of(
-                "--data", data.toString(), "--model", model.toString(), "--output", output.toString()));
+        List<String> flags = new ArrayList<>(
+                List.of("--data", data.toString(), "--model", model.toString(), "--output", output.toString()));
         flags.addAll(List.of(more));
         return flags.toArray(String[]::new);
     }
@@ -90,7 +90,9 @@ class CaptionRunTest {
                         captions.get(4).text());
                 assertEquals("detailed", captions.get(4).style());
                 assertEquals("dl4j", captions.get(4).origin());
-                assertTrue(captions.get(4).confidence() > 0.8, "confidence " + captions.get(4).confidence());
+                assertTrue(
+                        captions.get(4).confidence() > 0.8,
+                        "confidence " + captions.get(4).confidence());
             }
         }
         assertEquals(0, Files.size(output.resolve("quarantine.jsonl")));
@@ -146,18 +148,61 @@ class CaptionRunTest {
         assertEquals(contents(calm.resolve("out")), contents(killed.resolve("out")));
     }
 
+    @Test
+    void shouldTrainOnToTheSameModelAfterBeingKilled() throws Exception {
+        Path in = Files.createDirectories(folder.resolve("training"));
+        Process process = start(in, "train", trainFlags(Path.of("out")));
+        while (process.isAlive() && !Files.exists(in.resolve("out/checkpoint.json"))) {
+            Thread.sleep(1);
+        }
+        process.destroyForcibly();
+        assertTrue(process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS));
+        assertFalse(Files.exists(in.resolve("out/model.json")), "killed before it was done");
+        assertEquals(0, TrainCommand.run(trainFlags(in.resolve("out"))));
+        assertEquals(
+                contents(model).get("model.json"), contents(in.resolve("out")).get("model.json"));
+        assertEquals(
+                List.of("curve.png", "graph.zip", "model.json", "train.args", "training.csv"),
+                List.copyOf(contents(in.resolve("out")).keySet()));
+    }
+
+    @Test
+    void shouldNameTheMistakeInTraining() throws IOException {
+        String output = folder.resolve("untrained").toString();
+        for (String[] each : new String[][] {
+            {"--epochs", "0"}, {"--batch", "7"}, {"--size", "20"}, {"--width", "0"}, {"--validation", "1"}
+        }) {
+            ConfigException mistake = assertThrows(
+                    ConfigException.class,
+                    () -> TrainCommand.run("--data", data.toString(), "--output", output, each[0], each[1]));
+            assertTrue(mistake.getMessage().startsWith(each[0] + " " + each[1]), mistake.getMessage());
+        }
+        new TinyData(1, 8, 8).solid("a#0", 0).write(folder.resolve("mute"));
+        ConfigException mute = assertThrows(
+                ConfigException.class,
+                () -> TrainCommand.run("--data", folder.resolve("mute").toString(), "--output", output));
+        assertTrue(mute.getMessage().contains("has a caption to learn from"), mute.getMessage());
+        ConfigException trained = assertThrows(ConfigException.class, () -> TrainCommand.run(trainFlags(model)));
+        assertTrue(trained.getMessage().contains("--overwrite"), trained.getMessage());
+    }
+
     private static Process start(Path in) throws IOException {
+        return start(in, "run", runFlags(Path.of("out")));
+    }
+
+    private static Process start(Path in, String name, String... flags) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
                 .filter(flag -> !flag.startsWith("-javaagent"))
                 .toList());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.kinema.recaption.Recaption", "run"));
-        command.addAll(List.of(runFlags(Path.of("out"))));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.kinema.recaption.Recaption", name));
+        command.addAll(List.of(flags));
         return new ProcessBuilder(command)
                 .directory(in.toFile())
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(in.resolve("log").toFile()))
+                .redirectOutput(
+                        ProcessBuilder.Redirect.appendTo(in.resolve("log").toFile()))
                 .start();
     }
 

@@ -2,6 +2,7 @@ package io.kinema.train.sample;
 
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.data.LaunchScript;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.TrainedWeights;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import me.tongfei.progressbar.ProgressBar;
 
 /** {@code launch/sample.sh}: videos from a checkpoint. */
@@ -54,7 +56,7 @@ public final class Sample {
     }
 
     private void run() throws IOException {
-        List<String> prompts = prompts();
+        List<String> prompts = expanded(prompts());
         DeviceConfig deviceConfig = DeviceConfig.resolve(flags.device, flags.precision, flags.threads, 1);
         Patch patch = model.config().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
@@ -70,9 +72,10 @@ public final class Sample {
             throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + " and "
                     + prompts.size() + " prompts make a video of over 2 GiB; lower one of them");
         }
-        Path output = Path.of(flags.output);
-        VideoFile.requireWritable(output, frames);
-        if (flags.output.endsWith(".mp4") && Math.min(height, width) < MIN_H264_SIDE && flags.enlarge == 1) {
+        List<Path> outputs = outputs(prompts.size(), frames);
+        if (outputs.getFirst().toString().endsWith(".mp4")
+                && Math.min(height, width) < MIN_H264_SIDE
+                && flags.enlarge == 1) {
             throw new ConfigException("--output " + flags.output + ": H.264 has no videos of " + width + "x" + height
                     + "; its sides have at least " + MIN_H264_SIDE + " pixels; use --enlarge 256, or .gif");
         }
@@ -88,8 +91,74 @@ public final class Sample {
                 videos.add(new VideoFile(sampler.sample(request, _ -> bar.step()), frames, height, width));
             }
         }
-        VideoFile.grid(videos).enlarged(flags.enlarge).write(flags.ffmpeg, output, flags.fps);
-        System.out.println(output.toAbsolutePath().normalize());
+        write(videos, prompts, outputs);
+        System.out.println(Path.of(flags.output).toAbsolutePath().normalize());
+    }
+
+    /** One file for all prompts, or one for each. */
+    private List<Path> outputs(int numPrompts, int frames) throws IOException {
+        Path output = Path.of(flags.output);
+        if (flags.separate.isEmpty()) {
+            VideoFile.requireWritable(output, frames);
+            return List.of(output);
+        }
+        if (Files.exists(output) && !(Files.isDirectory(output) && isEmpty(output))) {
+            throw new ConfigException("--output " + output + " is there already; with --separate give the name of a new"
+                    + " folder, or of an empty one");
+        }
+        try {
+            Files.createDirectories(output);
+        } catch (IOException e) {
+            throw new ConfigException(
+                    "cannot make the folder --output " + output + ": " + e + "; choose another place", e);
+        }
+        List<Path> outputs = new ArrayList<>();
+        for (int i = 0; i < numPrompts; i++) {
+            outputs.add(output.resolve(String.format("prompt-%05d.%s", i, flags.separate)));
+            VideoFile.requireWritable(outputs.getLast(), frames);
+        }
+        return outputs;
+    }
+
+    private static boolean isEmpty(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.findAny().isEmpty();
+        }
+    }
+
+    private void write(List<VideoFile> videos, List<String> prompts, List<Path> outputs) throws IOException {
+        if (flags.separate.isEmpty()) {
+            VideoFile.grid(videos).enlarged(flags.enlarge).write(flags.ffmpeg, outputs.getFirst(), flags.fps);
+            return;
+        }
+        for (int i = 0; i < videos.size(); i++) {
+            Path file = outputs.get(i);
+            videos.get(i).enlarged(flags.enlarge).write(flags.ffmpeg, file, flags.fps);
+            String name = file.getFileName().toString();
+            Files.writeString(
+                    file.resolveSibling(name.substring(0, name.lastIndexOf('.')) + ".txt"), prompts.get(i) + "\n");
+        }
+    }
+
+    /** Prompts in detail, by the model that {@code --expand} names, or as they are. */
+    private List<String> expanded(List<String> prompts) throws IOException {
+        if (flags.expand.isEmpty()) {
+            return prompts;
+        }
+        Path file = Files.createTempFile("kinema-prompts-", ".txt");
+        try {
+            Files.write(file, prompts);
+            List<String> detailed = new LaunchScript(
+                            "recaption.sh", List.of("expand", "--model", flags.expand, "--prompts", file.toString()))
+                    .lines();
+            if (detailed.size() != prompts.size()) {
+                throw new IllegalStateException(detailed.size() + " detailed prompts for " + prompts.size());
+            }
+            detailed.forEach(prompt -> System.out.println("prompt: " + prompt));
+            return detailed;
+        } finally {
+            Files.deleteIfExists(file);
+        }
     }
 
     private List<String> prompts() throws IOException {

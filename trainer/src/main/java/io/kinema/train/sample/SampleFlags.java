@@ -18,48 +18,62 @@ final class SampleFlags {
     @Parameter(names = "--prompts", order = 2, description = "File with a prompt a line; their videos become a grid")
     String prompts = "";
 
-    @Parameter(names = "--width", order = 3, description = "Pixels; rounded to a multiple of the patch")
+    @Parameter(
+            names = "--separate",
+            order = 3,
+            description = "Write each prompt's video into a file of its own in the folder --output, of this kind (mp4,"
+                    + " webm, gif, png), with the prompt in a .txt beside it, as launch/prepare.sh reads them")
+    String separate = "";
+
+    @Parameter(
+            names = "--expand",
+            order = 4,
+            description = "Folder of a model of launch/recaption.sh train-expander, which makes each prompt a detailed"
+                    + " one first")
+    String expand = "";
+
+    @Parameter(names = "--width", order = 5, description = "Pixels; rounded to a multiple of the patch")
     int width = 40;
 
-    @Parameter(names = "--height", order = 4, description = "Pixels; rounded to a multiple of the patch")
+    @Parameter(names = "--height", order = 6, description = "Pixels; rounded to a multiple of the patch")
     int height = 24;
 
-    @Parameter(names = "--frames", order = 5, description = "1 for an image; else rounded to a multiple of the patch")
+    @Parameter(names = "--frames", order = 7, description = "1 for an image; else rounded to a multiple of the patch")
     int frames = 8;
 
-    @Parameter(names = "--fps", order = 6, description = "Frames a second of the file")
+    @Parameter(names = "--fps", order = 8, description = "Frames a second of the file")
     double fps = 4;
 
     @Parameter(
             names = "--sampler",
-            order = 7,
+            order = 9,
             description = "euler (flow models), ddim or ddpm (noise prediction); the model's own if absent")
     String sampler = "";
 
-    @Parameter(names = "--steps", order = 8, description = "Evaluations of the network")
+    @Parameter(names = "--steps", order = 10, description = "Evaluations of the network")
     int steps = 50;
 
-    @Parameter(names = "--guidance", order = 9, description = "Guidance scale; 1 is none")
+    @Parameter(names = "--guidance", order = 11, description = "Guidance scale; 1 is none")
     double guidance = 2;
 
-    @Parameter(names = "--seed", order = 10, description = "Seed of the noise; the same seed gives the same bytes")
+    @Parameter(names = "--seed", order = 12, description = "Seed of the noise; the same seed gives the same bytes")
     long seed = 1;
 
     @Parameter(
             names = "--weights",
-            order = 11,
+            order = 13,
             description = "ema (the average) or model (as trained last); if absent ema, or what an exported file holds")
     String weights = "";
 
     @Parameter(
             names = "--enlarge",
-            order = 12,
+            order = 14,
             description = "Repeat pixels until the longer side has at least so many; 1 keeps the size")
     int enlarge = 1;
 
     @Parameter(
             names = "--device",
-            order = 13,
+            order = 15,
             description =
                     "What computes: cpu (oneDNN and vector instructions; Linux) or nd4j (everywhere, and NVIDIA cards"
                             + " with -Pcuda); cpu where it runs if absent")
@@ -67,7 +81,7 @@ final class SampleFlags {
 
     @Parameter(
             names = "--precision",
-            order = 14,
+            order = 16,
             description =
                     "bf16 (device cpu), fp16 (device nd4j on NVIDIA cards) or fp32, whatever the model was trained"
                             + " in; bf16 where the processor has instructions for it if absent")
@@ -75,17 +89,17 @@ final class SampleFlags {
 
     @Parameter(
             names = "--threads",
-            order = 15,
+            order = 17,
             description = "Threads that compute, which do not change the result; 0 takes all processors")
     int threads;
 
-    @Parameter(names = "--ffmpeg", order = 16, description = "Program that writes the file; the bundled one if absent")
+    @Parameter(names = "--ffmpeg", order = 18, description = "Program that writes the file; the bundled one if absent")
     String ffmpeg = "";
 
     @Parameter(
             names = "--output",
-            order = 17,
+            order = 19,
             required = true,
-            description = "File to write: .mp4, .webm, .gif, or .png for one frame")
+            description = "File to write: .mp4, .webm, .gif, or .png for one frame; with --separate the folder")
     String output = "";
 }
