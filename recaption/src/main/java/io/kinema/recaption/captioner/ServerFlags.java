@@ -68,6 +68,9 @@ public final class ServerFlags {
             description = "endpoint: what a million tokens cost that come back; 0 where unknown")
     private double completionPrice;
 
+    /** Flags with their defaults. */
+    public ServerFlags() {}
+
     /**
      * What the flags say.
      *
