@@ -15,8 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 
 /** {@code launch/recaption.sh show}: writes a page that shows the captions of a data set beside its clips. */
 public final class ShowCommand {
@@ -183,13 +181,7 @@ public final class ShowCommand {
     }
 
     private static void addWithBar(Dataset data, List<ClipEntry> chosen, CaptionPage page) throws IOException {
-        try (ProgressBar bar = new ProgressBarBuilder()
-                .setTaskName("Drawing")
-                .setInitialMax(chosen.size())
-                .setUnit(" clips", 1)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(500)
-                .build()) {
+        try (ProgressBar bar = CommandLine.progressBar("Drawing", "clips", chosen.size())) {
             for (ClipEntry entry : chosen) {
                 page.add(data.read(entry));
                 bar.step();
