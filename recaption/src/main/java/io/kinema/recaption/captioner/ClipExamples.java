@@ -31,11 +31,8 @@ final class ClipExamples implements Examples {
     private static final double CONTRAST = 0.1;
     private static final double BRIGHTNESS = 0.06;
 
-    /** Share of what is shown without pointing out what moves. */
-    private static final double STILL = 0.35;
-
     /** Numbers that a view is drawn from. */
-    private static final int VIEW_DRAWS = 7;
+    private static final int VIEW_DRAWS = 6;
 
     private final Pictures pictures;
     private final Pictures kept;
@@ -146,8 +143,7 @@ final class ClipExamples implements Examples {
                 1 + ZOOM * (2 * draws[2] - 1),
                 1 + ZOOM * (2 * draws[3] - 1),
                 1 + CONTRAST * (2 * draws[4] - 1),
-                BRIGHTNESS * (2 * draws[5] - 1),
-                draws[6] < STILL);
+                BRIGHTNESS * (2 * draws[5] - 1));
     }
 
     @Override

@@ -85,18 +85,10 @@ record Pictures(int numFrames, int side) {
      * @param zoomY by what factor they are made higher
      * @param contrast what colours are multiplied by, in −1 to 1
      * @param brightness what is added to them
-     * @param isStill whether what moves is not pointed out, so that things are learned that do not move
      */
-    record View(
-            double right,
-            double down,
-            double zoomX,
-            double zoomY,
-            double contrast,
-            double brightness,
-            boolean isStill) {
+    record View(double right, double down, double zoomX, double zoomY, double contrast, double brightness) {
         /** Pictures as they are. */
-        static final View PLAIN = new View(0, 0, 1, 1, 1, 0, false);
+        static final View PLAIN = new View(0, 0, 1, 1, 1, 0);
     }
 
     /**
@@ -139,7 +131,7 @@ record Pictures(int numFrames, int side) {
                         motion = Math.max(motion, Math.abs(value - means[place + c]));
                     }
                     out[at++] = edge;
-                    out[at++] = view.isStill() ? 0 : motion;
+                    out[at++] = motion;
                 }
             }
         }

@@ -19,7 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ExpanderTest {
     private static final List<String> THINGS = List.of("dog", "cat", "boat", "kite", "cow", "car", "bird", "star");
-    private static final List<String> DEEDS = List.of("runs", "sleeps", "turns", "falls", "waits", "sings", "burns", "grows");
+    private static final List<String> DEEDS =
+            List.of("runs", "sleeps", "turns", "falls", "waits", "sings", "burns", "grows");
 
     @TempDir
     private static Path folder;
