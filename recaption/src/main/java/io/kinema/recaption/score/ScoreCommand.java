@@ -134,7 +134,7 @@ public final class ScoreCommand {
                 "--prompts",
                 flags.prompts,
                 "--separate",
-                "mp4",
+                "webm",
                 "--enlarge",
                 "64",
                 "--seed",
