@@ -101,12 +101,7 @@ final class ClipExamples implements Examples {
 
     /** The most tokens of a caption, its end included. */
     int maxTokens() {
-        return 1
-                + captions.stream()
-                        .flatMap(List::stream)
-                        .mapToInt(text -> Words.split(text).size())
-                        .max()
-                        .orElse(0);
+        return Words.maxTokens(captions);
     }
 
     @Override

@@ -75,12 +75,7 @@ final class PairExamples implements Examples {
 
     /** The most tokens of a detailed caption, its end included. */
     int maxTokens() {
-        return 1
-                + detailed.stream()
-                        .flatMap(List::stream)
-                        .mapToInt(text -> Words.split(text).size())
-                        .max()
-                        .orElse(0);
+        return Words.maxTokens(detailed);
     }
 
     @Override

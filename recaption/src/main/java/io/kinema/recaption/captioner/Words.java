@@ -73,6 +73,16 @@ final class Words {
         return split;
     }
 
+    /** The most tokens of a text, its end included. */
+    static int maxTokens(List<List<String>> texts) {
+        return 1
+                + texts.stream()
+                        .flatMap(List::stream)
+                        .mapToInt(text -> split(text).size())
+                        .max()
+                        .orElse(0);
+    }
+
     List<String> words() {
         return words;
     }
