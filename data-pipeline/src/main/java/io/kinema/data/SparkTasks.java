@@ -2,10 +2,12 @@ package io.kinema.data;
 
 import java.io.IOException;
 import java.io.Serializable;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
 import org.apache.spark.SparkFiles;
@@ -16,6 +18,8 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 
 /** Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on how Java writes objects. */
 public final class SparkTasks implements AutoCloseable {
+    private static final String EXECUTOR_FLAGS = "spark.executor.extraJavaOptions";
+
     private final JavaSparkContext spark;
 
     /** What is done with a task, on whatever machine runs it: a reference to a static method. */
@@ -53,6 +57,11 @@ public final class SparkTasks implements AutoCloseable {
             conf.setJars(Arrays.stream(System.getProperty("java.class.path").split(":"))
                     .filter(entry -> entry.endsWith(".jar"))
                     .toArray(String[]::new));
+            conf.setIfMissing(EXECUTOR_FLAGS, flagsForExecutors());
+            for (String threads : List.of("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")) {
+                conf.setIfMissing(
+                        "spark.executorEnv." + threads, System.getenv().getOrDefault(threads, "1"));
+            }
         }
         try {
             this.spark = new JavaSparkContext(conf);
@@ -61,6 +70,13 @@ public final class SparkTasks implements AutoCloseable {
                     "cannot start Spark with --master " + master + ": " + rootCause(e) + "; give a Spark master's URL",
                     e);
         }
+    }
+
+    /** This JVM's flags that open the JDK to libraries; memory is the cluster's to decide. */
+    private static String flagsForExecutors() {
+        return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.startsWith("--"))
+                .collect(Collectors.joining(" "));
     }
 
     /**

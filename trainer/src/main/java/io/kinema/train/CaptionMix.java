@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import io.kinema.data.ConfigException;
+import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Caption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -13,10 +14,11 @@ import java.util.Map;
  * @param dropout the share of clips that lose their caption, for guidance (2207.12598)
  * @param shares of each style, not summing to anything in particular; none for the first caption always
  */
-record CaptionMix(double dropout, Map<String, Double> shares) {
+public record CaptionMix(double dropout, Map<String, Double> shares) {
     private static final List<String> STYLES = List.of(Caption.ORIGINAL, "short", "detailed");
 
-    CaptionMix {
+    /** Checks the share, and keeps a copy of the others. */
+    public CaptionMix {
         TrainConfig.requireRange("--caption-dropout", dropout, 0, 1);
         shares = Collections.unmodifiableMap(new LinkedHashMap<>(shares));
     }
@@ -24,10 +26,12 @@ record CaptionMix(double dropout, Map<String, Double> shares) {
     /**
      * Reads the flags.
      *
+     * @param dropout as in {@code --caption-dropout}
      * @param mix such as {@code original:0.05,detailed:0.75,short:0.2}; empty for the first caption always
+     * @return the mix
      * @throws ConfigException if it names a style that is not known or twice, or has no share above 0
      */
-    static CaptionMix parse(double dropout, String mix) {
+    public static CaptionMix parse(double dropout, String mix) {
         Map<String, Double> shares = new LinkedHashMap<>();
         for (String part : mix.isBlank() ? new String[0] : mix.split(",", -1)) {
             int colon = part.indexOf(':');
@@ -51,6 +55,24 @@ record CaptionMix(double dropout, Map<String, Double> shares) {
         } catch (NumberFormatException e) {
             return -1;
         }
+    }
+
+    /**
+     * Draws what the model is told of a clip.
+     *
+     * @param captions all of the clip
+     * @param philox what is drawn from
+     * @param step and {@code clip}: where it is drawn
+     * @param clip see {@link Philox}
+     * @return the text; empty where it is dropped, or the clip has no caption of any style in the mix
+     */
+    public String draw(List<Caption> captions, Philox philox, long step, long clip) {
+        if (philox.uniform(Philox.Purpose.CAPTION_DROPOUT, step, clip, 0) < dropout) {
+            return "";
+        }
+        double style = philox.uniform(Philox.Purpose.CAPTION_MIX, step, clip, 0);
+        double which = philox.uniform(Philox.Purpose.CAPTION_MIX, step, clip, 1);
+        return choose(captions, style, which);
     }
 
     /**

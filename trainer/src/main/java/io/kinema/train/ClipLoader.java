@@ -149,18 +149,10 @@ final class ClipLoader implements AutoCloseable {
             offset += grid.tokens() * values;
             ids.add(entry.id());
             grids.add(grid);
-            captions.add(caption(clip, number, index));
+            captions.add(CaptionTokens.of(config.captions().draw(clip.captions(), philox, number, index)));
             mixtures.add(mixture(number, index));
         }
         return new Microbatch(ids, Packing.of(grids, captions), room.cleanLP, room.noiseLP, mixtures);
-    }
-
-    private int[] caption(Clip clip, long number, int index) {
-        CaptionMix mix = config.captions();
-        boolean dropped = philox.uniform(Philox.Purpose.CAPTION_DROPOUT, number, index, 0) < mix.dropout();
-        double style = philox.uniform(Philox.Purpose.CAPTION_MIX, number, index, 0);
-        double which = philox.uniform(Philox.Purpose.CAPTION_MIX, number, index, 1);
-        return CaptionTokens.of(dropped ? "" : mix.choose(clip.captions(), style, which));
     }
 
     private Mixture mixture(long number, int index) {

@@ -5,36 +5,22 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.clip.Patch;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.data.video.SourceProbe;
 import io.kinema.train.checkpoint.CheckpointCommand;
-import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.checkpoint.CheckpointState;
-import io.kinema.train.checkpoint.WholeCheckpoint;
-import io.kinema.train.model.DitConfig;
-import io.kinema.train.model.ParameterLayout;
-import io.kinema.train.model.SpacetimeDit;
-import io.kinema.train.optim.Spikes;
 import io.kinema.train.sample.Sample;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code launch/sample.sh} as a process. */
 class SampleRunTest {
-    private static final DitConfig TINY = new DitConfig(1, 16, 2, 1, 8, 2, new Patch(2, 4, 4));
-
     @TempDir
     private static Path root;
 
@@ -42,29 +28,7 @@ class SampleRunTest {
 
     @BeforeAll
     static void writeCheckpoint() throws IOException {
-        ParameterLayout layout = new SpacetimeDit(TINY).layout();
-        CheckpointFolder folder = new CheckpointFolder(root.resolve("checkpoints"));
-        CheckpointState state = new CheckpointState(
-                CheckpointState.FORMAT_VERSION,
-                1,
-                1,
-                new CheckpointState.Cursor(0, 1, 1, 64),
-                new CheckpointState.Config(CheckpointState.Model.of(TINY), "flow", 3, "fp32"),
-                "",
-                List.of(),
-                0,
-                0,
-                0,
-                Spikes.NONE);
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment zeros = arena.allocate(layout.flatSize() * Float.BYTES, 8);
-            MemorySegment average = arena.allocate(layout.flatSize() * Float.BYTES, 8);
-            Random random = new Random(1);
-            for (long i = 0; i < layout.flatSize(); i++) {
-                average.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (0.1 * random.nextGaussian()));
-            }
-            checkpoint = new WholeCheckpoint(layout, zeros, average, zeros, zeros).write(folder, state, 1);
-        }
+        checkpoint = TinyCheckpoint.write(root.resolve("checkpoints"));
     }
 
     private static String run(int exitCode, String output, String... more) throws Exception {

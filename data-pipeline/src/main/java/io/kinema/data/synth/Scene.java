@@ -149,6 +149,15 @@ record Scene(
                 1 + random.nextInt(maxShapes));
     }
 
+    /**
+     * Says whether somebody has written captions for the scene of a number.
+     *
+     * @param share of all scenes that have some, 0 to 1
+     */
+    static boolean isCaptioned(long seed, int number, double share) {
+        return new SplittableRandom(mix(mix(~seed) + number)).nextDouble() < share;
+    }
+
     /** SplitMix64's finalizer (Steele, Lea and Flood, 2014): neighbouring numbers give unrelated streams. */
     private static long mix(long value) {
         long mixed = (value ^ value >>> 30) * 0xbf58476d1ce4e5b9L;

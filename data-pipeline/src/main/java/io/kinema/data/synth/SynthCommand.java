@@ -13,19 +13,24 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import me.tongfei.progressbar.ProgressBar;
 
 /** {@code launch/prepare.sh synth}: renders short videos of moving shapes, each with captions in a {@code .json} beside it. */
 public final class SynthCommand {
     private static final int MAX_CLIPS = 100_000;
     private static final int ENCODE_TIMEOUT_SECONDS = 120;
     private static final int NUM_THREADS = 2;
+    private static final List<String> KINDS = List.of("sentence", "short", "detailed");
     private static final JsonMapper JSON = new JsonMapper();
 
     private final Flags flags;
@@ -57,12 +62,26 @@ public final class SynthCommand {
                 description = "The most shapes in a video, 1 to " + Scene.MAX_SHAPES)
         private int maxShapes = Scene.MAX_SHAPES;
 
-        @Parameter(names = "--overwrite", order = 4, description = "Replace the videos that are in --output")
+        @Parameter(
+                names = "--captions",
+                order = 4,
+                placeholder = "KINDS",
+                description = "Which captions a video has: sentence, short, detailed, or several with commas between")
+        private String captions = "sentence,short,detailed";
+
+        @Parameter(
+                names = "--captioned",
+                order = 5,
+                placeholder = "SHARE",
+                description = "Share of videos that have captions, 0 to 1; the videos are the same whatever it is")
+        private double captioned = 1;
+
+        @Parameter(names = "--overwrite", order = 6, description = "Replace the videos that are in --output")
         private boolean overwrite;
 
         @Parameter(
                 names = "--ffmpeg",
-                order = 5,
+                order = 7,
                 placeholder = "PATH",
                 description = "An ffmpeg program to use in place of the one that comes with Kinema")
         private String ffmpeg = "";
@@ -96,6 +115,16 @@ public final class SynthCommand {
         if (flags.maxShapes < 1 || flags.maxShapes > Scene.MAX_SHAPES) {
             throw new ConfigException("--max-shapes " + flags.maxShapes + " is not between 1 and " + Scene.MAX_SHAPES);
         }
+        if (!(flags.captioned >= 0 && flags.captioned <= 1)) {
+            throw new ConfigException("--captioned " + flags.captioned + " is not between 0 and 1");
+        }
+        List<String> kinds = List.of(flags.captions.split(",", -1));
+        for (String kind : kinds) {
+            if (!KINDS.contains(kind) || Collections.frequency(kinds, kind) > 1) {
+                throw new ConfigException("--captions " + flags.captions + ": '" + kind + "' is not one of "
+                        + String.join(", ", KINDS) + ", once each");
+            }
+        }
         if (flags.output.matches("[A-Za-z][A-Za-z0-9+.-]*://.*")) {
             throw new ConfigException("--output " + flags.output + " is not a path; synth makes its videos on this"
                     + " machine, copy them where they are needed");
@@ -125,7 +154,11 @@ public final class SynthCommand {
         } finally {
             delete(unfinished);
         }
-        System.out.println(flags.clips + " videos with captions in " + output + ", encoded by " + ffmpeg.description());
+        long captioned = IntStream.range(0, flags.clips)
+                .filter(number -> Scene.isCaptioned(flags.seed, number, flags.captioned))
+                .count();
+        System.out.println(flags.clips + " videos, " + (captioned == flags.clips ? "all" : captioned)
+                + " with captions, in " + output + ", encoded by " + ffmpeg.description());
     }
 
     /** Rejects a folder with anything in it that is not to be replaced. */
@@ -156,7 +189,8 @@ public final class SynthCommand {
     private void encodeAll(Ffmpeg ffmpeg, Path folder) throws IOException {
         List<Future<?>> pending = new ArrayList<>();
         try (ExecutorService threads = Executors.newFixedThreadPool(
-                NUM_THREADS, Thread.ofPlatform().name("synth-", 0).factory())) {
+                        NUM_THREADS, Thread.ofPlatform().name("synth-", 0).factory());
+                ProgressBar bar = CommandLine.progressBar("Making", "videos", flags.clips)) {
             for (int i = 0; i < flags.clips; i++) {
                 int number = i;
                 pending.add(threads.submit(() -> {
@@ -167,6 +201,7 @@ public final class SynthCommand {
             for (Future<?> each : pending) {
                 try {
                     each.get();
+                    bar.step();
                 } catch (ExecutionException e) {
                     threads.shutdownNow();
                     if (e.getCause() instanceof RuntimeException mistake) {
@@ -192,8 +227,21 @@ public final class SynthCommand {
                 scene.height(),
                 scene.width(),
                 scene.frameRateHz());
-        List<String> captions = List.of(scene.caption(), scene.shortCaption(), scene.detailedCaption());
-        Files.writeString(folder.resolve(name + ".json"), JSON.writeValueAsString(Map.of("captions", captions)) + "\n");
+        if (Scene.isCaptioned(flags.seed, number, flags.captioned)) {
+            List<String> captions = Arrays.stream(flags.captions.split(","))
+                    .map(kind -> caption(scene, kind))
+                    .toList();
+            Files.writeString(
+                    folder.resolve(name + ".json"), JSON.writeValueAsString(Map.of("captions", captions)) + "\n");
+        }
+    }
+
+    private static String caption(Scene scene, String kind) {
+        return switch (kind) {
+            case "sentence" -> scene.caption();
+            case "short" -> scene.shortCaption();
+            default -> scene.detailedCaption();
+        };
     }
 
     private static void delete(Path folder) throws IOException {

@@ -65,6 +65,35 @@ class SynthCommandTest {
     }
 
     @Test
+    void shouldLeaveOutCaptionsAndKeepTheVideos() throws IOException {
+        Path all = folder.resolve("all");
+        Path sparse = folder.resolve("sparse");
+        SynthCommand.run("--output", all.toString(), "--clips", "8");
+        SynthCommand.run(
+                "--output", sparse.toString(), "--clips", "8", "--captions", "detailed,short", "--captioned", "0.5");
+        Map<String, String> kept = digests(sparse);
+        int captioned = 0;
+        for (int i = 0; i < 8; i++) {
+            String name = String.format("clip-%05d", i);
+            Scene scene = Scene.of(7, i, Scene.MAX_SHAPES);
+            String video = name + "." + scene.extension();
+            assertEquals(digests(all).get(video), kept.get(video));
+            Path captions = sparse.resolve(name + ".json");
+            assertEquals(Scene.isCaptioned(7, i, 0.5), Files.exists(captions));
+            if (Files.exists(captions)) {
+                captioned++;
+                JsonNode texts =
+                        new JsonMapper().readTree(Files.readString(captions)).get("captions");
+                assertEquals(2, texts.size());
+                assertEquals(scene.detailedCaption(), texts.get(0).asText());
+                assertEquals(scene.shortCaption(), texts.get(1).asText());
+            }
+        }
+        assertTrue(captioned > 0 && captioned < 8, captioned + " of 8");
+        assertEquals(8 + captioned, kept.size());
+    }
+
+    @Test
     void shouldDrawEveryKindOfScene() {
         Set<Object> seen = new HashSet<>();
         for (int i = 0; i < 200; i++) {
@@ -190,6 +219,10 @@ class SynthCommandTest {
                 () -> SynthCommand.run("--output", file.resolve("v").toString()));
         assertThrows(ConfigException.class, () -> SynthCommand.run("--output", "hdfs://somewhere/v"));
         assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--clips", "0"));
+        assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--captioned", "1.5"));
+        assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--captions", "long"));
+        assertThrows(
+                ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--captions", "short,short"));
         assertThrows(ConfigException.class, () -> SynthCommand.run("--output", folder + "/w", "--max-shapes", "4"));
     }
 

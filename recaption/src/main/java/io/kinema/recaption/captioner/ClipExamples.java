@@ -31,8 +31,11 @@ final class ClipExamples implements Examples {
     private static final double CONTRAST = 0.1;
     private static final double BRIGHTNESS = 0.06;
 
+    /** How often what moves is not pointed out, so that what does not move is found too. */
+    private static final double MOTION_HIDDEN = 0.125;
+
     /** Numbers that a view is drawn from. */
-    private static final int VIEW_DRAWS = 6;
+    private static final int VIEW_DRAWS = 7;
 
     private final Pictures pictures;
     private final Pictures kept;
@@ -138,7 +141,8 @@ final class ClipExamples implements Examples {
                 1 + ZOOM * (2 * draws[2] - 1),
                 1 + ZOOM * (2 * draws[3] - 1),
                 1 + CONTRAST * (2 * draws[4] - 1),
-                BRIGHTNESS * (2 * draws[5] - 1));
+                BRIGHTNESS * (2 * draws[5] - 1),
+                draws[6] >= MOTION_HIDDEN);
     }
 
     @Override

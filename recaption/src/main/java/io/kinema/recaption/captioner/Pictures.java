@@ -85,10 +85,18 @@ record Pictures(int numFrames, int side) {
      * @param zoomY by what factor they are made higher
      * @param contrast what colours are multiplied by, in −1 to 1
      * @param brightness what is added to them
+     * @param showsMotion whether what moves is pointed out
      */
-    record View(double right, double down, double zoomX, double zoomY, double contrast, double brightness) {
+    record View(
+            double right,
+            double down,
+            double zoomX,
+            double zoomY,
+            double contrast,
+            double brightness,
+            boolean showsMotion) {
         /** Pictures as they are. */
-        static final View PLAIN = new View(0, 0, 1, 1, 1, 0);
+        static final View PLAIN = new View(0, 0, 1, 1, 1, 0, true);
     }
 
     /**
@@ -131,7 +139,7 @@ record Pictures(int numFrames, int side) {
                         motion = Math.max(motion, Math.abs(value - means[place + c]));
                     }
                     out[at++] = edge;
-                    out[at++] = motion;
+                    out[at++] = view.showsMotion() ? motion : 0;
                 }
             }
         }

@@ -59,7 +59,7 @@ class PicturesTest {
             Arrays.fill(pictures, 3 * i, 3 * i + 3, (byte) (50 * (i % 4)));
         }
         float[] input = new float[one.numValues()];
-        one.toInput(pictures, new int[] {0}, new Pictures.View(1.5, 0, 1, 1, 1, 0), input, 0);
+        one.toInput(pictures, new int[] {0}, new Pictures.View(1.5, 0, 1, 1, 1, 0, true), input, 0);
         float[] expected = {0, 0, 25, 75};
         for (int x = 0; x < 4; x++) {
             assertEquals(expected[x] / 127.5 - 1, input[Pictures.CHANNELS * x], 1e-6, "column " + x);

@@ -44,4 +44,12 @@ public sealed interface Diffusion permits RectifiedFlow, NoisePrediction {
      * @return how to mix at that time
      */
     Mixture draw(double uniform, double normal);
+
+    /**
+     * Finds a time by how often training draws an earlier one.
+     *
+     * @param share of the times that are drawn, in (0, 1)
+     * @return how to mix at the time below which that share lies
+     */
+    Mixture quantile(double share);
 }

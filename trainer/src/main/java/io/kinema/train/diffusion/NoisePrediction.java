@@ -74,4 +74,9 @@ public final class NoisePrediction implements Diffusion {
     public Mixture draw(double uniform, double normal) {
         return at((int) (uniform * TIMES));
     }
+
+    @Override
+    public Mixture quantile(double share) {
+        return at((int) (share * TIMES));
+    }
 }

@@ -1,6 +1,7 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.data.ConfigException;
+import org.apache.commons.math3.distribution.NormalDistribution;
 
 /**
  * Rectified flow with logit-normal times (Esser et al., 2403.03206, sections 2 and 3.1); the target is the velocity ε − x_0.
@@ -13,6 +14,7 @@ public record RectifiedFlow(double shift) implements Diffusion {
     public static final double DEFAULT_SHIFT = 3;
 
     private static final double TAU_OF_ONE = 1000;
+    private static final NormalDistribution STANDARD_NORMAL = new NormalDistribution(null, 0, 1);
 
     /** Checks the shift. */
     public RectifiedFlow {
@@ -44,5 +46,10 @@ public record RectifiedFlow(double shift) implements Diffusion {
     @Override
     public Mixture draw(double uniform, double normal) {
         return at(shifted(1 / (1 + StrictMath.exp(-normal))));
+    }
+
+    @Override
+    public Mixture quantile(double share) {
+        return draw(Double.NaN, STANDARD_NORMAL.inverseCumulativeProbability(share));
     }
 }

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.ConfigException;
 import io.kinema.train.diffusion.Diffusion.Mixture;
+import java.util.Arrays;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class DiffusionTest {
@@ -32,6 +34,25 @@ class DiffusionTest {
         assertEquals(
                 1000 / (1 + Math.exp(-(0.4 + Math.log(3)))), flow.draw(0.5, 0.4).tau(), 1e-9);
         assertThrows(ConfigException.class, () -> Diffusion.named("flow", -1));
+    }
+
+    @Test
+    void shouldFindTheTimeBelowWhichAShareIsDrawn() {
+        for (Diffusion process : new Diffusion[] {new RectifiedFlow(3), NoisePrediction.cosine()}) {
+            Random random = new Random(1);
+            double[] drawn = new double[20_000];
+            Arrays.setAll(
+                    drawn,
+                    _ -> process.draw(random.nextDouble(), random.nextGaussian())
+                            .tau());
+            for (double share : new double[] {0.03, 0.25, 0.5, 0.9}) {
+                double time = process.quantile(share).tau();
+                double below = Arrays.stream(drawn).filter(tau -> tau < time).count() / (double) drawn.length;
+                assertEquals(share, below, 0.01, process + " at " + share);
+            }
+        }
+        assertEquals(750, new RectifiedFlow(3).quantile(0.5).tau(), 1e-9);
+        assertEquals(531, NoisePrediction.linear().quantile(0.5315).tau());
     }
 
     @Test

@@ -1,0 +1,117 @@
+package io.kinema.train.evaluate;
+
+import io.kinema.data.clip.Patch;
+import io.kinema.data.order.Philox;
+import io.kinema.data.shard.Clip;
+import io.kinema.data.shard.Sha256;
+import io.kinema.train.CaptionMix;
+import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.Grid;
+import io.kinema.train.model.Packing;
+import io.kinema.train.model.Parameters;
+import io.kinema.train.model.Patches;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.tensor.Device;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * The loss of clips at fixed times with fixed noise: both follow from the clip's id, the place of the time and the seed alone, so that two models, and one model with two captions, are told apart by what they
+ * predict and not by what was drawn.
+ */
+final class HeldOutLoss {
+    private final SpacetimeDit model;
+    private final DiffusionLoss loss;
+    private final Device device;
+    private final Parameters weights;
+    private final CaptionMix captions;
+    private final List<Mixture> mixtures;
+    private final int maxTokens;
+    private final Philox philox;
+
+    /**
+     * How to measure.
+     *
+     * @param captions which caption of a clip the model is told
+     * @param times how many; each stands for an equal share of those that training draws
+     * @param maxTokens the most that go through the network together, unless a single clip has more
+     * @param seed of the noise, and of the choice among captions
+     */
+    record Settings(CaptionMix captions, int times, int maxTokens, long seed) {}
+
+    HeldOutLoss(SpacetimeDit model, Diffusion diffusion, Device device, Parameters weights, Settings settings) {
+        this.model = model;
+        this.loss = new DiffusionLoss(model, device);
+        this.device = device;
+        this.weights = weights;
+        this.captions = settings.captions();
+        this.mixtures = IntStream.range(0, settings.times())
+                .mapToObj(k -> diffusion.quantile((k + 0.5) / settings.times()))
+                .toList();
+        this.maxTokens = settings.maxTokens();
+        this.philox = new Philox(settings.seed());
+    }
+
+    /** The loss of a clip at each time. */
+    List<LossTable.Row> of(Clip clip) {
+        Patch patch = model.config().patch();
+        Grid grid = Grid.of(patch, clip.numFrames(), clip.height(), clip.width());
+        int values = grid.tokens() * Patches.values(patch);
+        float[] cleanP = new float[values];
+        Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, cleanP, 0);
+        long key = key(clip);
+        String caption = captions.draw(clip.captions(), philox, 0, key);
+        List<LossTable.Row> rows = new ArrayList<>();
+        int together = Math.max(1, maxTokens / grid.tokens());
+        for (int from = 0; from < mixtures.size(); from += together) {
+            int to = Math.min(mixtures.size(), from + together);
+            double[] squaredError = squaredError(clip, grid, cleanP, key, caption, from, to);
+            for (int k = from; k < to; k++) {
+                rows.add(new LossTable.Row(
+                        clip.id(),
+                        clip.sourceUri(),
+                        clip.numFrames(),
+                        clip.height(),
+                        clip.width(),
+                        values,
+                        mixtures.get(k).tau(),
+                        squaredError[k - from] / values));
+            }
+        }
+        return rows;
+    }
+
+    /** The sum of squared errors of a clip at some of the times. */
+    private double[] squaredError(
+            Clip clip, Grid grid, float[] cleanP, long key, String caption, int fromTime, int toTime) {
+        int copies = toTime - fromTime;
+        float[] cleanLP = new float[copies * cleanP.length];
+        float[] noiseLP = new float[cleanLP.length];
+        for (int i = 0; i < copies; i++) {
+            int offset = i * cleanP.length;
+            System.arraycopy(cleanP, 0, cleanLP, offset, cleanP.length);
+            philox.normals(Philox.Purpose.NOISE, fromTime + i, key, noiseLP, offset, cleanP.length);
+        }
+        Packing packing =
+                Packing.of(Collections.nCopies(copies, grid), Collections.nCopies(copies, CaptionTokens.of(caption)));
+        Microbatch batch = new Microbatch(
+                Collections.nCopies(copies, clip.id()), packing, cleanLP, noiseLP, mixtures.subList(fromTime, toTime));
+        try (Device.Scope _ = device.openScope()) {
+            return Arrays.copyOf(loss.forward(weights, batch), copies);
+        }
+    }
+
+    /** What stands for a clip where noise is drawn: no place in a data set, which may hold it at another. */
+    private static long key(Clip clip) {
+        return Long.parseLong(
+                Sha256.of(clip.id().getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
+    }
+}
