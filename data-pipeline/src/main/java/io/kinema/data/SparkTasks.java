@@ -121,6 +121,12 @@ public final class SparkTasks implements AutoCloseable {
                 }
                 throw new IOException("a task failed: " + rootCause(e), e);
             }
+            if (spark.sc().isStopped()) {
+                throw new IOException(
+                        "Spark has ended before the work was done: its master has removed the application or is gone;"
+                                + " the logs of the master and the executors say why",
+                        e);
+            }
             throw e;
         }
     }

@@ -140,7 +140,7 @@ record ResumeChoice(TrainFlags flags, TrainConfig config, String dataSha256) {
     private void requireSameModel(Checkpoint checkpoint) {
         CheckpointState.Config found = checkpoint.state().config();
         CheckpointState.Config asked = config.forCheckpoint();
-        requireSame(checkpoint, "model", found.model(), asked.model(), "--model and --patch");
+        requireSame(checkpoint, "model", found.model(), asked.model(), "--model, --caption-model and --patch");
         requireSame(checkpoint, "diffusion", found.diffusion(), asked.diffusion(), "--diffusion");
         requireSame(checkpoint, "time shift", found.timeShift(), asked.timeShift(), "--time-shift");
     }

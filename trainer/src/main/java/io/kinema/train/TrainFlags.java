@@ -78,85 +78,95 @@ final class TrainFlags {
             description = "Folder for everything about the run; runs/DATE-TIME where none is named")
     String run = "";
 
-    @Parameter(names = "--model", order = 3, description = "Model size: debug, S, B, L or XL")
+    @Parameter(
+            names = "--model",
+            order = 3,
+            description = "Model size: debug, S, B, L, XL, or depth, width and heads such as 6x256x4")
     String model = "S";
 
     @Parameter(
-            names = "--patch",
+            names = "--caption-model",
             order = 4,
+            description =
+                    "Size of the caption encoder: depth, width and heads such as 2x128x4; the model's own if absent")
+    String captionModel = "";
+
+    @Parameter(
+            names = "--patch",
+            order = 5,
             description = "Pixels of a token, frames x rows x columns; the model's own if absent")
     String patch = "";
 
-    @Parameter(names = "--diffusion", order = 5, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
+    @Parameter(names = "--diffusion", order = 6, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
     String diffusion = "flow";
 
-    @Parameter(names = "--time-shift", order = 6, description = "Flow only: moves times towards noise; 1 is none")
+    @Parameter(names = "--time-shift", order = 7, description = "Flow only: moves times towards noise; 1 is none")
     double timeShift = RectifiedFlow.DEFAULT_SHIFT;
 
     @Parameter(
             names = "--steps",
-            order = 7,
+            order = 8,
             converter = StepRange.Parser.class,
             description = "Steps of the run; with --explain-order those to explain, a number or a range such as 5-7")
     StepRange steps = StepRange.upTo(1000);
 
     @Parameter(
             names = "--microbatches",
-            order = 8,
+            order = 9,
             description = "Packed microbatches a step, however many nodes share them (at least --nodes)")
     int microbatches = 8;
 
-    @Parameter(names = "--tokens", order = 9, description = "The most tokens a microbatch may hold")
+    @Parameter(names = "--tokens", order = 10, description = "The most tokens a microbatch may hold")
     int tokens = 4096;
 
-    @Parameter(names = "--seed", order = 10, description = "Seed of weights, data order, noise, times and dropout")
+    @Parameter(names = "--seed", order = 11, description = "Seed of weights, data order, noise, times and dropout")
     long seed = 1;
 
-    @Parameter(names = "--learning-rate", order = 11, description = "Peak learning rate of AdamW")
+    @Parameter(names = "--learning-rate", order = 12, description = "Peak learning rate of AdamW")
     double learningRate = 3e-4;
 
-    @Parameter(names = "--warmup", order = 12, description = "Steps over which the learning rate rises from 0")
+    @Parameter(names = "--warmup", order = 13, description = "Steps over which the learning rate rises from 0")
     long warmup = 100;
 
-    @Parameter(names = "--schedule", order = 13, description = "Learning rate after warm-up: constant or cosine")
+    @Parameter(names = "--schedule", order = 14, description = "Learning rate after warm-up: constant or cosine")
     String schedule = "cosine";
 
-    @Parameter(names = "--weight-decay", order = 14, description = "Decoupled weight decay")
+    @Parameter(names = "--weight-decay", order = 15, description = "Decoupled weight decay")
     double weightDecay = 0.01;
 
     @Parameter(
             names = "--clip-norm",
-            order = 15,
+            order = 16,
             description = "Global gradient norm above which gradients are scaled down")
     double clipNorm = 1;
 
     @Parameter(
             names = "--spike-sigma",
-            order = 15,
+            order = 16,
             description =
                     "Leaves out a step whose loss or gradient norm lies more deviations than this above its running"
                             + " mean, and goes back to the newest checkpoint before when three in a row do; 6, say; 0 leaves out none")
     double spikeSigma;
 
-    @Parameter(names = "--ema-decay", order = 16, description = "Decay of the averaged weights that sampling uses")
+    @Parameter(names = "--ema-decay", order = 17, description = "Decay of the averaged weights that sampling uses")
     double emaDecay = 0.999;
 
     @Parameter(
             names = "--caption-dropout",
-            order = 17,
+            order = 18,
             description = "Share of clips that lose their caption, for guidance")
     double captionDropout = 0.1;
 
     @Parameter(
             names = "--caption-mix",
-            order = 17,
+            order = 18,
             description =
                     "Which captions to train on, such as original:0.05,detailed:0.75,short:0.2; the first if absent")
     String captionMix = "";
 
     @Parameter(
             names = "--device",
-            order = 18,
+            order = 19,
             description =
                     "What computes: cpu (oneDNN and vector instructions; Linux) or nd4j (everywhere, and NVIDIA cards"
                             + " with -Pcuda); cpu where it runs if absent")
@@ -164,7 +174,7 @@ final class TrainFlags {
 
     @Parameter(
             names = "--precision",
-            order = 19,
+            order = 20,
             description =
                     "bf16 (weights to multiply by and activations in bf16, all else in fp32; device cpu), fp16 (the"
                             + " same in fp16, with a scaled loss; device nd4j on NVIDIA cards) or fp32; bf16 where the processor"
@@ -173,21 +183,21 @@ final class TrainFlags {
 
     @Parameter(
             names = "--threads",
-            order = 20,
+            order = 21,
             description =
                     "Threads of each node, which do not change the result; 0 shares the processors out to the nodes")
     int threads;
 
     @Parameter(
             names = "--recompute",
-            order = 21,
+            order = 22,
             description = "What backward computes again to save memory: none, or blocks (one more forward pass of each;"
                     + " the result is the same)")
     String recompute = "none";
 
     @Parameter(
             names = "--zero",
-            order = 21,
+            order = 22,
             description =
                     "What each node keeps only its share of (ZeRO): 1 (the optimizer's state), 2 (gradients too, which are"
                             + " then exchanged after each microbatch) or 3 (weights too); the result is the same with --reduction exact")
@@ -195,7 +205,7 @@ final class TrainFlags {
 
     @Parameter(
             names = "--reduction",
-            order = 21,
+            order = 22,
             description =
                     "How gradients are summed: exact (the same bits whatever --nodes and --zero are) or fast (less traffic and memory"
                             + " where a node has several microbatches; bits depend on --nodes and --zero)")
@@ -203,14 +213,14 @@ final class TrainFlags {
 
     @Parameter(
             names = "--wire",
-            order = 21,
+            order = 22,
             description =
                     "What gradients travel as between nodes: fp32, or bf16 (half the bytes, each rounded; with --reduction fast)")
     String wire = "fp32";
 
     @Parameter(
             names = "--memory-per-node",
-            order = 21,
+            order = 22,
             description =
                     "The most memory that a node may take, in MB (10^6 bytes): what needs more is refused with the flags that"
                             + " would make it fit; 0 for what the host has; device cpu")
@@ -218,13 +228,13 @@ final class TrainFlags {
 
     @Parameter(
             names = "--transport",
-            order = 22,
+            order = 23,
             description = "Between ranks: auto (shared memory within a host), ipc or udp")
     String transport = "auto";
 
     @Parameter(
             names = "--timeout-seconds",
-            order = 23,
+            order = 24,
             description =
                     "How long a rank waits for the others in one collective before that is a hang: all ranks are ended, and a report says which did"
                             + " not come and what they did instead")
@@ -232,7 +242,7 @@ final class TrainFlags {
 
     @Parameter(
             names = "--max-restarts",
-            order = 23,
+            order = 24,
             description =
                     "How often in a row all ranks are started again, from the newest valid checkpoint, after one has failed or hangs; a"
                             + " new checkpoint counts anew; 0 never. Mistakes, a loss that is not finite and signals to stop end the run at once")
@@ -240,7 +250,7 @@ final class TrainFlags {
 
     @Parameter(
             names = "--min-nodes",
-            order = 23,
+            order = 24,
             description =
                     "How few nodes the run may go on with: one fewer each time that --max-restarts restarts have not helped; 0 means"
                             + " all of --nodes. The result is the same")
@@ -248,13 +258,13 @@ final class TrainFlags {
 
     @Parameter(
             names = "--checkpoint-every",
-            order = 24,
+            order = 25,
             description = "Steps between checkpoints; 0 writes one at the end only")
     long checkpointEvery = 500;
 
     @Parameter(
             names = "--checkpoint-async",
-            order = 24,
+            order = 25,
             description =
                     "Training goes on while a checkpoint is written: it is copied to memory first, which takes a share"
                             + " of a step, and up to 16 bytes a parameter on rank 0")
@@ -262,47 +272,47 @@ final class TrainFlags {
 
     @Parameter(
             names = "--keep-last",
-            order = 24,
+            order = 25,
             description = "How many of the newest checkpoints are kept; older ones are deleted when one is complete; 0"
                     + " keeps all")
     int keepLast = 5;
 
     @Parameter(
             names = "--keep-every",
-            order = 24,
+            order = 25,
             description = "Checkpoints whose step is a multiple of this are kept whatever their age; 0 means none")
     long keepEvery;
 
     @Parameter(
             names = "--resume",
-            order = 25,
+            order = 26,
             description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
     String resume = RESUME_AUTO;
 
     @Parameter(
             names = "--sample-prompt",
-            order = 26,
+            order = 27,
             description = "What the video sampled at the end shows; a caption of the data set if absent")
     String samplePrompt = "";
 
     @Parameter(
             names = "--sample-steps",
-            order = 27,
+            order = 28,
             description = "Sampler steps of the video sampled at the end; 0 samples none")
     int sampleSteps = 25;
 
-    @Parameter(names = "--guidance", order = 28, description = "Guidance scale of the video sampled at the end")
+    @Parameter(names = "--guidance", order = 29, description = "Guidance scale of the video sampled at the end")
     double guidance = 2;
 
     @Parameter(
             names = "--ffmpeg",
-            order = 29,
+            order = 30,
             description = "Program that writes the video sampled at the end; the bundled one if absent")
     String ffmpeg = "";
 
     @Parameter(
             names = "--explain-order",
-            order = 30,
+            order = 31,
             description = "Trains nothing and writes nothing: prints which clips make up which microbatch of the steps"
                     + " that --steps names")
     boolean explainOrder;
@@ -344,7 +354,7 @@ final class TrainFlags {
         transport();
         recompute();
         zero();
-        DitConfig preset = DitConfig.preset(model);
+        DitConfig preset = DitConfig.parse(model, captionModel);
         return new TrainConfig(
                 patch.isEmpty() ? preset : preset.withPatch(Patch.parse(patch)),
                 diffusion,

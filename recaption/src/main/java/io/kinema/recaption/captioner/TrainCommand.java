@@ -71,7 +71,7 @@ public final class TrainCommand {
         private int window = 12;
 
         @ParametersDelegate
-        private final TrainingFlags training = new TrainingFlags(25, 8, 500);
+        private final TrainingFlags training = new TrainingFlags(18, 8, 500);
 
         private void check() {
             if (frames < 1 || frames > 64) {

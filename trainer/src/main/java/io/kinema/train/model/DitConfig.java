@@ -4,6 +4,8 @@ import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The shape of a spacetime DiT.
@@ -22,6 +24,7 @@ public record DitConfig(
     /** The inner width of an MLP over its width. */
     public static final int MLP_RATIO = 4;
 
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})x(\\d{1,5})");
     private static final Patch PIXELS = new Patch(2, 8, 8);
 
     /** Sizes S to XL are those of DiT (Peebles and Xie, 2212.09748, table 1). */
@@ -62,9 +65,45 @@ public record DitConfig(
     public static DitConfig preset(String name) {
         DitConfig config = PRESETS.get(name);
         if (config == null) {
-            throw new ConfigException("--model " + name + " is not known; use one of " + PRESETS.keySet());
+            throw new ConfigException("--model " + name + " is not known; use one of " + PRESETS.keySet()
+                    + ", or DEPTHxWIDTHxHEADS such as 6x256x4 with --caption-model");
         }
         return config;
+    }
+
+    /**
+     * Reads a shape.
+     *
+     * @param model a preset, or depth, width and heads such as {@code 6x256x4}
+     * @param captionModel the same of the caption encoder; empty for a preset's own
+     * @return the shape
+     * @throws ConfigException when either is something else
+     */
+    public static DitConfig parse(String model, String captionModel) {
+        boolean isPreset = !SIZE.matcher(model).matches();
+        if (!isPreset && captionModel.isEmpty()) {
+            throw new ConfigException(
+                    "--model " + model
+                            + " is no preset, so --caption-model is needed too; give its depth, width and heads, such as 2x128x4");
+        }
+        DitConfig preset = isPreset ? preset(model) : preset("S");
+        int[] blocks = isPreset ? new int[] {preset.depth, preset.width, preset.heads} : size("--model", model);
+        int[] captionBlocks = captionModel.isEmpty()
+                ? new int[] {preset.captionDepth, preset.captionWidth, preset.captionHeads}
+                : size("--caption-model", captionModel);
+        return new DitConfig(
+                blocks[0], blocks[1], blocks[2], captionBlocks[0], captionBlocks[1], captionBlocks[2], preset.patch);
+    }
+
+    private static int[] size(String flag, String text) {
+        Matcher numbers = SIZE.matcher(text);
+        if (!numbers.matches()) {
+            throw new ConfigException(
+                    flag + " " + text + " is not DEPTHxWIDTHxHEADS; give three whole numbers, as in 2x128x4");
+        }
+        return new int[] {
+            Integer.parseInt(numbers.group(1)), Integer.parseInt(numbers.group(2)), Integer.parseInt(numbers.group(3))
+        };
     }
 
     /**
