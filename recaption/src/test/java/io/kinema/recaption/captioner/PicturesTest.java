@@ -49,6 +49,8 @@ class PicturesTest {
         assertArrayEquals(new float[] {1, 1, 1, 4, 1}, Arrays.copyOfRange(input, at, at + 5), 1e-6f);
         assertArrayEquals(new float[] {-1, -1, -1, 2, 0}, Arrays.copyOfRange(input, at - 5, at), 1e-6f);
         assertArrayEquals(new float[] {-1, -1, -1, 0, 1}, Arrays.copyOfRange(input, 5 * 5, 6 * 5), 1e-6f);
+        two.toInput(pictures, new int[] {0, 1}, new Pictures.View(0, 0, 1, 1, 1, 0, false), input, 0);
+        assertArrayEquals(new float[] {1, 1, 1, 4, 0}, Arrays.copyOfRange(input, at, at + 5), 1e-6f);
     }
 
     @Test
