@@ -18,11 +18,11 @@ other videos. Ends with a table in DIR/result.md. What is finished is not done a
   --annotated N     videos that the captioner learns from (default 2000)
   --clips N         videos that the models learn from (default 2000)
   --held-out N      videos, and prompts, that they are compared on (default 300)
-  --steps N         steps of each training (default 5000)
+  --steps N         steps of each training (default 8000)
 TEXT
 }
 
-output='' captioner='' annotated=2000 clips=2000 held_out=300 steps=5000
+output='' captioner='' annotated=2000 clips=2000 held_out=300 steps=8000
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit ;;
