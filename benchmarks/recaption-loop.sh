@@ -63,10 +63,13 @@ if [ -z "$captioner" ]; then
 fi
 [ -e data/recaptioned/manifest.json ] || "$launch/recaption.sh" run --data data/sparse --model "$captioner" --output data/recaptioned
 
+checkpoint() { printf 'runs/%s/checkpoints/step-%08d' "$1" "$steps"; }
+
 # train NAME FLAGS...
 train() {
   local name=$1
   shift
+  [ ! -d "$(checkpoint "$name")" ] || return 0
   # Videos of several frames need much noise to be hidden: with less of a shift, colours are decided before the model looks at the caption.
   "$launch/train.sh" --data "data/$name" --run "runs/$name" --model debug --caption-model 2x96x3 --time-shift 12 \
     --nodes 1 --microbatches 2 --tokens 2048 --steps "$steps" --learning-rate 2e-3 --warmup 100 --schedule cosine \
@@ -79,27 +82,29 @@ for style in short detailed; do
   # The only text between brackets and quotation marks is the caption.
   sed -n 's/.*\["\(.*\)"\].*/\1/p' "videos/held-out-$style/"*.json >"prompts-$style.txt"
   for name in sparse recaptioned; do
-    checkpoint=runs/$name/checkpoints/$(printf 'step-%08d' "$steps")
     baseline=()
     [ "$name" = sparse ] || baseline=(--baseline "loss-sparse-$style.csv")
-    "$launch/evaluate.sh" --checkpoint "$checkpoint" --data "data/held-out-$style" --output "loss-$name-$style.csv" "${baseline[@]}" \
+    "$launch/evaluate.sh" --checkpoint "$(checkpoint "$name")" --data "data/held-out-$style" --output "loss-$name-$style.csv" "${baseline[@]}" \
       >"loss-$name-$style.txt"
-    [ -e "score-$name-$style/score.md" ] || { rm -rf "score-$name-$style"; "$launch/recaption.sh" score --checkpoint "$checkpoint" \
+    [ -e "score-$name-$style/score.md" ] || { rm -rf "score-$name-$style"; "$launch/recaption.sh" score --checkpoint "$(checkpoint "$name")" \
       --prompts "prompts-$style.txt" --model "$captioner" --output "score-$name-$style" \
       --sample "--width 32 --height 32 --frames 8 --fps 2 --steps 25 --guidance 3"; }
   done
 done
 
+# table STYLE: what both are worth, told captions of a style.
+table() {
+  local style=$1
+  loss() { sed -n "s/^$2 //p" "loss-$1-$style.txt"; }
+  echo "| $style | held-out loss | $(loss sparse "held-out loss") | $(loss recaptioned "held-out loss") |"
+  echo "| $style | difference | | $(loss recaptioned "minus the baseline's") |"
+  paste "score-sparse-$style/score.md" "score-recaptioned-$style/score.md" \
+    | awk -F '[|\t]' -v style="$style" '$3 ~ /%/ { printf "| %s |%sas asked |%s(95 %% interval%s) |%s(95 %% interval%s) |\n", style, $2, $3, substr($4, 1, length($4) - 1), $8, substr($9, 1, length($9) - 1) }'
+}
 {
-  for style in short detailed; do
-    for name in sparse recaptioned; do
-      echo "## $name, told $style captions"
-      echo
-      grep -E '^(held-out loss|minus)' "loss-$name-$style.txt"
-      echo
-      cat "score-$name-$style/score.md"
-      echo
-    done
-  done
+  echo "| told captions | | sparse | recaptioned |"
+  echo "|---|---|---|---|"
+  table short
+  table detailed
 } >result.md
 cat result.md
