@@ -13,7 +13,7 @@ and compares them on videos that neither has seen: the loss with their true capt
 what their captions ask for shows in videos sampled for them (launch/recaption.sh score). The captioner has learned from
 other videos. Ends with a table in DIR/result.md. What is finished is not done again when it is run again with the same DIR.
 
-  --output DIR      folder for everything, some 300 MB
+  --output DIR      folder for everything, some 350 MB
   --captioner DIR   a captioner that launch/recaption.sh train has made; one is trained if absent
   --annotated N     videos that the captioner learns from (default 2000)
   --clips N         videos that the models learn from (default 2000)
@@ -43,6 +43,12 @@ output=$(cd "$output" && pwd)
 [ -z "$captioner" ] || captioner=$(cd "$captioner" && pwd)
 launch=$KINEMA_HOME/launch
 cd "$output"
+# What is there was made with these.
+made_with="--annotated $annotated --clips $clips --held-out $held_out --steps $steps --captioner ${captioner:-none}"
+if [ -e flags ] && [ "$(cat flags)" != "$made_with" ]; then
+  kinema_fail "$output was made with $(cat flags), not $made_with; give the same flags, or another --output"
+fi
+echo "$made_with" >flags
 
 # videos NAME N FLAGS...: makes videos and prepares them, unless they are there.
 videos() {
@@ -86,9 +92,10 @@ for style in short detailed; do
     [ "$name" = sparse ] || baseline=(--baseline "loss-sparse-$style.csv")
     "$launch/evaluate.sh" --checkpoint "$(checkpoint "$name")" --data "data/held-out-$style" --output "loss-$name-$style.csv" "${baseline[@]}" \
       >"loss-$name-$style.txt"
-    [ -e "score-$name-$style/score.md" ] || { rm -rf "score-$name-$style"; "$launch/recaption.sh" score --checkpoint "$(checkpoint "$name")" \
-      --prompts "prompts-$style.txt" --model "$captioner" --output "score-$name-$style" \
-      --sample "--width 32 --height 32 --frames 8 --fps 2 --steps 25 --guidance 3"; }
+    [ ! -e "score-$name-$style/score.md" ] || continue
+    rm -rf "score-$name-$style"
+    "$launch/recaption.sh" score --checkpoint "$(checkpoint "$name")" --prompts "prompts-$style.txt" --model "$captioner" \
+      --output "score-$name-$style" --sample "--width 32 --height 32 --frames 8 --fps 2 --steps 25 --guidance 3"
   done
 done
 

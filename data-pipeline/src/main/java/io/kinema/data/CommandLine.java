@@ -6,6 +6,7 @@ import com.beust.jcommander.ParameterDescription;
 import com.beust.jcommander.ParameterException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -99,6 +100,51 @@ public final class CommandLine {
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(500)
                 .build();
+    }
+
+    /**
+     * Checks a flag's number.
+     *
+     * @param flag its name
+     * @param value what was given
+     * @param low the least that is allowed
+     * @param high the most
+     * @throws ConfigException if it lies outside, or is no number
+     */
+    public static void requireRange(String flag, double value, double low, double high) {
+        if (!(value >= low && value <= high)) {
+            throw new ConfigException(
+                    flag + " " + number(value) + " is out of range; use " + number(low) + " to " + number(high));
+        }
+    }
+
+    /**
+     * Writes a number as a user would: whole ones without a fraction.
+     *
+     * @param value any
+     * @return the text
+     */
+    public static String number(double value) {
+        return value == Math.rint(value) && Math.abs(value) < 1e15
+                ? Long.toString((long) value)
+                : Double.toString(value);
+    }
+
+    /**
+     * Checks that a file can be made where a flag says, before work is done for it.
+     *
+     * @param flag its name
+     * @param file what was given
+     * @throws ConfigException if its folder is not there or cannot be written to, or it is a folder itself
+     */
+    public static void requireWritable(String flag, Path file) {
+        Path parent = file.toAbsolutePath().normalize().getParent();
+        if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
+            throw new ConfigException(flag + " " + file + ": " + parent + " is not a folder that can be written");
+        }
+        if (Files.isDirectory(file)) {
+            throw new ConfigException(flag + " " + file + " is a folder; name a file");
+        }
     }
 
     private static boolean isJvmEnding() {

@@ -18,8 +18,6 @@ import org.apache.spark.scheduler.SparkListenerTaskEnd;
 
 /** Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on how Java writes objects. */
 public final class SparkTasks implements AutoCloseable {
-    private static final String EXECUTOR_FLAGS = "spark.executor.extraJavaOptions";
-
     private final JavaSparkContext spark;
 
     /** What is done with a task, on whatever machine runs it: a reference to a static method. */
@@ -57,7 +55,7 @@ public final class SparkTasks implements AutoCloseable {
             conf.setJars(Arrays.stream(System.getProperty("java.class.path").split(":"))
                     .filter(entry -> entry.endsWith(".jar"))
                     .toArray(String[]::new));
-            conf.setIfMissing(EXECUTOR_FLAGS, flagsForExecutors());
+            conf.setIfMissing("spark.executor.extraJavaOptions", flagsForExecutors());
             for (String threads : List.of("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")) {
                 conf.setIfMissing(
                         "spark.executorEnv." + threads, System.getenv().getOrDefault(threads, "1"));

@@ -1,5 +1,6 @@
 package io.kinema.train;
 
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Caption;
@@ -19,7 +20,7 @@ public record CaptionMix(double dropout, Map<String, Double> shares) {
 
     /** Checks the share, and keeps a copy of the others. */
     public CaptionMix {
-        TrainConfig.requireRange("--caption-dropout", dropout, 0, 1);
+        CommandLine.requireRange("--caption-dropout", dropout, 0, 1);
         shares = Collections.unmodifiableMap(new LinkedHashMap<>(shares));
     }
 

@@ -70,8 +70,8 @@ final class SlurmJob {
             throw new ConfigException("KINEMA_HOME is not set; start by launch/train.sh --slurm");
         }
         List<String> command = new ArrayList<>(List.of("sbatch", "--ntasks=" + Math.max(1, flags.nodes)));
-        if (flags.threads > 0) {
-            command.add("--cpus-per-task=" + flags.threads);
+        if (flags.deviceFlags.threads() > 0) {
+            command.add("--cpus-per-task=" + flags.deviceFlags.threads());
         }
         command.add(Path.of(home, "launch", "slurm", "train.sbatch").toString());
         command.addAll(Arrays.asList(args));

@@ -98,7 +98,12 @@ public final class Train {
             from = choice.choose(Train::warn);
             if (flags.device().name().equals(DeviceConfig.CPU)) {
                 NodeMemory.Need need = new NodeMemory.Need(
-                        config, flags.recompute(), flags.threads, flags.nodes, flags.zero(), flags.checkpointAsync);
+                        config,
+                        flags.recompute(),
+                        flags.deviceFlags.threads(),
+                        flags.nodes,
+                        flags.zero(),
+                        flags.checkpointAsync);
                 // Of other hosts nobody here knows what they have.
                 OptionalLong available = cluster.isPresent()
                         ? OptionalLong.empty()

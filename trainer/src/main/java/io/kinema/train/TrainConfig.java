@@ -1,5 +1,6 @@
 package io.kinema.train;
 
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.diffusion.Diffusion;
@@ -44,18 +45,18 @@ record TrainConfig(
 
     TrainConfig {
         Diffusion.named(diffusionName, timeShift);
-        requireRange("--microbatches", microbatches, 1, 1 << 20);
-        requireRange("--tokens", tokens, 1, 1 << 24);
-        requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
-        requireRange("--learning-rate", learningRate.peak(), 1e-12, 10);
-        requireRange("--warmup", learningRate.warmupSteps(), 0, 1e12);
-        requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
-        requireRange("--clip-norm", adamw.clipNorm(), 1e-12, 1e12);
+        CommandLine.requireRange("--microbatches", microbatches, 1, 1 << 20);
+        CommandLine.requireRange("--tokens", tokens, 1, 1 << 24);
+        CommandLine.requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
+        CommandLine.requireRange("--learning-rate", learningRate.peak(), 1e-12, 10);
+        CommandLine.requireRange("--warmup", learningRate.warmupSteps(), 0, 1e12);
+        CommandLine.requireRange("--weight-decay", adamw.weightDecay(), 0, 10);
+        CommandLine.requireRange("--clip-norm", adamw.clipNorm(), 1e-12, 1e12);
         if (spikeSigma != 0 && !(spikeSigma >= 1 && spikeSigma <= 1e6)) {
-            throw new ConfigException("--spike-sigma " + number(spikeSigma)
+            throw new ConfigException("--spike-sigma " + CommandLine.number(spikeSigma)
                     + " is out of range; use 0 to leave out no step, or 1 to 1000000, such as 6");
         }
-        requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
+        CommandLine.requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
     }
 
     Diffusion diffusion() {
@@ -102,18 +103,5 @@ record TrainConfig(
     /** What a checkpoint says of the model and what it learns. */
     CheckpointState.Config forCheckpoint() {
         return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift, precision.flag());
-    }
-
-    static void requireRange(String flag, double value, double low, double high) {
-        if (!(value >= low && value <= high)) {
-            throw new ConfigException(
-                    flag + " " + number(value) + " is out of range; use " + number(low) + " to " + number(high));
-        }
-    }
-
-    private static String number(double value) {
-        return value == Math.rint(value) && Math.abs(value) < 1e15
-                ? Long.toString((long) value)
-                : Double.toString(value);
     }
 }

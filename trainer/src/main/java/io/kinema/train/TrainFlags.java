@@ -1,6 +1,8 @@
 package io.kinema.train;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.checkpoint.Retention;
@@ -12,6 +14,7 @@ import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.DeviceConfig;
+import io.kinema.train.tensor.DeviceFlags;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
@@ -164,29 +167,8 @@ final class TrainFlags {
                     "Which captions to train on, such as original:0.05,detailed:0.75,short:0.2; the first if absent")
     String captionMix = "";
 
-    @Parameter(
-            names = "--device",
-            order = 19,
-            description =
-                    "What computes: cpu (oneDNN and vector instructions; Linux) or nd4j (everywhere, and NVIDIA cards"
-                            + " with -Pcuda); cpu where it runs if absent")
-    String device = "";
-
-    @Parameter(
-            names = "--precision",
-            order = 20,
-            description =
-                    "bf16 (weights to multiply by and activations in bf16, all else in fp32; device cpu), fp16 (the"
-                            + " same in fp16, with a scaled loss; device nd4j on NVIDIA cards) or fp32; bf16 where the processor"
-                            + " has instructions for it if absent")
-    String precision = "";
-
-    @Parameter(
-            names = "--threads",
-            order = 21,
-            description =
-                    "Threads of each node, which do not change the result; 0 shares the processors out to the nodes")
-    int threads;
+    @ParametersDelegate
+    final DeviceFlags deviceFlags = new DeviceFlags("");
 
     @Parameter(
             names = "--recompute",
@@ -319,30 +301,27 @@ final class TrainFlags {
 
     /** Where each node computes; what the flags leave open is decided for this machine. */
     DeviceConfig device() {
-        return DeviceConfig.resolve(device, precision, threads, Math.max(1, nodesOfAHost));
+        return deviceFlags.resolve(Math.max(1, nodesOfAHost));
     }
 
     /** Puts what this machine decides into the flags, so that all ranks, and whoever repeats the run, have the same. */
     void resolveDevice() {
-        DeviceConfig resolved = device();
-        device = resolved.name();
-        precision = resolved.precision().flag();
-        threads = resolved.threads();
+        deviceFlags.set(device());
     }
 
     /** Checks the flags and resolves what they decide. */
     TrainConfig toConfig() {
-        TrainConfig.requireRange("--nodes", nodes, 0, 1 << 16);
+        CommandLine.requireRange("--nodes", nodes, 0, 1 << 16);
         if (!explainOrder && steps.first() != 1) {
             throw new ConfigException("--steps " + steps + " is a range, which only --explain-order takes; give the"
                     + " number of steps of the run, such as " + steps.last());
         }
-        TrainConfig.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
-        TrainConfig.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
+        CommandLine.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
+        CommandLine.requireRange("--checkpoint-every", checkpointEvery, 0, 1e12);
         retention();
-        TrainConfig.requireRange("--sample-steps", sampleSteps, 0, 1000);
-        TrainConfig.requireRange("--memory-per-node", memoryPerNode, 0, 1e9);
-        TrainConfig.requireRange("--max-restarts", maxRestarts, 0, 1000);
+        CommandLine.requireRange("--sample-steps", sampleSteps, 0, 1000);
+        CommandLine.requireRange("--memory-per-node", memoryPerNode, 0, 1e9);
+        CommandLine.requireRange("--max-restarts", maxRestarts, 0, 1000);
         if (minNodes < 0 || minNodes > nodes) {
             throw new ConfigException("--min-nodes " + minNodes + " is not between 0 and --nodes " + nodes
                     + "; lower --min-nodes or raise --nodes");
@@ -354,9 +333,9 @@ final class TrainFlags {
         transport();
         recompute();
         zero();
-        DitConfig preset = DitConfig.parse(model, captionModel);
+        DitConfig shape = DitConfig.parse(model, captionModel);
         return new TrainConfig(
-                patch.isEmpty() ? preset : preset.withPatch(Patch.parse(patch)),
+                patch.isEmpty() ? shape : shape.withPatch(Patch.parse(patch)),
                 diffusion,
                 timeShift,
                 microbatches,
@@ -373,8 +352,8 @@ final class TrainFlags {
 
     /** Which checkpoints of the run are kept. */
     Retention retention() {
-        TrainConfig.requireRange("--keep-last", keepLast, 0, 1e9);
-        TrainConfig.requireRange("--keep-every", keepEvery, 0, 1e12);
+        CommandLine.requireRange("--keep-last", keepLast, 0, 1e9);
+        CommandLine.requireRange("--keep-every", keepEvery, 0, 1e12);
         if (keepEvery > 0 && checkpointEvery > 0 && keepEvery % checkpointEvery != 0) {
             throw new ConfigException("--keep-every " + keepEvery + " is not a multiple of --checkpoint-every "
                     + checkpointEvery + ", so most such steps have no checkpoint; change one of them");

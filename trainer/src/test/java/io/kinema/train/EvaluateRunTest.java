@@ -140,7 +140,7 @@ class EvaluateRunTest {
         expectMistake("--caption-mix", "--caption-mix", "long:1");
         expectMistake("--caption-dropout", "--caption-dropout", "2");
         expectMistake(
-                "in a folder that is there",
+                "is not a folder that can be written",
                 "--output",
                 root.resolve("no/x.csv").toString());
         expectMistake("is not a file", "--baseline", root.resolve("none.csv").toString());

@@ -9,6 +9,7 @@ import io.kinema.data.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.NodeMemory.Need;
 import io.kinema.train.model.Recompute;
+import io.kinema.train.tensor.DeviceConfig;
 import io.kinema.train.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,15 +46,18 @@ class MemoryCheckTest {
         flags.steps = StepRange.upTo(1);
         flags.microbatches = 2;
         flags.nodes = nodes;
-        flags.device = "cpu";
-        flags.precision = precision;
-        flags.threads = 1;
+        flags.deviceFlags.set(new DeviceConfig("cpu", Precision.parse(precision), 1));
         return flags;
     }
 
     private static Need need(TrainFlags flags) {
         return new Need(
-                flags.toConfig(), flags.recompute(), flags.threads, flags.nodes, flags.zero(), flags.checkpointAsync);
+                flags.toConfig(),
+                flags.recompute(),
+                flags.deviceFlags.threads(),
+                flags.nodes,
+                flags.zero(),
+                flags.checkpointAsync);
     }
 
     private static List<NodeMemory> estimate(TrainFlags flags) throws IOException {
@@ -77,7 +81,7 @@ class MemoryCheckTest {
     /** The heap is kept small, so that what it has not collected yet does not count. */
     private static long measure(TrainFlags flags) throws Exception {
         List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
-        String run = flags.model + "-" + flags.precision;
+        String run = flags.model + "-" + flags.device().precision().flag();
         try (LaunchedProgram training = LaunchedProgram.start(
                 smallHeap,
                 Train.class,
@@ -97,11 +101,11 @@ class MemoryCheckTest {
                 "--microbatches",
                 Integer.toString(flags.microbatches),
                 "--device",
-                flags.device,
+                flags.device().name(),
                 "--precision",
-                flags.precision,
+                flags.device().precision().flag(),
                 "--threads",
-                Integer.toString(flags.threads),
+                Integer.toString(flags.device().threads()),
                 "--sample-steps",
                 "0")) {
             Matcher peak = PEAK.matcher(training.expectExit(0));

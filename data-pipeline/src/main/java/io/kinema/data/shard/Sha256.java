@@ -2,6 +2,7 @@ package io.kinema.data.shard;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -20,6 +21,16 @@ public final class Sha256 {
      */
     public static String of(byte[] bytes) {
         return HexFormat.of().formatHex(digest().digest(bytes));
+    }
+
+    /**
+     * Returns a number that stands for a text: the first 32 bits of its digest in UTF-8.
+     *
+     * @param text what to digest
+     * @return 0 to 2³² − 1
+     */
+    public static long word(String text) {
+        return Long.parseLong(of(text.getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
     }
 
     /**

@@ -15,23 +15,31 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import me.tongfei.progressbar.ProgressBar;
 
-/** {@code launch/prepare.sh synth}: renders short videos of moving shapes, each with captions in a {@code .json} beside it. */
+/** {@code launch/prepare.sh synth}: renders short videos of moving shapes, with captions in a {@code .json} beside each that has some. */
 public final class SynthCommand {
     private static final int MAX_CLIPS = 100_000;
     private static final int ENCODE_TIMEOUT_SECONDS = 120;
     private static final int NUM_THREADS = 2;
-    private static final List<String> KINDS = List.of("sentence", "short", "detailed");
+    private static final Map<String, Function<Scene, String>> CAPTIONS = new LinkedHashMap<>();
     private static final JsonMapper JSON = new JsonMapper();
+
+    static {
+        CAPTIONS.put("sentence", Scene::caption);
+        CAPTIONS.put("short", Scene::shortCaption);
+        CAPTIONS.put("detailed", Scene::detailedCaption);
+    }
 
     private final Flags flags;
     private final Path output;
@@ -67,7 +75,7 @@ public final class SynthCommand {
                 order = 4,
                 placeholder = "KINDS",
                 description = "Which captions a video has: sentence, short, detailed, or several with commas between")
-        private String captions = "sentence,short,detailed";
+        private String captions = String.join(",", CAPTIONS.keySet());
 
         @Parameter(
                 names = "--captioned",
@@ -109,20 +117,14 @@ public final class SynthCommand {
                 .parse(args)) {
             return 0;
         }
-        if (flags.clips < 1 || flags.clips > MAX_CLIPS) {
-            throw new ConfigException("--clips " + flags.clips + " is not between 1 and " + MAX_CLIPS);
-        }
-        if (flags.maxShapes < 1 || flags.maxShapes > Scene.MAX_SHAPES) {
-            throw new ConfigException("--max-shapes " + flags.maxShapes + " is not between 1 and " + Scene.MAX_SHAPES);
-        }
-        if (!(flags.captioned >= 0 && flags.captioned <= 1)) {
-            throw new ConfigException("--captioned " + flags.captioned + " is not between 0 and 1");
-        }
+        CommandLine.requireRange("--clips", flags.clips, 1, MAX_CLIPS);
+        CommandLine.requireRange("--max-shapes", flags.maxShapes, 1, Scene.MAX_SHAPES);
+        CommandLine.requireRange("--captioned", flags.captioned, 0, 1);
         List<String> kinds = List.of(flags.captions.split(",", -1));
         for (String kind : kinds) {
-            if (!KINDS.contains(kind) || Collections.frequency(kinds, kind) > 1) {
+            if (!CAPTIONS.containsKey(kind) || Collections.frequency(kinds, kind) > 1) {
                 throw new ConfigException("--captions " + flags.captions + ": '" + kind + "' is not one of "
-                        + String.join(", ", KINDS) + ", once each");
+                        + String.join(", ", CAPTIONS.keySet()) + ", once each");
             }
         }
         if (flags.output.matches("[A-Za-z][A-Za-z0-9+.-]*://.*")) {
@@ -229,19 +231,11 @@ public final class SynthCommand {
                 scene.frameRateHz());
         if (Scene.isCaptioned(flags.seed, number, flags.captioned)) {
             List<String> captions = Arrays.stream(flags.captions.split(","))
-                    .map(kind -> caption(scene, kind))
+                    .map(kind -> CAPTIONS.get(kind).apply(scene))
                     .toList();
             Files.writeString(
                     folder.resolve(name + ".json"), JSON.writeValueAsString(Map.of("captions", captions)) + "\n");
         }
-    }
-
-    private static String caption(Scene scene, String kind) {
-        return switch (kind) {
-            case "sentence" -> scene.caption();
-            case "short" -> scene.shortCaption();
-            default -> scene.detailedCaption();
-        };
     }
 
     private static void delete(Path folder) throws IOException {

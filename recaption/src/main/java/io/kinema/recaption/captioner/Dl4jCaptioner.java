@@ -73,9 +73,7 @@ final class Dl4jCaptioner implements Captioner {
             Question question = questions.get(i);
             pictures.toInput(pictures.of(question.clip()), all, Pictures.View.PLAIN, seen, i * pictures.numValues());
             beginnings[i] = new int[] {CaptionLengths.tokenFor(question.style())};
-            String key = question.clip().id() + " " + question.style();
-            keys[i] = Long.parseLong(
-                    Sha256.of(key.getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
+            keys[i] = Sha256.word(question.clip().id() + " " + question.style());
         }
         writer.show(Nd4j.create(seen, new long[] {seen.length / Pictures.CHANNELS, Pictures.CHANNELS}, 'c'));
         Decoding decoding = new Decoding(Words.END, model.maxTokens());

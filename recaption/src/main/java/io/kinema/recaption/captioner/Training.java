@@ -7,7 +7,6 @@ import io.kinema.data.order.Philox;
 import io.kinema.data.order.Philox.Purpose;
 import io.kinema.data.shard.Sha256;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -125,9 +124,7 @@ final class Training {
     }
 
     private boolean isHeldOut(int index) {
-        byte[] source = examples.source(index).getBytes(StandardCharsets.UTF_8);
-        long head = Long.parseLong(Sha256.of(source).substring(0, 8), 16);
-        return head * 0x1p-32 < settings.heldOutShare();
+        return Sha256.word(examples.source(index)) * 0x1p-32 < settings.heldOutShare();
     }
 
     long seed() {

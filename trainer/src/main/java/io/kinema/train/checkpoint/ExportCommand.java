@@ -80,14 +80,9 @@ final class ExportCommand {
             throw new ConfigException("--output " + output + " does not end in " + ModelFile.EXTENSION);
         }
         Path parent = output.toAbsolutePath().normalize().getParent();
-        if (!Files.isDirectory(parent) || !Files.isWritable(parent)) {
-            throw new ConfigException("--output " + output + ": " + parent + " is not a folder that can be written");
-        }
+        CommandLine.requireWritable("--output", output);
         if (CheckpointFolder.isCheckpoint(parent)) {
             throw new ConfigException("--output " + output + " is inside a checkpoint; choose a place outside of it");
-        }
-        if (Files.isDirectory(output)) {
-            throw new ConfigException("--output " + output + " is a folder; name a file");
         }
         if (Files.exists(output) && !force) {
             throw new ConfigException("--output " + output + " is there already; choose another name, or give --force");

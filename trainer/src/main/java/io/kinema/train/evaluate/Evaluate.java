@@ -1,6 +1,7 @@
 package io.kinema.train.evaluate;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.shard.ClipEntry;
@@ -11,10 +12,9 @@ import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.DeviceConfig;
+import io.kinema.train.tensor.DeviceFlags;
 import io.kinema.train.tensor.Devices;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,9 +30,6 @@ public final class Evaluate {
             so that two checkpoints are compared on the same; --baseline gives the difference and its interval. Intervals are
             95 % intervals over source videos, which a data set of more of them narrows.\
             """;
-
-    /** So many does a model that predicts noise know. */
-    private static final int MAX_TIMES = NoisePrediction.TIMES;
 
     private static final class Flags {
         @Parameter(
@@ -86,25 +83,16 @@ public final class Evaluate {
                 description = "The most tokens that go through the network together; what it takes in memory")
         private int tokens = 4096;
 
-        @Parameter(names = "--device", order = 9, description = "cpu or nd4j; cpu where it runs if absent")
-        private String device = "";
-
-        @Parameter(
-                names = "--precision",
-                order = 10,
-                description = "bf16, fp16 or fp32, as in launch/train.sh; compare checkpoints in the same")
-        private String precision = "fp32";
-
-        @Parameter(names = "--threads", order = 11, description = "Threads that compute; 0 takes all processors")
-        private int threads;
+        @ParametersDelegate
+        private final DeviceFlags device = new DeviceFlags("fp32");
 
         @Parameter(
                 names = "--baseline",
-                order = 12,
+                order = 22,
                 description = "File that --output of another evaluation wrote, with the same clips, times and seed")
         private String baseline = "";
 
-        @Parameter(names = "--output", order = 13, description = "File (CSV) for the loss of each clip at each time")
+        @Parameter(names = "--output", order = 23, description = "File (CSV) for the loss of each clip at each time")
         private String output = "";
     }
 
@@ -145,24 +133,11 @@ public final class Evaluate {
     }
 
     private static void check(Flags flags) {
-        requireAtLeast("--clips", flags.clips, 0);
-        requireAtLeast("--times", flags.times, 1);
-        if (flags.times > MAX_TIMES) {
-            throw new ConfigException("--times " + flags.times + " is above " + MAX_TIMES);
-        }
-        requireAtLeast("--tokens", flags.tokens, 1);
+        CommandLine.requireRange("--clips", flags.clips, 0, Integer.MAX_VALUE);
+        CommandLine.requireRange("--times", flags.times, 1, NoisePrediction.TIMES);
+        CommandLine.requireRange("--tokens", flags.tokens, 1, Integer.MAX_VALUE);
         if (!flags.output.isEmpty()) {
-            Path parent = Path.of(flags.output).toAbsolutePath().getParent();
-            if (!Files.isDirectory(parent) || !Files.isWritable(parent) || Files.isDirectory(Path.of(flags.output))) {
-                throw new ConfigException("--output " + flags.output + " is not a file that can be written in " + parent
-                        + "; give the name of a file in a folder that is there");
-            }
-        }
-    }
-
-    private static void requireAtLeast(String flag, int value, int least) {
-        if (value < least) {
-            throw new ConfigException(flag + " " + value + " is less than " + least);
+            CommandLine.requireWritable("--output", Path.of(flags.output));
         }
     }
 
@@ -172,10 +147,9 @@ public final class Evaluate {
                 CaptionMix.parse(flags.captionDropout, flags.captionMix), flags.times, flags.tokens, flags.seed);
         Diffusion diffusion =
                 Diffusion.named(trained.config().diffusion(), trained.config().timeShift());
-        DeviceConfig deviceConfig = DeviceConfig.resolve(flags.device, flags.precision, flags.threads, 1);
         LossTable table;
         try (Dataset data = Dataset.open(flags.data);
-                Device device = Devices.open(deviceConfig)) {
+                Device device = Devices.open(flags.device.resolve(1))) {
             HeldOutLoss loss =
                     new HeldOutLoss(model, diffusion, device, trained.load(model.layout(), device), settings);
             table = new LossTable(rows(data, loss));
@@ -185,7 +159,7 @@ public final class Evaluate {
         }
         System.out.print(table.summary());
         if (baseline != null) {
-            System.out.print(LossTable.describe(table.minus(baseline)));
+            System.out.println("minus the baseline's " + table.minus(baseline).text());
         }
     }
 

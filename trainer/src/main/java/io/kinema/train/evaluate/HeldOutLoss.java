@@ -16,9 +16,7 @@ import io.kinema.train.model.Parameters;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -32,9 +30,8 @@ final class HeldOutLoss {
     private final DiffusionLoss loss;
     private final Device device;
     private final Parameters weights;
-    private final CaptionMix captions;
+    private final Settings settings;
     private final List<Mixture> mixtures;
-    private final int maxTokens;
     private final Philox philox;
 
     /**
@@ -52,11 +49,10 @@ final class HeldOutLoss {
         this.loss = new DiffusionLoss(model, device);
         this.device = device;
         this.weights = weights;
-        this.captions = settings.captions();
+        this.settings = settings;
         this.mixtures = IntStream.range(0, settings.times())
                 .mapToObj(k -> diffusion.quantile((k + 0.5) / settings.times()))
                 .toList();
-        this.maxTokens = settings.maxTokens();
         this.philox = new Philox(settings.seed());
     }
 
@@ -67,10 +63,11 @@ final class HeldOutLoss {
         int values = grid.tokens() * Patches.values(patch);
         float[] cleanP = new float[values];
         Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, cleanP, 0);
-        long key = key(clip);
-        String caption = captions.draw(clip.captions(), philox, 0, key);
+        // No place in a data set, as another may hold the clip elsewhere.
+        long key = Sha256.word(clip.id());
+        String caption = settings.captions().draw(clip.captions(), philox, 0, key);
         List<LossTable.Row> rows = new ArrayList<>();
-        int together = Math.max(1, maxTokens / grid.tokens());
+        int together = Math.max(1, settings.maxTokens() / grid.tokens());
         for (int from = 0; from < mixtures.size(); from += together) {
             int to = Math.min(mixtures.size(), from + together);
             double[] squaredError = squaredError(clip, grid, cleanP, key, caption, from, to);
@@ -105,13 +102,7 @@ final class HeldOutLoss {
         Microbatch batch = new Microbatch(
                 Collections.nCopies(copies, clip.id()), packing, cleanLP, noiseLP, mixtures.subList(fromTime, toTime));
         try (Device.Scope _ = device.openScope()) {
-            return Arrays.copyOf(loss.forward(weights, batch), copies);
+            return loss.forward(weights, batch);
         }
-    }
-
-    /** What stands for a clip where noise is drawn: no place in a data set, which may hold it at another. */
-    private static long key(Clip clip) {
-        return Long.parseLong(
-                Sha256.of(clip.id().getBytes(StandardCharsets.UTF_8)).substring(0, 8), 16);
     }
 }

@@ -67,7 +67,8 @@ record LossTable(List<Row> rows) {
      * @param halfWidth of its 95 % interval; NaN where there are not two sources
      */
     record Estimate(double mean, double halfWidth) {
-        private String text() {
+        /** For people. */
+        String text() {
             return String.format(
                     Locale.ROOT, "%.6f (95 %% interval %.6f to %.6f)", mean, mean - halfWidth, mean + halfWidth);
         }
@@ -143,11 +144,6 @@ record LossTable(List<Row> rows) {
                 .append(": ")
                 .append(estimate(ofGroup, Row::loss).text())
                 .append('\n'));
-    }
-
-    /** What a difference means, for people. */
-    static String describe(Estimate difference) {
-        return "minus the baseline's " + difference.text() + '\n';
     }
 
     /** Writes a CSV file, whole or not at all. */

@@ -57,7 +57,7 @@ public final class Sample {
 
     private void run() throws IOException {
         List<String> prompts = expanded(prompts());
-        DeviceConfig deviceConfig = DeviceConfig.resolve(flags.device, flags.precision, flags.threads, 1);
+        DeviceConfig deviceConfig = flags.device.resolve(1);
         Patch patch = model.config().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
         int height = rounded("--height", flags.height, patch.height());

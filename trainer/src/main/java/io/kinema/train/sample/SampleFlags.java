@@ -1,6 +1,8 @@
 package io.kinema.train.sample;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
+import io.kinema.train.tensor.DeviceFlags;
 
 /** The flags of {@code launch/sample.sh}. */
 final class SampleFlags {
@@ -71,34 +73,15 @@ final class SampleFlags {
             description = "Repeat pixels until the longer side has at least so many; 1 keeps the size")
     int enlarge = 1;
 
-    @Parameter(
-            names = "--device",
-            order = 15,
-            description =
-                    "What computes: cpu (oneDNN and vector instructions; Linux) or nd4j (everywhere, and NVIDIA cards"
-                            + " with -Pcuda); cpu where it runs if absent")
-    String device = "";
+    @ParametersDelegate
+    final DeviceFlags device = new DeviceFlags("");
 
-    @Parameter(
-            names = "--precision",
-            order = 16,
-            description =
-                    "bf16 (device cpu), fp16 (device nd4j on NVIDIA cards) or fp32, whatever the model was trained"
-                            + " in; bf16 where the processor has instructions for it if absent")
-    String precision = "";
-
-    @Parameter(
-            names = "--threads",
-            order = 17,
-            description = "Threads that compute, which do not change the result; 0 takes all processors")
-    int threads;
-
-    @Parameter(names = "--ffmpeg", order = 18, description = "Program that writes the file; the bundled one if absent")
+    @Parameter(names = "--ffmpeg", order = 22, description = "Program that writes the file; the bundled one if absent")
     String ffmpeg = "";
 
     @Parameter(
             names = "--output",
-            order = 19,
+            order = 23,
             required = true,
             description = "File to write: .mp4, .webm, .gif, or .png for one frame; with --separate the folder")
     String output = "";

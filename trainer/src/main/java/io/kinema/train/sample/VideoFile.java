@@ -1,9 +1,9 @@
 package io.kinema.train.sample;
 
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.video.Ffmpeg;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -30,10 +30,7 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
             throw new ConfigException(
                     "--output " + file + " holds one frame, --frames is " + numFrames + "; use --frames 1 or .mp4");
         }
-        Path parent = file.toAbsolutePath().getParent();
-        if (!Files.isDirectory(parent) || !Files.isWritable(parent)) {
-            throw new ConfigException("--output " + file + ": " + parent + " is not a folder that can be written");
-        }
+        CommandLine.requireWritable("--output", file);
     }
 
     void write(String ffmpeg, Path file, double frameRateHz) throws IOException {
