@@ -243,6 +243,21 @@ public final class CommandLine {
         return text.toString();
     }
 
+    /**
+     * Writes tokens as an args file.
+     *
+     * @param tokens as on a command line
+     * @return lines in the syntax of {@code @FILE}, each flag on one of its own
+     */
+    public static String argsFile(List<String> tokens) {
+        StringBuilder text = new StringBuilder();
+        for (String token : tokens) {
+            boolean beginsLine = text.isEmpty() || token.startsWith("--") || token.startsWith("@");
+            text.append(text.isEmpty() ? "" : beginsLine ? "\n" : " ").append(ArgsFile.quote(token));
+        }
+        return text.append('\n').toString();
+    }
+
     private JCommander parser() {
         JCommander parser = JCommander.newBuilder()
                 .addObject(flags)

@@ -5,6 +5,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Another command of Kinema's, run as a process of its own, with what it needs and nothing of what this one has. It ends with this one.
@@ -15,6 +17,9 @@ import java.util.List;
 public record LaunchScript(String name, List<String> args) {
     /** So little work ends before fully optimised code pays for its compilation, which takes half the time otherwise. */
     private static final String QUICK_START = "-XX:TieredStopAtLevel=1";
+
+    /** What writes a checkpoint before it ends may take. */
+    private static final int PATIENCE_SECONDS = 60;
 
     /** Keeps its own list. */
     public LaunchScript {
@@ -48,6 +53,27 @@ public record LaunchScript(String name, List<String> args) {
         return lines;
     }
 
+    /**
+     * Runs it, what it says going to the end of a file. A signal to end this process is passed on and waited for.
+     *
+     * @param log the file
+     * @param by words of a command that runs it, such as {@code srun}; may be none
+     * @param variables beside those of this process
+     * @return the exit code
+     * @throws ConfigException if the scripts cannot be found
+     * @throws IOException if it cannot be started
+     */
+    public int runInto(Path log, List<String> by, Map<String, String> variables) throws IOException {
+        List<String> words = new ArrayList<>(by);
+        words.addAll(command());
+        ProcessBuilder builder = new ProcessBuilder(words)
+                .redirectInput(ProcessBuilder.Redirect.INHERIT)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                .redirectErrorStream(true);
+        builder.environment().putAll(variables);
+        return waitFor(builder.start(), PATIENCE_SECONDS);
+    }
+
     private List<String> command() {
         String home = System.getenv("KINEMA_HOME");
         if (home == null) {
@@ -73,18 +99,33 @@ public record LaunchScript(String name, List<String> args) {
     }
 
     private void finish(Process process) throws IOException {
-        Thread stop = new Thread(process::destroy, "launch-stop-" + name);
+        int code = waitFor(process, 0);
+        if (code != 0) {
+            throw new ConfigException("exit code " + code + " of " + String.join(" ", command()) + "; see above");
+        }
+    }
+
+    /** Waits for its end. When this process is told to end first, it is told too, and given some time to. */
+    private int waitFor(Process process, int patienceSeconds) throws IOException {
+        Thread stop = new Thread(() -> stop(process, patienceSeconds), "launch-stop-" + name);
         Runtime.getRuntime().addShutdownHook(stop);
         try {
             int code = process.waitFor();
-            if (code != 0) {
-                throw new ConfigException("exit code " + code + " of " + String.join(" ", command()) + "; see above");
-            }
             Runtime.getRuntime().removeShutdownHook(stop);
+            return code;
         } catch (InterruptedException e) {
             process.destroy();
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while launch/" + name + " was running", e);
+        }
+    }
+
+    private static void stop(Process process, int patienceSeconds) {
+        process.destroy();
+        try {
+            process.waitFor(patienceSeconds, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("nobody knows this thread", e);
         }
     }
 }

@@ -83,7 +83,8 @@ final class SlurmJob {
         }
     }
 
-    private static String output(String... command) {
+    /** What one of Slurm's programs says. */
+    static String output(String... command) {
         try {
             Process process =
                     new ProcessBuilder(command).redirectErrorStream(true).start();

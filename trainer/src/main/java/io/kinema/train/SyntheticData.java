@@ -9,20 +9,30 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The data of a run that names none: synthetic videos, made and prepared once by {@code launch/prepare.sh}. */
-final class SyntheticData {
+/** The data of a command that names none: synthetic videos, made and prepared once by {@code launch/prepare.sh}. */
+public enum SyntheticData {
+    /** For a training: so few and so small that two minutes on two cores show. */
+    TRAINING("synthetic", 20, 7, 16),
+    /** For a sweep: enough for models to differ by what they can learn. */
+    SWEEP("synthetic-sweep", 1200, 1, 64),
+    /** On which a sweep measures. */
+    SWEEP_HELD_OUT("synthetic-sweep-held-out", 120, 2, 64);
+
     private static final Path FOLDER = Path.of("data");
-    private static final Path VIDEOS = FOLDER.resolve("synthetic-videos");
-    private static final int CLIPS = 20;
-    private static final int SEED = 7;
-
-    /** So few and so small that two minutes of training on two cores show. */
-    private static final int PATCHES_A_FRAME = 16;
-
     private static final int FRAME_RATE_HZ = 2;
     private static final int CLIP_SECONDS = 2;
 
-    private SyntheticData() {}
+    private final String title;
+    private final int clips;
+    private final int seed;
+    private final int patchesOfFrame;
+
+    SyntheticData(String title, int clips, int seed, int patchesOfFrame) {
+        this.title = title;
+        this.clips = clips;
+        this.seed = seed;
+        this.patchesOfFrame = patchesOfFrame;
+    }
 
     /**
      * Makes the data set, unless it is there.
@@ -30,24 +40,26 @@ final class SyntheticData {
      * @param patch of the model
      * @return its folder
      * @throws ConfigException when the scripts cannot be found or one fails
+     * @throws IOException when a script cannot be started
      */
-    static Path ensure(Patch patch) throws IOException {
+    public Path ensure(Patch patch) throws IOException {
         Path prepared = prepared(patch);
         if (exists(prepared)) {
             return prepared;
         }
+        Path videos = FOLDER.resolve(title + "-videos");
         System.out.println(
-                "no --data given: making synthetic videos in " + VIDEOS + " and preparing them in " + prepared);
-        Path complete = VIDEOS.resolve(".complete");
+                "no --data given: making synthetic videos in " + videos + " and preparing them in " + prepared);
+        Path complete = videos.resolve(".complete");
         if (!Files.exists(complete)) {
             prepare(
                     "synth",
                     "--output",
-                    VIDEOS.toString(),
+                    videos.toString(),
                     "--clips",
-                    Integer.toString(CLIPS),
+                    Integer.toString(clips),
                     "--seed",
-                    Integer.toString(SEED),
+                    Integer.toString(seed),
                     "--max-shapes",
                     "1",
                     "--overwrite");
@@ -55,13 +67,13 @@ final class SyntheticData {
         }
         prepare(
                 "--input",
-                VIDEOS.toString(),
+                videos.toString(),
                 "--output",
                 prepared.toString(),
                 "--patch",
                 patch.toString(),
                 "--max-pixels",
-                Integer.toString(PATCHES_A_FRAME * patch.height() * patch.width()),
+                Integer.toString(patchesOfFrame * patch.height() * patch.width()),
                 "--fps",
                 Integer.toString(FRAME_RATE_HZ),
                 "--clip-seconds",
@@ -77,7 +89,7 @@ final class SyntheticData {
      * @return its folder
      * @throws ConfigException when no run has made it yet
      */
-    static Path require(Patch patch) {
+    Path require(Patch patch) {
         Path prepared = prepared(patch);
         if (!exists(prepared)) {
             throw new ConfigException("--data is not given, and no run has made " + prepared
@@ -86,8 +98,8 @@ final class SyntheticData {
         return prepared;
     }
 
-    private static Path prepared(Patch patch) {
-        return FOLDER.resolve("synthetic-" + patch);
+    private Path prepared(Patch patch) {
+        return FOLDER.resolve(title + "-" + patch);
     }
 
     private static boolean exists(Path prepared) {

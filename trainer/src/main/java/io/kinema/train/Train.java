@@ -76,7 +76,7 @@ public final class Train {
                 .toString();
         RunFolder folder = new RunFolder(flags.runFolder());
         if (flags.data.isEmpty()) {
-            flags.data = SyntheticData.ensure(config.model().patch()).toString();
+            flags.data = SyntheticData.TRAINING.ensure(config.model().patch()).toString();
         }
         if (!flags.hosts.isEmpty()) {
             flags.hosts = Path.of(flags.hosts).toAbsolutePath().normalize().toString();
@@ -134,7 +134,7 @@ public final class Train {
     private static int explainOrder(TrainFlags flags) throws IOException {
         TrainConfig config = flags.toConfig();
         String data = flags.data.isEmpty()
-                ? SyntheticData.require(config.model().patch()).toString()
+                ? SyntheticData.TRAINING.require(config.model().patch()).toString()
                 : flags.data;
         try (Dataset dataset = Dataset.open(data)) {
             new OrderTable(dataset, config).print(flags.steps, System.out);

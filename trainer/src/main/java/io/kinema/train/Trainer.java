@@ -124,6 +124,7 @@ final class Trainer implements AutoCloseable {
                 norm,
                 learningRate,
                 tokens,
+                all.flops(),
                 1e3 * seconds,
                 dataNanos / 1e6,
                 (after.commNanos() - before.commNanos()) / 1e6,

@@ -45,7 +45,9 @@ public final class Philox {
         /** The tokens of a caption that is written. */
         CAPTION,
         /** What a captioner is trained on in a step, and how frames are shifted. */
-        CAPTIONER_TRAINING
+        CAPTIONER_TRAINING,
+        /** Which of several is drawn again to tell how much a result is worth. */
+        BOOTSTRAP
     }
 
     /**

@@ -142,7 +142,7 @@ public final class Evaluate {
     }
 
     private void run() throws IOException {
-        LossTable baseline = flags.baseline.isEmpty() ? null : LossTable.read(Path.of(flags.baseline));
+        LossTable baseline = flags.baseline.isEmpty() ? null : LossTable.read("--baseline", Path.of(flags.baseline));
         HeldOutLoss.Settings settings = new HeldOutLoss.Settings(
                 CaptionMix.parse(flags.captionDropout, flags.captionMix), flags.times, flags.tokens, flags.seed);
         Diffusion diffusion =

@@ -25,7 +25,7 @@ import java.util.function.Function;
  *
  * @param rows clip after clip
  */
-record LossTable(List<Row> rows) {
+public record LossTable(List<Row> rows) {
     private static final CsvMapper CSV = new CsvMapper();
     private static final CsvSchema COLUMNS = CsvSchema.builder()
             .addColumn("clip")
@@ -54,7 +54,8 @@ record LossTable(List<Row> rows) {
      * @param time as the network is told it, 0 (the clip) to 1000
      * @param loss mean of the squared errors of these values
      */
-    record Row(String clip, String source, int frames, int height, int width, int values, double time, double loss) {
+    public record Row(
+            String clip, String source, int frames, int height, int width, int values, double time, double loss) {
         private String shape() {
             return frames + "x" + height + "x" + width;
         }
@@ -66,7 +67,7 @@ record LossTable(List<Row> rows) {
      * @param mean of the squared error over all values
      * @param halfWidth of its 95 % interval; NaN where there are not two sources
      */
-    record Estimate(double mean, double halfWidth) {
+    public record Estimate(double mean, double halfWidth) {
         /** For people. */
         String text() {
             return String.format(
@@ -74,12 +75,17 @@ record LossTable(List<Row> rows) {
         }
     }
 
-    LossTable {
+    /** Keeps its own list. */
+    public LossTable {
         rows = List.copyOf(rows);
     }
 
-    /** The mean of all; each value weighs the same, as in training. */
-    Estimate mean() {
+    /**
+     * Returns the mean of all; each value weighs the same, as in training.
+     *
+     * @return it and its interval
+     */
+    public Estimate mean() {
         return estimate(rows, Row::loss);
     }
 
@@ -158,27 +164,31 @@ record LossTable(List<Row> rows) {
     }
 
     /**
-     * Reads what {@link #write} has written.
+     * Reads what {@code launch/evaluate.sh --output} has written.
      *
+     * @param flag that named the file
+     * @param file the table
+     * @return it
      * @throws ConfigException if the file is none
+     * @throws IOException if it cannot be read
      */
-    static LossTable read(Path file) throws IOException {
+    public static LossTable read(String flag, Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new ConfigException(
-                    "--baseline " + file + " is not a file; give what --output of another evaluation wrote");
+                    flag + " " + file + " is not a file; give what --output of another evaluation wrote");
         }
         try (MappingIterator<Row> rows = CSV.readerFor(Row.class)
                 .with(CsvSchema.emptySchema().withHeader())
                 .readValues(file.toFile())) {
             LossTable table = new LossTable(rows.readAll());
             if (table.rows.stream().anyMatch(row -> row.clip == null || row.source == null || row.values < 1)) {
-                throw new ConfigException("--baseline " + file
-                        + " lacks columns that launch/evaluate.sh --output writes; give such a file");
+                throw new ConfigException(
+                        flag + " " + file + " lacks columns that launch/evaluate.sh --output writes; give such a file");
             }
             return table;
         } catch (JacksonException | RuntimeJsonMappingException e) {
             throw new ConfigException(
-                    "--baseline " + file + " is no table of launch/evaluate.sh --output: "
+                    flag + " " + file + " is no table of launch/evaluate.sh --output: "
                             + e.getMessage().lines().findFirst().orElse(""),
                     e);
         }

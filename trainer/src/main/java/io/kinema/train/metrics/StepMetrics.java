@@ -12,13 +12,14 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param gradNorm the global norm of the gradient, before clipping and without the loss scale
  * @param learningRate of the step
  * @param tokens in all microbatches
+ * @param flops floating point operations of all ranks, counted from shapes
  * @param stepMs the whole step, in milliseconds
  * @param dataMs of it, waiting for data (rank 0)
  * @param commMs during it, in collectives, hidden behind computation or not (rank 0)
  * @param commExposedMs of it, waiting for collectives (rank 0)
  * @param checkpointMs before it, standing still for a checkpoint; 0, and not written, where there was none
  * @param tokensPerSecond of all ranks
- * @param tflops of all ranks, 10¹² floating point operations a second, counted from shapes
+ * @param tflops of all ranks, 10¹² floating point operations a second
  * @param utilisation {@code tflops} over the ranks' measured matmul peak
  * @param residentBytes memory of rank 0's process after the step; 0 where the system does not say
  * @param lossScale what the loss was multiplied by in fp16; 0, and not written, in other precisions
@@ -33,6 +34,7 @@ public record StepMetrics(
         double gradNorm,
         double learningRate,
         long tokens,
+        double flops,
         double stepMs,
         double dataMs,
         double commMs,

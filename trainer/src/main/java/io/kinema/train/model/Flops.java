@@ -26,6 +26,21 @@ public final class Flops {
      */
     public static double training(DitConfig config, Packing packing) {
         double d = config.width();
+        double patch = Patches.values(config.patch());
+        double inputsWithoutGradient =
+                packing.tokens().total() * patch * d + packing.tokens().count() * TIME_FEATURES * d;
+        return FORWARD_AND_BACKWARD * forward(config, packing) - MULTIPLY_ADD * inputsWithoutGradient;
+    }
+
+    /**
+     * Counts a pass that predicts and does not learn.
+     *
+     * @param config the model
+     * @param packing the clips
+     * @return floating point operations
+     */
+    public static double forward(DitConfig config, Packing packing) {
+        double d = config.width();
         double e = config.captionWidth();
         double patch = Patches.values(config.patch());
         double perToken = 2 * patch * d + config.depth() * (blockMatrices(d) + 2 * d * d);
@@ -41,14 +56,12 @@ public final class Flops {
             cross += tokens * bytes;
             caption += bytes * bytes;
         }
-        double products = packing.tokens().total() * perToken
-                + packing.captions().total() * perCaptionByte
-                + packing.tokens().count() * perClip
-                + 2 * d * config.depth() * (self + cross)
-                + 2 * e * config.captionDepth() * caption;
-        double inputsWithoutGradient =
-                packing.tokens().total() * patch * d + packing.tokens().count() * TIME_FEATURES * d;
-        return MULTIPLY_ADD * (FORWARD_AND_BACKWARD * products - inputsWithoutGradient);
+        return MULTIPLY_ADD
+                * (packing.tokens().total() * perToken
+                        + packing.captions().total() * perCaptionByte
+                        + packing.tokens().count() * perClip
+                        + 2 * d * config.depth() * (self + cross)
+                        + 2 * e * config.captionDepth() * caption);
     }
 
     /** Queries, keys, values and output (4 squares), and an MLP. */

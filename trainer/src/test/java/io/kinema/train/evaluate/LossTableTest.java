@@ -78,7 +78,7 @@ class LossTableTest {
                 row("a, \"b\"\nc#0", "a, \"b\"\nc", 24, 1000 / 3.0, Math.PI), row("d#0", "d", 48, 1e-7, Double.NaN)));
         Path file = folder.resolve("losses.csv");
         table.write(file);
-        assertEquals(table, LossTable.read(file));
+        assertEquals(table, LossTable.read("--baseline", file));
         table.write(file);
         try (var files = Files.list(folder)) {
             assertEquals(List.of(file), files.toList());
@@ -88,13 +88,14 @@ class LossTableTest {
     @Test
     void shouldRefuseWhatIsNoTable() throws IOException {
         Path file = folder.resolve("losses.csv");
-        assertThrows(ConfigException.class, () -> LossTable.read(file));
+        assertThrows(ConfigException.class, () -> LossTable.read("--baseline", file));
         new LossTable(List.of(row("a#0", "a", 24, 1, 1))).write(file);
         String whole = Files.readString(file);
         for (String damaged : List.of(
                 "", "a,b\n1,2\n", whole.replace("24", "x"), whole.substring(0, whole.length() - 12), "clip\na#0\n")) {
             Files.writeString(file, damaged);
-            ConfigException refused = assertThrows(ConfigException.class, () -> LossTable.read(file), damaged);
+            ConfigException refused =
+                    assertThrows(ConfigException.class, () -> LossTable.read("--baseline", file), damaged);
             assertTrue(refused.getMessage().contains("losses.csv"), refused.getMessage());
             assertFalse(refused.getMessage().contains("\n"), refused.getMessage());
         }

@@ -19,7 +19,8 @@ class StepLogTest {
     private Path folder;
 
     private static StepMetrics step(long number) {
-        return new StepMetrics(number, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "", "", "");
+        return new StepMetrics(
+                number, 0, 0.5, 1, 1e-3, 100, 1e8, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "", "", "");
     }
 
     @Test
@@ -75,7 +76,7 @@ class StepLogTest {
     private static StepMetrics scaled(long number, double norm, boolean skipped) {
         String because = skipped ? "overflow at loss scale 65536.0" : "";
         return new StepMetrics(
-                number, 0, 0.5, norm, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 65_536, because, "", "");
+                number, 0, 0.5, norm, 1e-3, 100, 1e8, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 65_536, because, "", "");
     }
 
     @Test
@@ -84,7 +85,7 @@ class StepLogTest {
         try (StepLog log = StepLog.open(file, 0)) {
             log.write(step(1));
             log.write(new StepMetrics(
-                    2, 0, 0.5, 1, 1e-3, 100, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "", "fast", "bf16"));
+                    2, 0, 0.5, 1, 1e-3, 100, 1e8, 10, 1, 2, 1, 0, 1e4, 0.01, 0.5, 1 << 30, 0, "", "fast", "bf16"));
         }
         List<String> lines = Files.readAllLines(file);
         assertFalse(lines.get(0).contains("reduction") || lines.get(0).contains("wire"), lines.get(0));

@@ -1,0 +1,261 @@
+package io.kinema.train;
+
+import com.beust.jcommander.Parameter;
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import io.kinema.data.clip.Patch;
+import io.kinema.train.checkpoint.TrainedWeights;
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.model.Flops;
+import io.kinema.train.model.Grid;
+import io.kinema.train.model.Packing;
+import io.kinema.train.sweep.Gpu;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+
+/** {@code launch/estimate.sh}: what a video and a training cost, before either is made. */
+public final class Estimate {
+    private static final String SUMMARY = """
+            says how many tokens a video is, and what sampling it and training on such videos cost
+
+            Operations are those of all matrix products, attention and captions included. Memory is that of a rank of
+            launch/train.sh on the device cpu in fp32: weights, gradients, the optimizer's state, the average; activations,
+            which depend on --tokens, are what launch/train.sh itself prints.\
+            """;
+    private static final double SECONDS_PER_HOUR = 3600;
+    private static final double MILLION = 1e6;
+
+    /** Of a parameter: a weight, and as much for its gradient. */
+    private static final int WEIGHT_BYTES = 4;
+
+    /** Of a parameter: two moments and the average. */
+    private static final int OPTIMIZER_BYTES = 12;
+
+    private static final class Flags {
+        @Parameter(names = "--model", order = 0, description = "Model size: debug, S, B, L, XL, or such as 6x256x4")
+        private String model = "S";
+
+        @Parameter(
+                names = "--caption-model",
+                order = 1,
+                description = "Size of the caption encoder, such as 2x128x4; the model's own if absent")
+        private String captionModel = "";
+
+        @Parameter(
+                names = "--patch",
+                order = 2,
+                description = "Of a token, frames x rows x columns, such as 1x80x60; the model's own if absent")
+        private String patch = "";
+
+        @Parameter(names = "--checkpoint", order = 3, description = "In place of these three: a checkpoint's model")
+        private String checkpoint = "";
+
+        @Parameter(
+                names = "--compression",
+                order = 4,
+                description = "By an autoencoder before patches are cut, frames x rows x columns; 1x1x1 is none")
+        private String compression = "1x1x1";
+
+        @Parameter(names = "--seconds", order = 5, description = "Length of a video")
+        private double seconds = 4;
+
+        @Parameter(names = "--fps", order = 6, description = "Frames a second")
+        private double fps = 8;
+
+        @Parameter(names = "--width", order = 7, description = "Columns of a frame")
+        private int width = 128;
+
+        @Parameter(names = "--height", order = 8, description = "Rows of a frame")
+        private int height = 128;
+
+        @Parameter(names = "--caption-bytes", order = 9, description = "Length of a caption")
+        private int captionBytes = 100;
+
+        @Parameter(names = "--steps", order = 10, description = "Sampler steps, each of two passes for guidance")
+        private int steps = 25;
+
+        @Parameter(names = "--training-tokens", order = 11, description = "Tokens of a training")
+        private double trainingTokens = 1e9;
+
+        @Parameter(names = "--nodes", order = 12, description = "Ranks that share a training, for memory and time")
+        private int nodes = 1;
+
+        @Parameter(
+                names = "--gpu",
+                order = 13,
+                description = "What each rank computes on: v100, a100, l40s, h100, h200 or b200")
+        private String gpu = "h100";
+
+        @Parameter(names = "--utilisation", order = 14, description = "Share of the peak that is got")
+        private double utilisation = 0.4;
+
+        @Parameter(names = "--price", order = 15, description = "Of an hour of one --gpu; no cost is said if absent")
+        private double price;
+
+        @Parameter(
+                names = "--price-per-million-tokens",
+                order = 16,
+                description = "What someone asks for a million tokens of a video; no price is said if absent")
+        private double tokenPrice;
+    }
+
+    private final Flags flags;
+    private final DitConfig model;
+    private final double flopsPerSecond;
+
+    private Estimate(Flags flags, DitConfig model) {
+        this.flags = flags;
+        this.model = model;
+        this.flopsPerSecond = Gpu.named("--gpu", flags.gpu).flopsPerSecond() * flags.utilisation;
+    }
+
+    /**
+     * Runs the command.
+     *
+     * @param args see {@code --help}
+     */
+    public static void main(String[] args) {
+        System.exit(CommandLine.run(() -> run(args)));
+    }
+
+    static int run(String... args) throws IOException {
+        Flags flags = new Flags();
+        if (!new CommandLine("launch/estimate.sh", SUMMARY, flags).parse(args)) {
+            return 0;
+        }
+        CommandLine.requireRange("--seconds", flags.seconds, 0, 1e9);
+        CommandLine.requireRange("--fps", flags.fps, 1e-6, 1e6);
+        CommandLine.requireRange("--width", flags.width, 1, 1 << 20);
+        CommandLine.requireRange("--height", flags.height, 1, 1 << 20);
+        CommandLine.requireRange("--caption-bytes", flags.captionBytes, 1, 1 << 20);
+        CommandLine.requireRange("--steps", flags.steps, 1, 1_000_000);
+        CommandLine.requireRange("--training-tokens", flags.trainingTokens, 1, 1e30);
+        CommandLine.requireRange("--nodes", flags.nodes, 1, 1 << 24);
+        CommandLine.requireRange("--utilisation", flags.utilisation, 1e-6, 1);
+        CommandLine.requireRange("--price", flags.price, 0, 1e9);
+        CommandLine.requireRange("--price-per-million-tokens", flags.tokenPrice, 0, 1e9);
+        System.out.print(new Estimate(flags, model(flags)).text());
+        return 0;
+    }
+
+    private static DitConfig model(Flags flags) throws IOException {
+        if (!flags.checkpoint.isEmpty()) {
+            return TrainedWeights.open(Path.of(flags.checkpoint), "")
+                    .config()
+                    .model()
+                    .toConfig();
+        }
+        DitConfig shape = DitConfig.parse(flags.model, flags.captionModel);
+        return flags.patch.isEmpty() ? shape : shape.withPatch(Patch.parse(flags.patch));
+    }
+
+    private String text() {
+        int frames = (int) Math.max(1, Math.round(flags.seconds * flags.fps));
+        Patch compression = Patch.parse(flags.compression);
+        Grid grid = new Grid(
+                parts("frames", frames, compression.frames() * model.patch().frames()),
+                parts(
+                        "--height",
+                        flags.height,
+                        compression.height() * model.patch().height()),
+                parts(
+                        "--width",
+                        flags.width,
+                        compression.width() * model.patch().width()));
+        double tokens = (double) grid.t() * grid.h() * grid.w();
+        CommandLine.requireRange("tokens", tokens, 1, Integer.MAX_VALUE);
+        Packing video = Packing.of(List.of(grid), List.of(new int[flags.captionBytes]));
+        StringBuilder text = new StringBuilder();
+        long parameters = Workload.parameters(model);
+        line(
+                text,
+                "model",
+                "%dx%dx%d, patch %s, %,d parameters",
+                model.depth(),
+                model.width(),
+                model.heads(),
+                model.patch(),
+                parameters);
+        line(
+                text,
+                "video",
+                "%d frames of %dx%d: %,.0f tokens (%d x %d x %d)",
+                frames,
+                flags.width,
+                flags.height,
+                tokens,
+                grid.t(),
+                grid.h(),
+                grid.w());
+        if (flags.tokenPrice > 0) {
+            line(
+                    text,
+                    "price",
+                    "%.2f at %s a million tokens",
+                    tokens / MILLION * flags.tokenPrice,
+                    CommandLine.number(flags.tokenPrice));
+        }
+        double sampling = 2.0 * flags.steps * Flops.forward(model, video);
+        line(text, "sampling it", "%.3g operations, %s", sampling, time(sampling, 1));
+        double training = flags.trainingTokens * Flops.training(model, video) / tokens;
+        line(
+                text,
+                "training",
+                "%.3g tokens, %.3g operations (6ND: %.3g), %s",
+                flags.trainingTokens,
+                training,
+                6 * parameters * flags.trainingTokens,
+                time(training, flags.nodes));
+        for (ZeroStage stage : ZeroStage.values()) {
+            line(
+                    text,
+                    "memory, --zero " + stage.number(),
+                    "%,.1f MB a rank of %d, and activations",
+                    bytes(stage, parameters) / MILLION,
+                    flags.nodes);
+        }
+        return text.toString();
+    }
+
+    /** Of each rank: what a stage shares out, and what not (Rajbhandari et al., 1910.02054, section 5). */
+    private double bytes(ZeroStage stage, long parameters) {
+        double whole = parameters;
+        double share = whole / flags.nodes;
+        double weights = WEIGHT_BYTES * (stage.number() >= 3 ? share : whole);
+        double gradients = WEIGHT_BYTES * (stage.number() >= 2 ? share : whole);
+        return weights + gradients + OPTIMIZER_BYTES * share;
+    }
+
+    private static int parts(String what, int size, int part) {
+        if (size % part != 0 && !(what.equals("frames") && size == 1)) {
+            throw new ConfigException(what + " " + size + " does not divide into parts of " + part
+                    + " (compression times patch); give " + Math.ceilDiv(size, part) * part);
+        }
+        return Math.ceilDiv(size, part);
+    }
+
+    private String time(double flops, int gpus) {
+        double seconds = flops / (flopsPerSecond * gpus);
+        String cost = flags.price > 0
+                ? String.format(Locale.ROOT, ", cost %.4g", seconds * gpus / SECONDS_PER_HOUR * flags.price)
+                : "";
+        return String.format(
+                Locale.ROOT,
+                "%s on %d %s at %.0f %% of the peak%s",
+                seconds < SECONDS_PER_HOUR
+                        ? String.format(Locale.ROOT, "%.3g seconds", seconds)
+                        : String.format(Locale.ROOT, "%.4g hours", seconds / SECONDS_PER_HOUR),
+                gpus,
+                Gpu.named("--gpu", flags.gpu).name(),
+                100 * flags.utilisation,
+                cost);
+    }
+
+    private static void line(StringBuilder text, String what, String format, Object... values) {
+        text.append(String.format(Locale.ROOT, "%-18s ", what))
+                .append(String.format(Locale.ROOT, format, values))
+                .append('\n');
+    }
+}

@@ -1,0 +1,136 @@
+package io.kinema.train.sweep;
+
+import com.beust.jcommander.Parameter;
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.DoubleSummaryStatistics;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+
+/** {@code launch/sweep.sh fit}: scaling laws through points, with intervals. */
+final class FitCommand {
+    private static final String SUMMARY = """
+            fits scaling laws to points
+
+            L(N, D) = E + A/N^α + B/D^β by the Huber loss of log L from a grid of starts; the best division of a budget by that
+            law, by isoFLOP parabolas and by the minimum over curves (Hoffmann et al., 2203.15556); L(N), L(D) and L(C) without
+            an offset (Kaplan et al., 2001.08361). In brackets 95 % intervals of a bootstrap of residuals.\
+            """;
+
+    private static final class Flags {
+        @Parameter(
+                names = "--points",
+                order = 0,
+                required = true,
+                description =
+                        "Table (CSV) with columns N (parameters), D (tokens), C (floating point operations) and loss,"
+                                + " as run writes")
+        private String points = "";
+
+        @Parameter(
+                names = "--output",
+                order = 1,
+                description =
+                        "Folder for fit.json, which recommend and plot read; the folder fit beside --points if absent")
+        private String output = "";
+
+        @Parameter(
+                names = "--flops",
+                order = 2,
+                description =
+                        "What a training costs: exact (column C) or 6nd (6 operations for each parameter and token)")
+        private String flops = SweepFlags.EXACT;
+
+        @Parameter(names = "--samples", order = 3, description = "Samples of the bootstrap")
+        private int samples = 4000;
+
+        @Parameter(names = "--seed", order = 4, description = "Seed of the bootstrap")
+        private long seed = 1;
+    }
+
+    private FitCommand() {}
+
+    static int run(String... args) throws IOException {
+        Flags flags = new Flags();
+        if (!new CommandLine(SweepCommand.PROGRAM + " fit", SUMMARY, flags).parse(args)) {
+            return 0;
+        }
+        CommandLine.requireRange("--samples", flags.samples, 100, 1_000_000);
+        SweepFlags.requireFlops(flags.flops);
+        Path file = Path.of(flags.points);
+        List<ScalingPoint> points = PointsFile.read(file);
+        if (flags.flops.equals(SweepFlags.SIX_ND)) {
+            points = points.stream().map(ScalingPoint::withSixNd).toList();
+        }
+        Path output = flags.output.isEmpty() ? file.resolveSibling("fit") : Path.of(flags.output);
+        List<ScalingPoint> best = best(points);
+        FitResult result = new ScalingFit(best).result(flags.samples, flags.seed);
+        result.remarks().addAll(missing(file));
+        result.remarks().addAll(atTheEdge(points, best));
+        try {
+            result.write(output);
+        } catch (IOException e) {
+            throw new ConfigException(
+                    "--output " + output + " cannot be written (" + e + "); choose another folder", e);
+        }
+        System.out.print(ScalingFit.text(result));
+        System.out.println("written to " + output.resolve(FitResult.FILE));
+        return 0;
+    }
+
+    /** Of trainings that differ only in learning rate or batch the one with the lowest loss: a law is of what size and data can do. */
+    static List<ScalingPoint> best(List<ScalingPoint> points) {
+        return points.stream()
+                .filter(point -> points.stream().noneMatch(other -> isBetter(other, point)))
+                .toList();
+    }
+
+    private static boolean isBetter(ScalingPoint one, ScalingPoint other) {
+        boolean isSame = !one.model().isEmpty()
+                && one.model().equals(other.model())
+                && one.captionModel().equals(other.captionModel())
+                && Math.abs(Math.log(one.d() / other.d())) < IsoFlop.SAME_BUDGET / 2;
+        return isSame && one.loss() < other.loss();
+    }
+
+    /** What a sweep planned and does not have. */
+    private static List<String> missing(Path points) throws IOException {
+        SweepFolder sweep = new SweepFolder(points.toAbsolutePath().normalize().getParent());
+        if (!Files.isRegularFile(sweep.flags())
+                || !sweep.points().equals(points.toAbsolutePath().normalize())) {
+            return List.of();
+        }
+        String missing = sweep.plan().stream()
+                .filter(point -> !sweep.isMeasured(point))
+                .map(PlannedPoint::name)
+                .collect(Collectors.joining(", "));
+        return missing.isEmpty() ? List.of() : List.of("points of the sweep that are not there: " + missing);
+    }
+
+    /** Where the best learning rate or batch is the last that was tried, a better one may lie beyond. */
+    private static List<String> atTheEdge(List<ScalingPoint> all, List<ScalingPoint> best) {
+        long edges = best.stream()
+                .filter(point -> isAtTheEdge(all, point, ScalingPoint::learningRate)
+                        || isAtTheEdge(all, point, ScalingPoint::microbatches))
+                .count();
+        return edges == 0
+                ? List.of()
+                : List.of(edges + " of " + best.size()
+                        + " points are best with the largest or smallest learning rate or batch"
+                        + " that was tried; try more");
+    }
+
+    private static boolean isAtTheEdge(
+            List<ScalingPoint> all, ScalingPoint best, ToDoubleFunction<ScalingPoint> value) {
+        DoubleSummaryStatistics tried = all.stream()
+                .filter(other -> other == best || isBetter(best, other))
+                .mapToDouble(value)
+                .summaryStatistics();
+        double chosen = value.applyAsDouble(best);
+        return tried.getMin() < tried.getMax() && (chosen == tried.getMin() || chosen == tried.getMax());
+    }
+}

@@ -1,0 +1,56 @@
+package io.kinema.train.sweep;
+
+import java.util.Arrays;
+import java.util.Locale;
+
+/**
+ * A number and its 95 % interval.
+ *
+ * @param estimate the number
+ * @param low in 2.5 % of cases it is below
+ * @param high in 2.5 % of cases it is above
+ */
+record Interval(double estimate, double low, double high) {
+    private static final double TAIL = 0.025;
+
+    /** Between quantiles of what a bootstrap found. */
+    static Interval ofQuantiles(double estimate, double[] samples) {
+        double[] sorted = finite(samples);
+        return new Interval(estimate, quantile(sorted, TAIL), quantile(sorted, 1 - TAIL));
+    }
+
+    /**
+     * As far from the estimate as what a bootstrap found was from what it should have found, to the other side (Davison and Hinkley, Bootstrap Methods and their Application, 1997, equation 5.6): allows for a method that is
+     * off by more than noise.
+     *
+     * @param truth of what the samples were drawn from
+     */
+    static Interval ofErrors(double estimate, double[] samples, double truth) {
+        double[] sorted = finite(samples);
+        return new Interval(
+                estimate, estimate + truth - quantile(sorted, 1 - TAIL), estimate + truth - quantile(sorted, TAIL));
+    }
+
+    private static double[] finite(double[] samples) {
+        return Arrays.stream(samples).filter(Double::isFinite).sorted().toArray();
+    }
+
+    /** Between the values whose ranks surround it (Hyndman and Fan, Am. Stat. 50, 1996, type 6). */
+    private static double quantile(double[] sorted, double share) {
+        if (sorted.length == 0) {
+            return Double.NaN;
+        }
+        double rank = Math.clamp(share * (sorted.length + 1) - 1, 0, sorted.length - 1.0);
+        int below = (int) rank;
+        int above = Math.min(below + 1, sorted.length - 1);
+        return sorted[below] + (rank - below) * (sorted[above] - sorted[below]);
+    }
+
+    boolean contains(double value) {
+        return value >= low && value <= high;
+    }
+
+    String text() {
+        return String.format(Locale.ROOT, "%.4g (%.4g to %.4g)", estimate, low, high);
+    }
+}

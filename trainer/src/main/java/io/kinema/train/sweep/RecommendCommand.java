@@ -1,0 +1,285 @@
+package io.kinema.train.sweep;
+
+import com.beust.jcommander.Parameter;
+import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
+import io.kinema.data.clip.Patch;
+import io.kinema.train.Workload;
+import io.kinema.train.model.DitConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+
+/** {@code launch/sweep.sh recommend}: what to train for a budget. */
+final class RecommendCommand {
+    private static final String SUMMARY = """
+            says what size and how much data are best for a budget by a fit, and what loss to expect
+
+            In brackets 95 % intervals of the fit's bootstrap. They say how well the law is known, not whether it holds so far
+            from the points; how far that is, is said too.\
+            """;
+    private static final double SECONDS_PER_HOUR = 3600;
+    private static final int MOST_WIDTH = 1 << 15;
+
+    private static final class Flags {
+        @Parameter(
+                names = "--fit",
+                order = 0,
+                required = true,
+                description =
+                        "Folder that fit has written; sizes, batch and learning rate follow the sweep that it lies in")
+        private String fit = "";
+
+        @Parameter(names = "--flops", order = 1, description = "The budget: floating point operations, such as 1e21")
+        private double flops;
+
+        @Parameter(names = "--gpu-hours", order = 2, description = "The budget: hours of one --gpu at --utilisation")
+        private double gpuHours;
+
+        @Parameter(names = "--target-loss", order = 3, description = "In place of a budget: the loss to reach")
+        private double targetLoss;
+
+        @Parameter(names = "--gpu", order = 4, description = "v100, a100, l40s, h100, h200 or b200")
+        private String gpu = "h100";
+
+        @Parameter(names = "--utilisation", order = 5, description = "Share of the peak that training gets")
+        private double utilisation = 0.4;
+
+        @Parameter(names = "--price", order = 6, description = "Of an hour of one --gpu, for the cost; none if absent")
+        private double price;
+
+        @Parameter(
+                names = "--patch",
+                order = 7,
+                description = "Pixels of a token, frames x rows x columns; the sweep's, or 2x8x8, if absent")
+        private String patch = "";
+
+        @Parameter(
+                names = "--output",
+                order = 8,
+                description = "File for flags of launch/train.sh, such as configs/next.args")
+        private String output = "";
+    }
+
+    private final Flags flags;
+    private final FitResult fit;
+    private final SweepFlags sweep;
+    private final StringBuilder text = new StringBuilder();
+
+    private RecommendCommand(Flags flags) throws IOException {
+        this.flags = flags;
+        this.fit = FitResult.read(Path.of(flags.fit));
+        this.sweep = sweepOf(Path.of(flags.fit));
+    }
+
+    static int run(String... args) throws IOException {
+        Flags flags = new Flags();
+        if (!new CommandLine(SweepCommand.PROGRAM + " recommend", SUMMARY, flags).parse(args)) {
+            return 0;
+        }
+        long given = List.of(flags.flops, flags.gpuHours, flags.targetLoss).stream()
+                .filter(each -> each != 0)
+                .count();
+        if (given != 1) {
+            throw new ConfigException("give one of --flops, --gpu-hours and --target-loss, such as --flops 1e21");
+        }
+        CommandLine.requireRange("--flops", flags.flops, 0, 1e40);
+        CommandLine.requireRange("--gpu-hours", flags.gpuHours, 0, 1e15);
+        CommandLine.requireRange("--target-loss", flags.targetLoss, 0, 1e9);
+        CommandLine.requireRange("--utilisation", flags.utilisation, 1e-6, 1);
+        CommandLine.requireRange("--price", flags.price, 0, 1e9);
+        if (!flags.output.isEmpty()) {
+            CommandLine.requireWritable("--output", Path.of(flags.output));
+        }
+        new RecommendCommand(flags).run();
+        return 0;
+    }
+
+    /** The flags of the sweep whose folder the fit is in; defaults where it is in none. */
+    private static SweepFlags sweepOf(Path fit) {
+        SweepFlags sweep = new SweepFlags();
+        Path args = new SweepFolder(fit.toAbsolutePath().normalize().getParent()).flags();
+        if (Files.isRegularFile(args)) {
+            new CommandLine(SweepCommand.PROGRAM + " run", "", sweep).parse("@" + args);
+        }
+        return sweep;
+    }
+
+    private void run() throws IOException {
+        Budget budget = new Budget(fit.law(), fit.costOfToken());
+        if (!budget.isDivisible()) {
+            throw new ConfigException(
+                    "by this fit size or data do not help (α " + fit.law().exponents()[0] + ", β "
+                            + fit.law().exponents()[1] + "), so that no division of a budget is best; fit more points");
+        }
+        double flops = flops(budget);
+        Budget.Division best = budget.best(flops);
+        double hours = flops / (gpuPerSecond() * SECONDS_PER_HOUR);
+        line("operations C", flops, interval(flops, this::flopsOf));
+        line(
+                "parameters N",
+                best.n(),
+                interval(best.n(), each -> each.best(flops).n()));
+        line("tokens D", best.d(), interval(best.d(), each -> each.best(flops).d()));
+        line(
+                "expected loss",
+                best.loss(),
+                interval(best.loss(), each -> each.law().loss(best.n(), best.d())));
+        text.append(String.format(
+                Locale.ROOT,
+                "%-16s %.4g hours of one %s at %.0f %% of its peak%n",
+                "time",
+                hours,
+                Gpu.named("--gpu", flags.gpu).name(),
+                100 * flags.utilisation));
+        if (flags.price > 0) {
+            text.append(String.format(Locale.ROOT, "%-16s %.4g%n", "cost", hours * flags.price));
+        }
+        double most = fit.points().stream().mapToDouble(ScalingPoint::c).max().orElseThrow();
+        text.append(String.format(Locale.ROOT, "that is %.3g times the largest point's operations%n", flops / most));
+        String args = training(best);
+        System.out.print(text);
+        fit.remarks().forEach(remark -> System.out.println("remark on the fit: " + remark));
+        if (!flags.output.isEmpty()) {
+            Files.writeString(Path.of(flags.output), args);
+            System.out.println("launch/train.sh @" + flags.output + " trains it");
+        }
+    }
+
+    private double gpuPerSecond() {
+        return Gpu.named("--gpu", flags.gpu).flopsPerSecond() * flags.utilisation;
+    }
+
+    private double flops(Budget budget) {
+        if (flags.targetLoss > 0) {
+            double flops = budget.flopsFor(flags.targetLoss);
+            if (Double.isInfinite(flops)) {
+                throw new ConfigException(
+                        "--target-loss " + flags.targetLoss + " is not reached with any budget: by the" + " fit E is "
+                                + fit.estimates().get(Quantity.E).text() + "; choose a higher loss");
+            }
+            return flops;
+        }
+        return flags.flops > 0 ? flags.flops : flags.gpuHours * SECONDS_PER_HOUR * gpuPerSecond();
+    }
+
+    private double flopsOf(Budget sample) {
+        return flags.targetLoss > 0 ? sample.flopsFor(flags.targetLoss) : flops(sample);
+    }
+
+    private Interval interval(double estimate, ToDoubleFunction<Budget> value) {
+        double[] samples = IntStream.range(0, fit.lawSamples().length)
+                .mapToObj(sample -> new Budget(fit.lawOf(sample), fit.costOfToken()))
+                .filter(Budget::isDivisible)
+                .mapToDouble(value)
+                .toArray();
+        return Interval.ofQuantiles(estimate, samples);
+    }
+
+    private void line(String what, double value, Interval interval) {
+        text.append(
+                interval.low() == interval.high()
+                        ? String.format(Locale.ROOT, "%-16s %.4g%n", what, value)
+                        : String.format(Locale.ROOT, "%-16s %s%n", what, interval.text()));
+    }
+
+    /** The training nearest to a division, as flags. */
+    private String training(Budget.Division best) {
+        Patch patch = Patch.parse(flags.patch.isEmpty() ? sweepPatch() : flags.patch);
+        String shape = nearest(best.n(), patch);
+        DitConfig model = DitConfig.parse(shape, sweep.captionModel).withPatch(patch);
+        double n = Workload.parameters(model);
+        Budget.Division chosen = new Budget(fit.law(), fit.costOfToken()).of(best.flops(), n);
+        ScalingPoint typical = typical();
+        double growth = Math.pow(chosen.d() / typical.d(), sweep.batchExponent);
+        int microbatches = (int) Math.max(1, Math.round(typical.microbatches() * growth));
+        double rate = learningRate(model.width());
+        List<String> args = new ArrayList<>(SweepFlags.words(sweep.train));
+        args.addAll(List.of("--model", shape, "--caption-model", sweep.captionModel, "--patch", patch.toString()));
+        text.append(String.format(
+                Locale.ROOT,
+                "nearest model    %s, %,.0f parameters, %.4g tokens, expected loss %.5g%n",
+                shape,
+                n,
+                chosen.d(),
+                chosen.loss()));
+        if (typical.steps() > 0) {
+            double tokensOfMicrobatch = typical.d() / ((double) typical.steps() * typical.microbatches());
+            long steps = Math.max(1, Math.round(chosen.d() / (microbatches * tokensOfMicrobatch)));
+            args.addAll(List.of(
+                    "--steps",
+                    Long.toString(steps),
+                    "--microbatches",
+                    Integer.toString(microbatches),
+                    "--learning-rate",
+                    String.format(Locale.ROOT, "%.4g", rate)));
+            text.append(String.format(
+                    Locale.ROOT,
+                    "training         %,d steps of %d microbatches with %.0f tokens each, learning rate %.4g%n",
+                    steps,
+                    microbatches,
+                    tokensOfMicrobatch,
+                    rate));
+        } else {
+            text.append(
+                    "training         the points do not say of how many tokens a step was, so neither is said here\n");
+        }
+        return "# For " + String.format(Locale.ROOT, "%.4g", best.flops()) + " operations: expected loss "
+                + String.format(Locale.ROOT, "%.5g", chosen.loss()) + "\n" + CommandLine.argsFile(args);
+    }
+
+    private String sweepPatch() {
+        List<String> words = SweepFlags.words(sweep.train);
+        int at = words.indexOf("--patch");
+        return at >= 0
+                ? words.get(at + 1)
+                : Workload.patch(List.of("--model", "S")).toString();
+    }
+
+    /** The shape by the sweep's rule whose parameters are nearest. */
+    private String nearest(double n, Patch patch) {
+        String nearest = "";
+        double least = Double.POSITIVE_INFINITY;
+        for (int width = sweep.headWidth; width <= MOST_WIDTH; width += sweep.headWidth) {
+            String shape = SweepFlags.shape(width, sweep.aspectRatio, sweep.headWidth);
+            double parameters = Workload.parameters(
+                    DitConfig.parse(shape, sweep.captionModel).withPatch(patch));
+            double distance = Math.abs(Math.log(parameters / n));
+            if (distance > least) {
+                break;
+            }
+            least = distance;
+            nearest = shape;
+        }
+        return nearest;
+    }
+
+    /** The point in the middle by cost. */
+    private ScalingPoint typical() {
+        List<ScalingPoint> sorted = fit.points().stream()
+                .sorted((one, other) -> Double.compare(one.c(), other.c()))
+                .toList();
+        return sorted.get(sorted.size() / 2);
+    }
+
+    /** By the sweep's rule from what was best at the points: the median of their rates, brought to one width. */
+    private double learningRate(int width) {
+        double[] atBase = fit.points().stream()
+                .filter(point -> !point.model().isEmpty())
+                .mapToDouble(point -> point.learningRate()
+                        / scale(Integer.parseInt(point.model().split("x")[1])))
+                .sorted()
+                .toArray();
+        double base = atBase.length > 0 ? atBase[atBase.length / 2] : Double.NaN;
+        return base * scale(width);
+    }
+
+    private double scale(int width) {
+        return Math.pow(width / (double) sweep.baseWidth, sweep.learningRateExponent);
+    }
+}

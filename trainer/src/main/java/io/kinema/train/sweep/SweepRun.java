@@ -1,0 +1,209 @@
+package io.kinema.train.sweep;
+
+import io.kinema.data.CommandLine;
+import io.kinema.data.LaunchScript;
+import io.kinema.data.shard.Sha256;
+import io.kinema.train.Runs;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import me.tongfei.progressbar.ProgressBar;
+
+/** Trains and measures what of a sweep is not yet, several points at a time, and keeps {@code points.csv} up to date. */
+final class SweepRun {
+    private static final double GIGA = 1e9;
+    private static final int INTERVAL_MILLIS = 2000;
+    private static final int JOB_DIGITS = 8;
+    private static final int STOPPED_BY_INTERRUPT = 130;
+    private static final int STOPPED_BY_TERMINATION = 143;
+
+    private final SweepFlags flags;
+    private final SweepFolder folder;
+    private final List<PlannedPoint> plan;
+    private final Map<PlannedPoint, String> failed = Collections.synchronizedMap(new LinkedHashMap<>());
+    private final Map<PlannedPoint, ScalingPoint> done = new ConcurrentHashMap<>();
+
+    /** A point whose process was told to stop: nobody wants the others either. */
+    private static final class StoppedException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+    }
+
+    SweepRun(SweepFlags flags, SweepFolder folder, List<PlannedPoint> plan) {
+        this.flags = flags;
+        this.folder = folder;
+        this.plan = plan;
+    }
+
+    /** Of a point's Slurm jobs, the same whenever the sweep is run. */
+    private String job(PlannedPoint point) {
+        String sweep = Sha256.of(folder.path().toString().getBytes(StandardCharsets.UTF_8));
+        return "kinema-" + point.name() + "-" + sweep.substring(0, JOB_DIGITS);
+    }
+
+    /** Whether every point is measured at the end; those that are not have been named. */
+    boolean run() throws IOException, InterruptedException {
+        System.out.println(SweepTable.HEADER);
+        List<PlannedPoint> open = new ArrayList<>();
+        for (PlannedPoint point : plan) {
+            if (folder.isMeasured(point)) {
+                finish(point);
+            } else {
+                open.add(point);
+            }
+        }
+        // The longest first: what is left for the end is short, and no slot stays empty for long.
+        Collections.reverse(open);
+        double flops = open.stream().mapToDouble(PlannedPoint::flops).sum();
+        try (ExecutorService slots = Executors.newFixedThreadPool(flags.slots);
+                ProgressBar bar = CommandLine.progressBar("Training", "GFLOP", Math.max(1, Math.round(flops / GIGA)))) {
+            List<Future<?>> points = new ArrayList<>();
+            // Slurm's jobs outlive whoever waits for them.
+            Thread cancel = new Thread(() -> cancel(open), "sweep-cancel");
+            Runtime.getRuntime().addShutdownHook(cancel);
+            open.forEach(point -> points.add(slots.submit(() -> {
+                attempt(point);
+                return null;
+            })));
+            try {
+                while (!points.stream().allMatch(Future::isDone)) {
+                    Thread.sleep(INTERVAL_MILLIS);
+                    show(bar, open);
+                }
+                for (Future<?> point : points) {
+                    point.get();
+                }
+                show(bar, open);
+                Runtime.getRuntime().removeShutdownHook(cancel);
+            } catch (ExecutionException e) {
+                slots.shutdownNow();
+                if (e.getCause() instanceof StoppedException) {
+                    System.out.println("stopped; launch/sweep.sh run @" + folder.flags() + " goes on");
+                    return false;
+                }
+                if (e.getCause() instanceof IOException io) {
+                    throw io;
+                }
+                throw new IllegalStateException(e.getCause());
+            }
+        }
+        failed.forEach((point, reason) ->
+                System.err.println("failed: " + point.name() + ": " + reason + "; see " + folder.log(point)));
+        System.out.println(done.size() + " of " + plan.size() + " points are in " + folder.points());
+        return failed.isEmpty();
+    }
+
+    private void cancel(List<PlannedPoint> points) {
+        if (flags.slurm) {
+            points.stream().map(this::job).filter(Runs::isQueued).forEach(Runs::cancel);
+        }
+    }
+
+    private void show(ProgressBar bar, List<PlannedPoint> open) throws IOException {
+        double flops = 0;
+        List<String> running = new ArrayList<>();
+        for (PlannedPoint point : open) {
+            long steps = done.containsKey(point) ? point.steps() : folder.steps(point);
+            flops += point.flops() * steps / point.steps();
+            if (steps > 0 && !done.containsKey(point) && !failed.containsKey(point)) {
+                running.add(point.name() + " " + steps + "/" + point.steps());
+            }
+        }
+        bar.stepTo(Math.round(flops / GIGA));
+        bar.setExtraMessage(" " + done.size() + "/" + plan.size() + " points  " + String.join("  ", running));
+    }
+
+    private void attempt(PlannedPoint point) throws IOException, InterruptedException {
+        String reason = "";
+        for (int attempt = 1; attempt <= flags.attempts; attempt++) {
+            awaitFree(point);
+            reason = trainAndMeasure(point);
+            if (reason.isEmpty()) {
+                finish(point);
+                return;
+            }
+        }
+        failed.put(point, reason + " (" + flags.attempts + (flags.attempts == 1 ? " attempt)" : " attempts)"));
+    }
+
+    /** A sweep that was killed has left its trainings, which go on by themselves. */
+    private void awaitFree(PlannedPoint point) throws IOException, InterruptedException {
+        while (Runs.isInUse(folder.run(point)) || flags.slurm && Runs.isQueued(job(point))) {
+            Thread.sleep(INTERVAL_MILLIS);
+        }
+    }
+
+    /** Why it failed; empty where it did not. */
+    private String trainAndMeasure(PlannedPoint point) throws IOException {
+        if (folder.trained(point).isEmpty()) {
+            int code = train(point);
+            if (code != 0) {
+                return "launch/train.sh ended with exit code " + code;
+            }
+        }
+        int code = measure(point, folder.trained(point).orElseThrow());
+        return code == 0 ? "" : "launch/evaluate.sh ended with exit code " + code;
+    }
+
+    private int train(PlannedPoint point) throws IOException {
+        List<String> args = new ArrayList<>(trainArgs(point));
+        Map<String, String> variables = Map.of();
+        if (flags.slurm) {
+            args.add("--slurm");
+            variables = Map.of("SBATCH_WAIT", "1", "SBATCH_JOB_NAME", job(point));
+        }
+        return finished(new LaunchScript("train.sh", args).runInto(folder.log(point), List.of(), variables));
+    }
+
+    private int measure(PlannedPoint point, Path checkpoint) throws IOException {
+        List<String> args = new ArrayList<>(List.of("--data", flags.heldOut));
+        args.addAll(SweepFlags.words(flags.evaluate));
+        args.addAll(List.of(
+                "--checkpoint",
+                checkpoint.toString(),
+                "--output",
+                folder.losses(point).toString()));
+        List<String> by = flags.slurm ? List.of("srun", "--ntasks=1", "--job-name=" + job(point)) : List.of();
+        return finished(new LaunchScript("evaluate.sh", args).runInto(folder.log(point), by, Map.of()));
+    }
+
+    private static int finished(int code) {
+        if (code == STOPPED_BY_INTERRUPT || code == STOPPED_BY_TERMINATION) {
+            throw new StoppedException();
+        }
+        return code;
+    }
+
+    private List<String> trainArgs(PlannedPoint point) {
+        return List.of(
+                "@" + folder.trainFlags(),
+                "--run",
+                folder.run(point).toString(),
+                "--model",
+                point.model(),
+                "--steps",
+                Long.toString(point.steps()),
+                "--microbatches",
+                Integer.toString(point.microbatches()),
+                "--learning-rate",
+                Double.toString(point.learningRate()));
+    }
+
+    private synchronized void finish(PlannedPoint point) throws IOException {
+        ScalingPoint measured = folder.point(point, flags.captionModel, flags.flops.equals(SweepFlags.EXACT));
+        done.put(point, measured);
+        PointsFile.write(
+                folder.points(),
+                plan.stream().filter(done::containsKey).map(done::get).toList());
+        System.out.println(SweepTable.row(point, measured));
+    }
+}

@@ -1,0 +1,152 @@
+package io.kinema.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.clip.Patch;
+import io.kinema.train.evaluate.Evaluate;
+import io.kinema.train.model.DitConfig;
+import io.kinema.train.sweep.SweepCommand;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code launch/sweep.sh run}, with real trainings in processes of their own. */
+class SweepRunTest {
+    @TempDir
+    private static Path root;
+
+    private static Path data;
+    private static Path heldOut;
+
+    @BeforeAll
+    static void writeDataAndScripts() throws IOException {
+        data = TinyData.write(root.resolve("data"), 1);
+        heldOut = TinyData.write(root.resolve("held-out"), 2);
+        script("train.sh", Train.class, "");
+        script("evaluate.sh", Evaluate.class, "");
+    }
+
+    /** What the launch scripts do once Kinema is built. */
+    private static void script(String name, Class<?> program, String before) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
+        Path file = Files.createDirectories(root.resolve("launch")).resolve(name);
+        Files.writeString(file, "#!/bin/sh\n" + before + "exec '" + String.join("' '", command) + "' \"$@\"\n");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    private static LaunchedProgram sweep(String name, String... more) throws IOException {
+        List<String> args = new ArrayList<>(List.of(
+                "run",
+                "--sweep",
+                root.resolve(name).toString(),
+                "--data",
+                data.toString(),
+                "--held-out",
+                heldOut.toString(),
+                "--models",
+                "1x16x2,2x24x2",
+                "--caption-model",
+                "1x16x2",
+                "--token-counts",
+                "600,1200",
+                "--microbatches",
+                "2",
+                "--train",
+                "--patch 2x4x4 --tokens 24 --warmup 2",
+                "--evaluate",
+                "--times 4 --weights model",
+                "--slots",
+                "2"));
+        args.addAll(List.of(more));
+        return LaunchedProgram.start(
+                List.of(),
+                Map.of("KINEMA_HOME", root.toString()),
+                SweepCommand.class,
+                root.resolve("work"),
+                args.toArray(String[]::new));
+    }
+
+    private static List<String> points(String name) throws IOException {
+        return Files.readAllLines(root.resolve(name).resolve("points.csv"));
+    }
+
+    @Test
+    void shouldEndWithTheSamePointsAfterItWasKilled() throws Exception {
+        try (LaunchedProgram whole = sweep("whole")) {
+            String said = whole.expectExit(0);
+            assertTrue(said.contains("4 of 4 points"), said);
+        }
+        List<String> points = points("whole");
+        assertEquals(5, points.size());
+        assertEquals(
+                "N,D,C,loss,lossHalfWidth,model,captionModel,steps,learningRate,microbatches,run", points.getFirst());
+        long parameters =
+                Workload.parameters(DitConfig.parse("1x16x2", "1x16x2").withPatch(new Patch(2, 4, 4)));
+        assertTrue(
+                points.get(1).startsWith(parameters + ".0,") || points.get(1).startsWith(parameters + ","),
+                points.get(1));
+
+        try (LaunchedProgram killed = sweep("killed")) {
+            killed.awaitOutput("2x24x2-d1200 ");
+            killed.kill();
+        }
+        try (LaunchedProgram again = sweep("killed", "--slots", "1")) {
+            again.expectExit(0);
+        }
+        assertEquals(points, points("killed"));
+
+        try (LaunchedProgram status = LaunchedProgram.start(
+                SweepCommand.class,
+                root.resolve("work"),
+                "status",
+                root.resolve("killed").toString())) {
+            String said = status.expectExit(0);
+            assertTrue(said.contains("2x24x2-d1200") && said.contains("100.0 %"), said);
+        }
+    }
+
+    @Test
+    void shouldReportAPointThatFailsAndTrainItWhenAskedAgain() throws Exception {
+        Path repaired = root.resolve("repaired");
+        script("train.sh", Train.class, "case \"$*\" in *faulty*2x24x2*) [ -e " + repaired + " ] || exit 3 ;; esac\n");
+        try (LaunchedProgram faulty = sweep("faulty")) {
+            String said = faulty.expectExit(1);
+            assertTrue(said.contains("2 of 4 points"), said);
+            assertTrue(said.contains("failed: 2x24x2-d600: launch/train.sh ended with exit code 3 (2 attempts)"), said);
+        }
+        assertEquals(3, points("faulty").size());
+        Files.createFile(repaired);
+        try (LaunchedProgram again = sweep("faulty")) {
+            again.expectExit(0);
+        }
+        assertEquals(5, points("faulty").size());
+        // What was measured is not measured again: its log has one training.
+        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d600.log"));
+        assertEquals(log.indexOf("held-out loss"), log.lastIndexOf("held-out loss"));
+    }
+
+    @Test
+    void shouldRefuseOtherSettingsInTheSameFolder() throws Exception {
+        try (LaunchedProgram first = sweep("settings", "--models", "1x16x2", "--token-counts", "600")) {
+            first.expectExit(0);
+        }
+        try (LaunchedProgram other = sweep("settings", "--caption-model", "1x24x2")) {
+            String said = other.expectExit(2);
+            assertTrue(said.contains("--caption-model 1x16x2, not --caption-model 1x24x2"), said);
+        }
+        assertFalse(Files.exists(root.resolve("settings/runs/2x24x2-d600")));
+    }
+}

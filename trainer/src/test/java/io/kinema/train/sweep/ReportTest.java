@@ -1,0 +1,111 @@
+package io.kinema.train.sweep;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.ConfigException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code launch/sweep.sh fit}, {@code plot} and {@code recommend} on anyone's points. */
+class ReportTest {
+    @TempDir
+    private static Path folder;
+
+    private static Path fit;
+
+    @BeforeAll
+    static void fitPoints() throws Exception {
+        Path points = folder.resolve("points.csv");
+        PointsFile.write(points, Chinchilla.points(4, 6, 0.005, 3));
+        assertEquals(0, SweepCommand.run("fit", "--points", points.toString(), "--samples", "100"));
+        fit = folder.resolve("fit");
+    }
+
+    @Test
+    void shouldDrawEveryPictureAndAPageThatNeedsNothingElse() throws Exception {
+        Path report = folder.resolve("report.html");
+        assertEquals(0, SweepCommand.run("plot", "--fit", fit.toString(), "--output", report.toString()));
+        for (String name : List.of("sizes", "frontier", "division", "residuals")) {
+            Path svg = folder.resolve("report-" + name + ".svg");
+            assertEquals(
+                    "svg",
+                    DocumentBuilderFactory.newInstance()
+                            .newDocumentBuilder()
+                            .parse(svg.toFile())
+                            .getDocumentElement()
+                            .getTagName());
+            assertNotNull(ImageIO.read(folder.resolve("report-" + name + ".png").toFile()));
+        }
+        String page = Files.readString(report);
+        assertFalse(
+                page.contains("http://") || page.contains("https://") || page.contains("<script"), "needs a network");
+        assertEquals(4, page.split("data:image/svg\\+xml;base64,", -1).length - 1);
+        for (Published each : Published.ALL) {
+            assertTrue(page.contains(each.source()), each.source());
+        }
+        assertTrue(page.contains("<td>this fit, law</td>"), "no exponents of its own");
+    }
+
+    @Test
+    void shouldRecommendWhatTheLawSaysAndWriteFlagsThatTrainIt() throws Exception {
+        Path args = folder.resolve("next.args");
+        assertEquals(
+                0,
+                SweepCommand.run("recommend", "--fit", fit.toString(), "--flops", "1e21", "--output", args.toString()));
+        String text = Files.readString(args);
+        assertTrue(text.contains("--model ") && text.contains("--caption-model 1x64x2"), text);
+        Budget.Division best =
+                new Budget(FitResult.read(fit).law(), FitResult.read(fit).costOfToken()).best(1e21);
+        assertEquals(2.8e9, best.n(), 1.5e9);
+    }
+
+    @Test
+    void shouldSayWhatIsWrong() {
+        assertMistake("--flops", "recommend", "--fit", fit.toString());
+        assertMistake("--flops", "recommend", "--fit", fit.toString(), "--flops", "1e20", "--target-loss", "2");
+        assertMistake("not reached", "recommend", "--fit", fit.toString(), "--target-loss", "0.5");
+        assertMistake("h100", "recommend", "--fit", fit.toString(), "--gpu-hours", "5", "--gpu", "abacus");
+        assertMistake("fit.json", "recommend", "--fit", folder.toString(), "--flops", "1e20");
+        assertMistake(
+                ".html",
+                "plot",
+                "--fit",
+                fit.toString(),
+                "--output",
+                folder.resolve("x.pdf").toString());
+        assertMistake(
+                "points.csv",
+                "fit",
+                "--points",
+                folder.resolve("nothing/points.csv").toString());
+        assertMistake(
+                "--samples", "fit", "--points", folder.resolve("points.csv").toString(), "--samples", "3");
+        assertMistake("no sweep", "status", folder.toString());
+        assertMistake("use run, status", "sing");
+    }
+
+    private static void assertMistake(String part, String... args) {
+        String message = assertThrows(ConfigException.class, () -> SweepCommand.run(args), part)
+                .getMessage();
+        assertTrue(message.contains(part), message);
+    }
+
+    @Test
+    void shouldRefuseADamagedFit() throws IOException {
+        Path damaged = Files.createDirectories(folder.resolve("damaged"));
+        byte[] whole = Files.readAllBytes(fit.resolve(FitResult.FILE));
+        Files.write(damaged.resolve(FitResult.FILE), java.util.Arrays.copyOf(whole, whole.length / 2));
+        assertThrows(ConfigException.class, () -> FitResult.read(damaged));
+    }
+}
