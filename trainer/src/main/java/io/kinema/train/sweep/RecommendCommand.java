@@ -5,6 +5,7 @@ import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.Workload;
+import io.kinema.train.metrics.Gpu;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.nio.file.Files;

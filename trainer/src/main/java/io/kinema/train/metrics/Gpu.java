@@ -1,4 +1,4 @@
-package io.kinema.train.sweep;
+package io.kinema.train.metrics;
 
 import io.kinema.data.ConfigException;
 import java.util.Arrays;
