@@ -1,7 +1,6 @@
 package io.kinema.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
@@ -27,12 +26,18 @@ class SweepRunTest {
 
     private static Path data;
     private static Path heldOut;
+    private static Path repaired;
 
     @BeforeAll
     static void writeDataAndScripts() throws IOException {
         data = TinyData.write(root.resolve("data"), 1);
         heldOut = TinyData.write(root.resolve("held-out"), 2);
-        script("train.sh", Train.class, "");
+        repaired = root.resolve("repaired");
+        // Trainings of a sweep of this name fail, or those of one of its models until they are repaired.
+        script(
+                "train.sh",
+                Train.class,
+                "case \"$*\" in *broken*) exit 3 ;; *faulty*2x24x2*) [ -e " + repaired + " ] || exit 3 ;; esac\n");
         script("evaluate.sh", Evaluate.class, "");
     }
 
@@ -41,7 +46,9 @@ class SweepRunTest {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
+        // So little work ends before fully optimised code pays.
+        command.addAll(
+                List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), program.getName()));
         Path file = Files.createDirectories(root.resolve("launch")).resolve(name);
         Files.writeString(file, "#!/bin/sh\n" + before + "exec '" + String.join("' '", command) + "' \"$@\"\n");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -61,7 +68,7 @@ class SweepRunTest {
                 "--caption-model",
                 "1x16x2",
                 "--token-counts",
-                "600,1200",
+                "600",
                 "--microbatches",
                 "2",
                 "--train",
@@ -87,10 +94,10 @@ class SweepRunTest {
     void shouldEndWithTheSamePointsAfterItWasKilled() throws Exception {
         try (LaunchedProgram whole = sweep("whole")) {
             String said = whole.expectExit(0);
-            assertTrue(said.contains("4 of 4 points"), said);
+            assertTrue(said.contains("2 of 2 points"), said);
         }
         List<String> points = points("whole");
-        assertEquals(5, points.size());
+        assertEquals(3, points.size());
         assertEquals(
                 "N,D,C,loss,lossHalfWidth,model,captionModel,steps,learningRate,microbatches,run", points.getFirst());
         long parameters =
@@ -99,11 +106,11 @@ class SweepRunTest {
                 points.get(1).startsWith(parameters + ".0,") || points.get(1).startsWith(parameters + ","),
                 points.get(1));
 
-        try (LaunchedProgram killed = sweep("killed")) {
-            killed.awaitOutput("2x24x2-d1200 ");
+        try (LaunchedProgram killed = sweep("killed", "--slots", "1")) {
+            killed.awaitOutput("2x24x2-d600 ");
             killed.kill();
         }
-        try (LaunchedProgram again = sweep("killed", "--slots", "1")) {
+        try (LaunchedProgram again = sweep("killed")) {
             again.expectExit(0);
         }
         assertEquals(points, points("killed"));
@@ -114,25 +121,23 @@ class SweepRunTest {
                 "status",
                 root.resolve("killed").toString())) {
             String said = status.expectExit(0);
-            assertTrue(said.contains("2x24x2-d1200") && said.contains("100.0 %"), said);
+            assertTrue(said.contains("2x24x2-d600") && said.contains("100.0 %"), said);
         }
     }
 
     @Test
     void shouldReportAPointThatFailsAndTrainItWhenAskedAgain() throws Exception {
-        Path repaired = root.resolve("repaired");
-        script("train.sh", Train.class, "case \"$*\" in *faulty*2x24x2*) [ -e " + repaired + " ] || exit 3 ;; esac\n");
         try (LaunchedProgram faulty = sweep("faulty")) {
             String said = faulty.expectExit(1);
-            assertTrue(said.contains("2 of 4 points"), said);
+            assertTrue(said.contains("1 of 2 points"), said);
             assertTrue(said.contains("failed: 2x24x2-d600: launch/train.sh ended with exit code 3 (2 attempts)"), said);
         }
-        assertEquals(3, points("faulty").size());
+        assertEquals(2, points("faulty").size());
         Files.createFile(repaired);
         try (LaunchedProgram again = sweep("faulty")) {
             again.expectExit(0);
         }
-        assertEquals(5, points("faulty").size());
+        assertEquals(3, points("faulty").size());
         // What was measured is not measured again: its log has one training.
         String log = Files.readString(root.resolve("faulty/logs/1x16x2-d600.log"));
         assertEquals(log.indexOf("held-out loss"), log.lastIndexOf("held-out loss"));
@@ -140,13 +145,13 @@ class SweepRunTest {
 
     @Test
     void shouldRefuseOtherSettingsInTheSameFolder() throws Exception {
-        try (LaunchedProgram first = sweep("settings", "--models", "1x16x2", "--token-counts", "600")) {
-            first.expectExit(0);
+        // Its trainings fail at once, which is no matter here.
+        try (LaunchedProgram first = sweep("broken")) {
+            first.expectExit(1);
         }
-        try (LaunchedProgram other = sweep("settings", "--caption-model", "1x24x2")) {
+        try (LaunchedProgram other = sweep("broken", "--caption-model", "1x24x2")) {
             String said = other.expectExit(2);
             assertTrue(said.contains("--caption-model 1x16x2, not --caption-model 1x24x2"), said);
         }
-        assertFalse(Files.exists(root.resolve("settings/runs/2x24x2-d600")));
     }
 }

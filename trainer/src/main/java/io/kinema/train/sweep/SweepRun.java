@@ -204,6 +204,8 @@ final class SweepRun {
         PointsFile.write(
                 folder.points(),
                 plan.stream().filter(done::containsKey).map(done::get).toList());
+        // Below the bar and not behind it.
+        System.err.println();
         System.out.println(SweepTable.row(point, measured));
     }
 }
