@@ -107,7 +107,7 @@ class SweepRunTest {
                 points.get(1));
 
         try (LaunchedProgram killed = sweep("killed", "--slots", "1")) {
-            killed.awaitOutput("2x24x2-d600 ");
+            killed.awaitOutput("2x24x2-d600-lr0.001-v2 ");
             killed.kill();
         }
         try (LaunchedProgram again = sweep("killed")) {
@@ -121,7 +121,7 @@ class SweepRunTest {
                 "status",
                 root.resolve("killed").toString())) {
             String said = status.expectExit(0);
-            assertTrue(said.contains("2x24x2-d600") && said.contains("100.0 %"), said);
+            assertTrue(said.contains("2x24x2-d600-lr0.001-v2") && said.contains("100.0 %"), said);
         }
     }
 
@@ -130,7 +130,10 @@ class SweepRunTest {
         try (LaunchedProgram faulty = sweep("faulty")) {
             String said = faulty.expectExit(1);
             assertTrue(said.contains("1 of 2 points"), said);
-            assertTrue(said.contains("failed: 2x24x2-d600: launch/train.sh ended with exit code 3 (2 attempts)"), said);
+            assertTrue(
+                    said.contains(
+                            "failed: 2x24x2-d600-lr0.001-v2: launch/train.sh ended with exit code 3 (2 attempts)"),
+                    said);
         }
         assertEquals(2, points("faulty").size());
         Files.createFile(repaired);
@@ -139,7 +142,7 @@ class SweepRunTest {
         }
         assertEquals(3, points("faulty").size());
         // What was measured is not measured again: its log has one training.
-        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d600.log"));
+        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d600-lr0.001-v2.log"));
         assertEquals(log.indexOf("held-out loss"), log.lastIndexOf("held-out loss"));
     }
 

@@ -6,6 +6,7 @@ import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.SyntheticData;
 import io.kinema.train.Workload;
+import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,6 +17,8 @@ import java.util.List;
 final class SweepFlags {
     static final String EXACT = "exact";
     static final String SIX_ND = "6nd";
+
+    private static final double MOST = 1e30;
 
     @Parameter(names = "--sweep", order = 0, required = true, description = "Folder for everything about the sweep")
     String sweep = "";
@@ -103,9 +106,11 @@ final class SweepFlags {
     @Parameter(
             names = "--batch-exponent",
             order = 15,
-            description =
-                    "Microbatches are multiplied by (tokens of the training / those of the sweep's shortest) to this power")
+            description = "Microbatches are multiplied by (tokens of the training / --base-tokens) to this power")
     double batchExponent;
+
+    @Parameter(names = "--base-tokens", order = 15, description = "The training for which --microbatches are meant")
+    double baseTokens = 1e6;
 
     @Parameter(
             names = "--train",
@@ -138,7 +143,7 @@ final class SweepFlags {
             description = "How often a training or measurement that fails is started before it is reported and left")
     int attempts = 2;
 
-    /** Checks what does not need the data. */
+    /** Checks what does not need the data, which may take minutes to make. */
     void check() {
         if (widths.isEmpty() == models.isEmpty()) {
             throw new ConfigException("give one of --widths and --models, such as --widths 64,96,128");
@@ -152,9 +157,35 @@ final class SweepFlags {
         CommandLine.requireRange("--base-width", baseWidth, 1, 100_000);
         CommandLine.requireRange("--learning-rate-exponent", learningRateExponent, -3, 3);
         CommandLine.requireRange("--batch-exponent", batchExponent, -3, 3);
+        CommandLine.requireRange("--base-tokens", baseTokens, 1, MOST);
         CommandLine.requireRange("--nodes", nodes, 1, 1 << 16);
         CommandLine.requireRange("--slots", slots, 1, 4096);
         CommandLine.requireRange("--attempts", attempts, 1, 100);
+        amounts();
+        learningRates();
+        batches();
+        for (String shape : modelShapes()) {
+            DitConfig.parse(shape, captionModel);
+            Workload.patch(trainArgs(shape));
+        }
+    }
+
+    /** The operations of each training, or its tokens. */
+    List<Double> amounts() {
+        return isByBudget() ? numbers("--budgets", budgets, 1, MOST) : numbers("--token-counts", tokenCounts, 1, MOST);
+    }
+
+    boolean isByBudget() {
+        return !budgets.isEmpty();
+    }
+
+    List<Double> learningRates() {
+        return numbers("--learning-rates", learningRates, 1e-9, 10);
+    }
+
+    /** Microbatches of a step. */
+    List<Integer> batches() {
+        return wholeNumbers("--microbatches", microbatches, 1, 1 << 20);
     }
 
     /** Makes paths absolute, and the data where none is named. */
@@ -212,6 +243,7 @@ final class SweepFlags {
                 "--learning-rate-exponent " + learningRateExponent,
                 "--base-width " + baseWidth,
                 "--batch-exponent " + batchExponent,
+                "--base-tokens " + baseTokens,
                 "--train " + train,
                 "--evaluate " + evaluate);
     }

@@ -12,7 +12,6 @@ import java.util.Locale;
 
 /** Which trainings a sweep consists of: each model with each budget, learning rate and batch. */
 final class SweepPlan {
-    private static final double MOST = 1e30;
     private static final int LEAST_STEPS = 10;
 
     private final SweepFlags flags;
@@ -35,37 +34,20 @@ final class SweepPlan {
     }
 
     List<PlannedPoint> points(List<String> shapes) {
-        boolean isBudget = !flags.budgets.isEmpty();
-        List<Double> amounts = isBudget
-                ? SweepFlags.numbers("--budgets", flags.budgets, 1, MOST)
-                : SweepFlags.numbers("--token-counts", flags.tokenCounts, 1, MOST);
-        List<Double> learningRates = SweepFlags.numbers("--learning-rates", flags.learningRates, 1e-9, 10);
-        List<Integer> batches = SweepFlags.wholeNumbers("--microbatches", flags.microbatches, 1, 1 << 20);
-        double fewest = Double.POSITIVE_INFINITY;
-        for (String shape : shapes) {
-            DitConfig model = config(shape);
-            fewest = Math.min(fewest, isBudget ? amounts.getFirst() / costOfToken(model) : amounts.getFirst());
-        }
         List<PlannedPoint> points = new ArrayList<>();
         for (String shape : shapes) {
             DitConfig model = config(shape);
-            for (double amount : amounts) {
-                double tokens = isBudget ? amount / costOfToken(model) : amount;
-                for (int batch : batches) {
-                    int microbatches =
-                            (int) Math.max(1, Math.round(batch * Math.pow(tokens / fewest, flags.batchExponent)));
-                    long steps = Math.round(tokens / (microbatches * workload.tokensOfMicrobatch()));
-                    for (double rate : learningRates) {
-                        StringBuilder name = new StringBuilder(shape)
-                                .append(isBudget ? "-c" : "-d")
-                                .append(text(amount));
-                        if (learningRates.size() > 1) {
-                            name.append("-lr").append(text(rate));
-                        }
-                        if (batches.size() > 1) {
-                            name.append("-v").append(batch);
-                        }
-                        points.add(point(name.toString(), shape, model, steps, microbatches, rate));
+            for (double amount : flags.amounts()) {
+                double tokens = flags.isByBudget() ? amount / costOfToken(model) : amount;
+                for (int batch : flags.batches()) {
+                    double growth = Math.pow(tokens / flags.baseTokens, flags.batchExponent);
+                    int microbatches = (int) Math.max(1, Math.round(batch * growth));
+                    for (double rate : flags.learningRates()) {
+                        // With all that may be swept, so that longer lists leave names as they are.
+                        String name = String.format(
+                                "%s-%s%s-lr%s-v%d",
+                                shape, flags.isByBudget() ? "c" : "d", text(amount), text(rate), batch);
+                        points.add(point(name, model, tokens, microbatches, rate));
                     }
                 }
             }
@@ -79,18 +61,18 @@ final class SweepPlan {
                 .withPatch(workload.model().patch());
     }
 
-    private PlannedPoint point(String name, String shape, DitConfig model, long steps, int microbatches, double rate) {
+    private PlannedPoint point(String name, DitConfig model, double wanted, int microbatches, double rate) {
+        long steps = Math.round(wanted / (microbatches * workload.tokensOfMicrobatch()));
         if (steps < LEAST_STEPS) {
             throw new ConfigException(name + " would have " + steps + " steps of " + microbatches
-                    + " microbatches with "
-                    + Math.round(workload.tokensOfMicrobatch()) + " tokens each; give it a larger budget, or fewer"
-                    + " --microbatches or --train \"--tokens …\"");
+                    + " microbatches with " + Math.round(workload.tokensOfMicrobatch())
+                    + " tokens each; give it a larger budget, or fewer --microbatches or --train \"--tokens …\"");
         }
         double tokens = steps * microbatches * workload.tokensOfMicrobatch();
         double scale = Math.pow(model.width() / (double) flags.baseWidth, flags.learningRateExponent);
         return new PlannedPoint(
                 name,
-                shape,
+                model.depth() + "x" + model.width() + "x" + model.heads(),
                 Workload.parameters(model),
                 tokens,
                 tokens * costOfToken(model),
@@ -110,8 +92,6 @@ final class SweepPlan {
     static String text(double number) {
         return number >= 1e-3 && number < 1e4
                 ? CommandLine.number(number)
-                : String.format(Locale.ROOT, "%.3g", number)
-                        .replaceAll("\\.?0*e\\+?0*", "e")
-                        .replace("e-0", "e-");
+                : String.format(Locale.ROOT, "%.3g", number).replaceAll("\\.?0*e\\+?", "e");
     }
 }

@@ -40,7 +40,7 @@ class SweepPlanTest {
         Map<String, PlannedPoint> plan =
                 plan("--sweep", "x", "--widths", "64,128", "--budgets", "1e11,4e11", "--microbatches", "4");
         assertEquals(4, plan.size());
-        PlannedPoint point = plan.get("4x128x4-c4e11");
+        PlannedPoint point = plan.get("4x128x4-c4e11-lr0.001-v4");
         DitConfig model = DitConfig.parse("4x128x4", "1x64x2").withPatch(PATCH);
         double step = 4 * Flops.training(model, PACKING);
         assertEquals(Math.round(4e11 / step), point.steps());
@@ -53,7 +53,7 @@ class SweepPlanTest {
     void shouldCountSixNdWhereAsked() {
         Map<String, PlannedPoint> plan =
                 plan("--sweep", "x", "--widths", "64", "--budgets", "1e11", "--microbatches", "1", "--flops", "6nd");
-        PlannedPoint point = plan.get("2x64x2-c1e11");
+        PlannedPoint point = plan.get("2x64x2-c1e11-lr0.001-v1");
         assertEquals(6.0 * point.parameters() * point.tokens(), point.flops(), 1);
     }
 
@@ -73,11 +73,13 @@ class SweepPlanTest {
                 "--microbatches",
                 "2",
                 "--batch-exponent",
-                "0.5");
-        assertEquals(2e-3, plan.get("1x32x1-d6.4e4").learningRate(), 1e-12);
-        assertEquals(1e-3, plan.get("4x128x4-d6.4e4").learningRate(), 1e-12);
-        assertEquals(2, plan.get("1x32x1-d6.4e4").microbatches());
-        assertEquals(8, plan.get("1x32x1-d1.02e6").microbatches());
+                "0.5",
+                "--base-tokens",
+                "64000");
+        assertEquals(2e-3, plan.get("1x32x1-d6.4e04-lr0.001-v2").learningRate(), 1e-12);
+        assertEquals(1e-3, plan.get("4x128x4-d6.4e04-lr0.001-v2").learningRate(), 1e-12);
+        assertEquals(2, plan.get("1x32x1-d6.4e04-lr0.001-v2").microbatches());
+        assertEquals(8, plan.get("1x32x1-d1.02e06-lr0.001-v2").microbatches());
     }
 
     @Test
@@ -96,8 +98,8 @@ class SweepPlanTest {
                 "--base-width",
                 "64");
         assertEquals(4, plan.size());
-        assertEquals(500, plan.get("2x64x2-d6.4e4-lr0.002-v2").steps());
-        assertEquals(1000, plan.get("2x64x2-d6.4e4-lr0.001-v1").steps());
+        assertEquals(500, plan.get("2x64x2-d6.4e04-lr0.002-v2").steps());
+        assertEquals(1000, plan.get("2x64x2-d6.4e04-lr0.001-v1").steps());
     }
 
     @Test
@@ -106,7 +108,7 @@ class SweepPlanTest {
                 ConfigException.class,
                 () -> plan("--sweep", "x", "--widths", "64", "--token-counts", "1000", "--microbatches", "4"));
         assertTrue(
-                refused.getMessage().contains("2x64x2-d1000")
+                refused.getMessage().contains("2x64x2-d1000-lr0.001-v4")
                         && refused.getMessage().contains("4 steps"),
                 refused.getMessage());
     }
