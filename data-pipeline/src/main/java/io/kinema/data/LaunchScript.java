@@ -108,7 +108,13 @@ public record LaunchScript(String name, List<String> args) {
     /** Waits for its end. When this process is told to end first, it is told too, and given some time to. */
     private int waitFor(Process process, int patienceSeconds) throws IOException {
         Thread stop = new Thread(() -> stop(process, patienceSeconds), "launch-stop-" + name);
-        Runtime.getRuntime().addShutdownHook(stop);
+        try {
+            Runtime.getRuntime().addShutdownHook(stop);
+        } catch (IllegalStateException ending) {
+            // Too late to be told.
+            process.destroy();
+            throw ending;
+        }
         try {
             int code = process.waitFor();
             Runtime.getRuntime().removeShutdownHook(stop);

@@ -1,6 +1,7 @@
 package io.kinema.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
@@ -15,6 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -122,6 +124,24 @@ class SweepRunTest {
                 root.resolve("killed").toString())) {
             String said = status.expectExit(0);
             assertTrue(said.contains("2x24x2-d600-lr0.001-v2") && said.contains("100.0 %"), said);
+        }
+    }
+
+    @Test
+    void shouldLeaveNothingRunningWhenItIsToldToStop() throws Exception {
+        try (LaunchedProgram stopped = sweep("stopped", "--slots", "1", "--token-counts", "6000000")) {
+            stopped.awaitOutput("held-out loss");
+            while (stopped.descendants().isEmpty()) {
+                Thread.sleep(20);
+            }
+            List<ProcessHandle> trainings = stopped.descendants();
+            stopped.terminate();
+            stopped.exitCode();
+            for (ProcessHandle training : trainings) {
+                training.onExit().get(60, TimeUnit.SECONDS);
+            }
+            // The second point was not begun in the first one's place.
+            assertFalse(Files.exists(root.resolve("stopped/logs/1x16x2-d6e06-lr0.001-v2.log")));
         }
     }
 

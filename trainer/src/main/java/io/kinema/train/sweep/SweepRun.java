@@ -13,10 +13,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import me.tongfei.progressbar.ProgressBar;
 
 /** Trains and measures what of a sweep is not yet, several points at a time, and keeps {@code points.csv} up to date. */
@@ -32,6 +32,9 @@ final class SweepRun {
     private final List<PlannedPoint> plan;
     private final Map<PlannedPoint, String> failed = Collections.synchronizedMap(new LinkedHashMap<>());
     private final Map<PlannedPoint, ScalingPoint> done = new ConcurrentHashMap<>();
+
+    /** Why the sweep ends before its points do. */
+    private final AtomicReference<Exception> end = new AtomicReference<>();
 
     /** A point whose process was told to stop: nobody wants the others either. */
     private static final class StoppedException extends RuntimeException {
@@ -66,35 +69,28 @@ final class SweepRun {
         double flops = open.stream().mapToDouble(PlannedPoint::flops).sum();
         try (ExecutorService slots = Executors.newFixedThreadPool(flags.slots);
                 ProgressBar bar = CommandLine.progressBar("Training", "GFLOP", Math.max(1, Math.round(flops / GIGA)))) {
+            Thread stop = new Thread(() -> stop(open), "sweep-stop");
+            Runtime.getRuntime().addShutdownHook(stop);
             List<Future<?>> points = new ArrayList<>();
-            // Slurm's jobs outlive whoever waits for them.
-            Thread cancel = new Thread(() -> cancel(open), "sweep-cancel");
-            Runtime.getRuntime().addShutdownHook(cancel);
-            open.forEach(point -> points.add(slots.submit(() -> {
-                attempt(point);
-                return null;
-            })));
-            try {
-                while (!points.stream().allMatch(Future::isDone)) {
-                    Thread.sleep(INTERVAL_MILLIS);
-                    show(bar, open);
-                }
-                for (Future<?> point : points) {
-                    point.get();
-                }
+            open.forEach(point -> points.add(slots.submit(() -> attemptUnlessOver(point))));
+            while (end.get() == null && !points.stream().allMatch(Future::isDone)) {
+                Thread.sleep(INTERVAL_MILLIS);
                 show(bar, open);
-                Runtime.getRuntime().removeShutdownHook(cancel);
-            } catch (ExecutionException e) {
-                slots.shutdownNow();
-                if (e.getCause() instanceof StoppedException) {
-                    System.out.println("stopped; launch/sweep.sh run @" + folder.flags() + " goes on");
-                    return false;
-                }
-                if (e.getCause() instanceof IOException io) {
-                    throw io;
-                }
-                throw new IllegalStateException(e.getCause());
             }
+            if (end.get() == null) {
+                Runtime.getRuntime().removeShutdownHook(stop);
+            } else {
+                slots.shutdownNow();
+            }
+        }
+        switch (end.get()) {
+            case null -> {}
+            case StoppedException _ -> {
+                System.out.println("stopped; launch/sweep.sh run @" + folder.flags() + " goes on");
+                return false;
+            }
+            case IOException io -> throw io;
+            case Exception e -> throw new IllegalStateException(e);
         }
         failed.forEach((point, reason) ->
                 System.err.println("failed: " + point.name() + ": " + reason + "; see " + folder.log(point)));
@@ -102,7 +98,9 @@ final class SweepRun {
         return failed.isEmpty();
     }
 
-    private void cancel(List<PlannedPoint> points) {
+    /** When this process is told to end: nothing is begun any more, and Slurm's jobs, which would outlive it, are ended. */
+    private void stop(List<PlannedPoint> points) {
+        end.compareAndSet(null, new StoppedException());
         if (flags.slurm) {
             points.stream().map(this::job).filter(Runs::isQueued).forEach(Runs::cancel);
         }
@@ -120,6 +118,16 @@ final class SweepRun {
         }
         bar.stepTo(Math.round(flops / GIGA));
         bar.setExtraMessage(" " + done.size() + "/" + plan.size() + " points  " + String.join("  ", running));
+    }
+
+    private void attemptUnlessOver(PlannedPoint point) {
+        if (end.get() == null) {
+            try {
+                attempt(point);
+            } catch (Exception e) {
+                end.compareAndSet(null, e);
+            }
+        }
     }
 
     private void attempt(PlannedPoint point) throws IOException, InterruptedException {
