@@ -1,11 +1,12 @@
 package io.kinema.train;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.checkpoint.TrainedWeights;
-import io.kinema.train.metrics.Gpu;
+import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Grid;
@@ -24,7 +25,6 @@ public final class Estimate {
             launch/train.sh on the device cpu in fp32: weights, gradients, the optimizer's state, the average; activations,
             which depend on --tokens, are what launch/train.sh itself prints.\
             """;
-    private static final double SECONDS_PER_HOUR = 3600;
     private static final double MILLION = 1e6;
 
     /** Of a parameter: a weight, and as much for its gradient. */
@@ -83,32 +83,21 @@ public final class Estimate {
         private int nodes = 1;
 
         @Parameter(
-                names = "--gpu",
-                order = 13,
-                description = "What each rank computes on: v100, a100, l40s, h100, h200 or b200")
-        private String gpu = "h100";
-
-        @Parameter(names = "--utilisation", order = 14, description = "Share of the peak that is got")
-        private double utilisation = 0.4;
-
-        @Parameter(names = "--price", order = 15, description = "Of an hour of one --gpu; no cost is said if absent")
-        private double price;
-
-        @Parameter(
                 names = "--price-per-million-tokens",
-                order = 16,
+                order = 13,
                 description = "What someone asks for a million tokens of a video; no price is said if absent")
         private double tokenPrice;
+
+        @ParametersDelegate
+        private final GpuFlags gpu = new GpuFlags();
     }
 
     private final Flags flags;
     private final DitConfig model;
-    private final double flopsPerSecond;
 
     private Estimate(Flags flags, DitConfig model) {
         this.flags = flags;
         this.model = model;
-        this.flopsPerSecond = Gpu.named("--gpu", flags.gpu).flopsPerSecond() * flags.utilisation;
     }
 
     /**
@@ -133,8 +122,7 @@ public final class Estimate {
         CommandLine.requireRange("--steps", flags.steps, 1, 1_000_000);
         CommandLine.requireRange("--training-tokens", flags.trainingTokens, 1, 1e30);
         CommandLine.requireRange("--nodes", flags.nodes, 1, 1 << 24);
-        CommandLine.requireRange("--utilisation", flags.utilisation, 1e-6, 1);
-        CommandLine.requireRange("--price", flags.price, 0, 1e9);
+        flags.gpu.check();
         CommandLine.requireRange("--price-per-million-tokens", flags.tokenPrice, 0, 1e9);
         System.out.print(new Estimate(flags, model(flags)).text());
         return 0;
@@ -198,7 +186,7 @@ public final class Estimate {
                     CommandLine.number(flags.tokenPrice));
         }
         double sampling = 2.0 * flags.steps * Flops.forward(model, video);
-        line(text, "sampling it", "%.3g operations, %s", sampling, time(sampling, 1));
+        line(text, "sampling it", "%.3g operations, %s", sampling, flags.gpu.text(sampling, 1));
         double training = flags.trainingTokens * Flops.training(model, video) / tokens;
         line(
                 text,
@@ -207,7 +195,7 @@ public final class Estimate {
                 flags.trainingTokens,
                 training,
                 6 * parameters * flags.trainingTokens,
-                time(training, flags.nodes));
+                flags.gpu.text(training, flags.nodes));
         for (ZeroStage stage : ZeroStage.values()) {
             line(
                     text,
@@ -234,23 +222,6 @@ public final class Estimate {
                     + " (compression times patch); give " + Math.ceilDiv(size, part) * part);
         }
         return Math.ceilDiv(size, part);
-    }
-
-    private String time(double flops, int gpus) {
-        double seconds = flops / (flopsPerSecond * gpus);
-        String cost = flags.price > 0
-                ? String.format(Locale.ROOT, ", cost %.4g", seconds * gpus / SECONDS_PER_HOUR * flags.price)
-                : "";
-        return String.format(
-                Locale.ROOT,
-                "%s on %d %s at %.0f %% of the peak%s",
-                seconds < SECONDS_PER_HOUR
-                        ? String.format(Locale.ROOT, "%.3g seconds", seconds)
-                        : String.format(Locale.ROOT, "%.4g hours", seconds / SECONDS_PER_HOUR),
-                gpus,
-                Gpu.named("--gpu", flags.gpu).name(),
-                100 * flags.utilisation,
-                cost);
     }
 
     private static void line(StringBuilder text, String what, String format, Object... values) {

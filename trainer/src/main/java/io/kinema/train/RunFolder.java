@@ -3,10 +3,8 @@ package io.kinema.train;
 import io.kinema.data.ConfigException;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.UUID;
@@ -41,28 +39,13 @@ record RunFolder(Path path) {
         }
     }
 
-    /** Keeps a second launch out of the folder. */
-    record Lock(FileChannel channel) implements AutoCloseable {
-        @Override
-        public void close() throws IOException {
-            channel.close();
-        }
-    }
-
     /**
      * Takes the folder for this process.
      *
      * @throws ConfigException when another process has it
      */
-    Lock lock() throws IOException {
-        FileChannel channel =
-                FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (channel.tryLock() == null) {
-            channel.close();
-            throw new ConfigException(
-                    "--run " + path + " is in use by another launch; wait for it, or choose another --run");
-        }
-        return new Lock(channel);
+    FolderLock lock() throws IOException {
+        return FolderLock.take("--run", path);
     }
 
     /** The id of the launch that has the folder: what another host finds there only if it has the same folder. */

@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** {@code --slurm}: the allocation that this process is in, or the way into one. */
-final class SlurmJob {
+/** {@code --slurm}: the allocation that this process is in, or the way into one, and what becomes of jobs. */
+public final class SlurmJob {
     /** As in {@code 2(x3),1}: three nodes with two tasks, one with one. */
     private static final Pattern TASKS = Pattern.compile("(\\d+)(?:\\(x(\\d+)\\))?");
 
@@ -83,8 +83,29 @@ final class SlurmJob {
         }
     }
 
+    /**
+     * Asks whether this user has a job of a name that waits or runs.
+     *
+     * @param name of the job
+     * @return whether there is one
+     * @throws ConfigException if Slurm cannot be asked
+     */
+    public static boolean isQueued(String name) {
+        return !output("squeue", "--noheader", "--me", "--name=" + name).isBlank();
+    }
+
+    /**
+     * Ends this user's jobs of a name.
+     *
+     * @param name of the jobs
+     * @throws ConfigException if Slurm cannot be asked
+     */
+    public static void cancel(String name) {
+        output("scancel", "--me", "--name=" + name);
+    }
+
     /** What one of Slurm's programs says. */
-    static String output(String... command) {
+    private static String output(String... command) {
         try {
             Process process =
                     new ProcessBuilder(command).redirectErrorStream(true).start();

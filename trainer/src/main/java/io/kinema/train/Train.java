@@ -115,7 +115,7 @@ public final class Train {
             Ffmpeg.locate(flags.ffmpeg, FFMPEG_TIMEOUT_SECONDS);
         }
         folder.create();
-        try (RunFolder.Lock _ = folder.lock()) {
+        try (FolderLock _ = folder.lock()) {
             String resolved = line.toArgs();
             Path args = folder.path().resolve(".run.args.tmp");
             Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);

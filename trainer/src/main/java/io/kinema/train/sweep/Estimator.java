@@ -57,14 +57,6 @@ final class Estimator {
         return curves;
     }
 
-    Optional<Allocation> isoFlopAllocation(double[] logLoss) {
-        return isoFlop.refusal().isPresent() ? Optional.empty() : isoFlop.fit(logLoss);
-    }
-
-    Optional<Allocation> curvesAllocation(double[] logLoss) {
-        return curves.refusal().isPresent() ? Optional.empty() : curves.fit(logLoss);
-    }
-
     /**
      * Estimates everything.
      *
@@ -79,8 +71,8 @@ final class Estimator {
         PowerLaw fitted =
                 fit.law(Lbfgs.minimize(fit, start, HuberFit.GRADIENT_TOLERANCE).x());
         lawInto(found, fitted);
-        isoFlopAllocation(logLoss).ifPresent(optima -> put(found, optima, Quantity.ISOFLOP_N, Quantity.ISOFLOP_D));
-        curvesAllocation(logLoss).ifPresent(optima -> put(found, optima, Quantity.CURVES_N, Quantity.CURVES_D));
+        isoFlop.fit(logLoss).ifPresent(optima -> put(found, optima, Quantity.ISOFLOP_N, Quantity.ISOFLOP_D));
+        curves.fit(logLoss).ifPresent(optima -> put(found, optima, Quantity.CURVES_N, Quantity.CURVES_D));
         kaplan(points.logN(), logLoss).ifPresent(line -> found[Quantity.KAPLAN_N.ordinal()] = -line.slope());
         kaplan(points.logD(), logLoss).ifPresent(line -> found[Quantity.KAPLAN_D.ordinal()] = -line.slope());
         kaplan(points.logC(), logLoss).ifPresent(line -> found[Quantity.KAPLAN_C.ordinal()] = -line.slope());
@@ -92,7 +84,7 @@ final class Estimator {
     }
 
     /** The law and how it divides a budget. */
-    void lawInto(double[] found, PowerLaw fitted) {
+    private void lawInto(double[] found, PowerLaw fitted) {
         double alpha = fitted.exponents()[0];
         double beta = fitted.exponents()[1];
         found[Quantity.E.ordinal()] = fitted.offset();
@@ -147,11 +139,8 @@ final class Estimator {
         int[] frontier = new int[byX.length];
         int length = 0;
         for (int i : byX) {
+            // Of one x the lowest comes first.
             if (length == 0 || logLoss[i] < logLoss[frontier[length - 1]]) {
-                // Of one x only the lowest.
-                if (length > 0 && logX[i] == logX[frontier[length - 1]]) {
-                    continue;
-                }
                 frontier[length++] = i;
             }
         }

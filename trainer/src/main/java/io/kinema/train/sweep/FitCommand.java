@@ -4,7 +4,6 @@ import com.beust.jcommander.Parameter;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
@@ -99,9 +98,8 @@ final class FitCommand {
 
     /** What a sweep planned and does not have. */
     private static List<String> missing(Path points) throws IOException {
-        SweepFolder sweep = new SweepFolder(points.toAbsolutePath().normalize().getParent());
-        if (!Files.isRegularFile(sweep.flags())
-                || !sweep.points().equals(points.toAbsolutePath().normalize())) {
+        SweepFolder sweep = SweepFolder.around(points);
+        if (!sweep.isSweep() || !sweep.points().equals(points.toAbsolutePath().normalize())) {
             return List.of();
         }
         String missing = sweep.plan().stream()

@@ -2,13 +2,11 @@ package io.kinema.train.sweep;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JacksonException;
-import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.kinema.data.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 
@@ -76,18 +74,8 @@ record FitResult(
 
     void write(Path folder) throws IOException {
         Files.createDirectories(folder);
-        Path temporary = folder.resolve(FILE + ".tmp");
-        ObjectWriter writer = JSON.writerWithDefaultPrettyPrinter();
-        try {
-            writer.writeValue(temporary.toFile(), this);
-            Files.move(
-                    temporary,
-                    folder.resolve(FILE),
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        SweepFolder.write(
+                folder.resolve(FILE), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(this));
     }
 
     /**

@@ -15,7 +15,7 @@ record Interval(double estimate, double low, double high) {
 
     /** Between quantiles of what a bootstrap found. */
     static Interval ofQuantiles(double estimate, double[] samples) {
-        double[] sorted = finite(samples);
+        double[] sorted = told(samples);
         return new Interval(estimate, quantile(sorted, TAIL), quantile(sorted, 1 - TAIL));
     }
 
@@ -26,24 +26,31 @@ record Interval(double estimate, double low, double high) {
      * @param truth of what the samples were drawn from
      */
     static Interval ofErrors(double estimate, double[] samples, double truth) {
-        double[] sorted = finite(samples);
+        double[] sorted = told(samples);
         return new Interval(
                 estimate, estimate + truth - quantile(sorted, 1 - TAIL), estimate + truth - quantile(sorted, TAIL));
     }
 
-    private static double[] finite(double[] samples) {
-        return Arrays.stream(samples).filter(Double::isFinite).sorted().toArray();
+    /** Those that could be told; some may be infinite. */
+    private static double[] told(double[] samples) {
+        return Arrays.stream(samples)
+                .filter(each -> !Double.isNaN(each))
+                .sorted()
+                .toArray();
     }
 
     /** Between the values whose ranks surround it (Hyndman and Fan, Am. Stat. 50, 1996, type 6). */
-    private static double quantile(double[] sorted, double share) {
+    private static double quantile(double[] sorted, double portion) {
         if (sorted.length == 0) {
             return Double.NaN;
         }
-        double rank = Math.clamp(share * (sorted.length + 1) - 1, 0, sorted.length - 1.0);
+        double rank = Math.clamp(portion * (sorted.length + 1) - 1, 0, sorted.length - 1.0);
         int below = (int) rank;
         int above = Math.min(below + 1, sorted.length - 1);
-        return sorted[below] + (rank - below) * (sorted[above] - sorted[below]);
+        double share = rank - below;
+        return share == 0 || sorted[above] == sorted[below]
+                ? sorted[below]
+                : (1 - share) * sorted[below] + share * sorted[above];
     }
 
     boolean contains(double value) {

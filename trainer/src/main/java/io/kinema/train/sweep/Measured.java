@@ -25,11 +25,6 @@ record Measured(double[] logN, double[] logD, double[] logC, double[] logLoss) {
         return points.stream().mapToDouble(value).map(Math::log).toArray();
     }
 
-    /** The same trainings, had they ended with other losses. */
-    Measured with(double[] otherLogLoss) {
-        return new Measured(logN, logD, logC, otherLogLoss);
-    }
-
     int size() {
         return logLoss.length;
     }

@@ -74,8 +74,8 @@ final class PlotCommand {
 
     /** Of the sweep that the fit lies in; none where it lies in none. */
     private static List<Charts.TrainingCurve> curves(Path fit) throws IOException {
-        SweepFolder sweep = new SweepFolder(fit.toAbsolutePath().normalize().getParent());
-        return Files.isRegularFile(sweep.flags()) ? sweep.curves() : List.of();
+        SweepFolder sweep = SweepFolder.around(fit);
+        return sweep.isSweep() ? sweep.curves() : List.of();
     }
 
     private static byte[] png(XYChart chart) throws IOException {

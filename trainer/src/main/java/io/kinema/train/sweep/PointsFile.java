@@ -11,7 +11,6 @@ import io.kinema.data.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -60,15 +59,7 @@ final class PointsFile {
 
     /** Writes points, all or none. */
     static void write(Path file, List<ScalingPoint> points) throws IOException {
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        try {
-            CSV.writer(CSV.schemaFor(ScalingPoint.class).withHeader())
-                    .writeValues(temporary.toFile())
-                    .writeAll(points)
-                    .close();
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        SweepFolder.write(
+                file, CSV.writer(CSV.schemaFor(ScalingPoint.class).withHeader()).writeValueAsString(points));
     }
 }

@@ -1,11 +1,12 @@
 package io.kinema.train.sweep;
 
 import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.Workload;
-import io.kinema.train.metrics.Gpu;
+import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,7 +25,6 @@ final class RecommendCommand {
             In brackets 95 % intervals of the fit's bootstrap. They say how well the law is known, not whether it holds so far
             from the points; how far that is, is said too.\
             """;
-    private static final double SECONDS_PER_HOUR = 3600;
     private static final int MOST_WIDTH = 1 << 15;
 
     private static final class Flags {
@@ -45,26 +45,20 @@ final class RecommendCommand {
         @Parameter(names = "--target-loss", order = 3, description = "In place of a budget: the loss to reach")
         private double targetLoss;
 
-        @Parameter(names = "--gpu", order = 4, description = "v100, a100, l40s, h100, h200 or b200")
-        private String gpu = "h100";
-
-        @Parameter(names = "--utilisation", order = 5, description = "Share of the peak that training gets")
-        private double utilisation = 0.4;
-
-        @Parameter(names = "--price", order = 6, description = "Of an hour of one --gpu, for the cost; none if absent")
-        private double price;
-
         @Parameter(
                 names = "--patch",
-                order = 7,
+                order = 4,
                 description = "Pixels of a token, frames x rows x columns; the sweep's, or 2x8x8, if absent")
         private String patch = "";
 
         @Parameter(
                 names = "--output",
-                order = 8,
+                order = 5,
                 description = "File for flags of launch/train.sh, such as configs/next.args")
         private String output = "";
+
+        @ParametersDelegate
+        private final GpuFlags gpu = new GpuFlags();
     }
 
     private final Flags flags;
@@ -92,8 +86,7 @@ final class RecommendCommand {
         CommandLine.requireRange("--flops", flags.flops, 0, 1e40);
         CommandLine.requireRange("--gpu-hours", flags.gpuHours, 0, 1e15);
         CommandLine.requireRange("--target-loss", flags.targetLoss, 0, 1e9);
-        CommandLine.requireRange("--utilisation", flags.utilisation, 1e-6, 1);
-        CommandLine.requireRange("--price", flags.price, 0, 1e9);
+        flags.gpu.check();
         if (!flags.output.isEmpty()) {
             CommandLine.requireWritable("--output", Path.of(flags.output));
         }
@@ -103,12 +96,8 @@ final class RecommendCommand {
 
     /** The flags of the sweep whose folder the fit is in; defaults where it is in none. */
     private static SweepFlags sweepOf(Path fit) {
-        SweepFlags sweep = new SweepFlags();
-        Path args = new SweepFolder(fit.toAbsolutePath().normalize().getParent()).flags();
-        if (Files.isRegularFile(args)) {
-            new CommandLine(SweepCommand.PROGRAM + " run", "", sweep).parse("@" + args);
-        }
-        return sweep;
+        SweepFolder folder = SweepFolder.around(fit);
+        return folder.isSweep() ? folder.storedFlags() : new SweepFlags();
     }
 
     private void run() throws IOException {
@@ -119,9 +108,13 @@ final class RecommendCommand {
                             + fit.law().exponents()[1] + "), so that no division of a budget is best; fit more points");
         }
         double flops = flops(budget);
+        if (Double.isInfinite(flops)) {
+            throw new ConfigException("--target-loss " + flags.targetLoss
+                    + " is not reached with any budget: by the fit E is "
+                    + fit.estimates().get(Quantity.E).text() + "; choose a higher loss");
+        }
         Budget.Division best = budget.best(flops);
-        double hours = flops / (gpuPerSecond() * SECONDS_PER_HOUR);
-        line("operations C", flops, interval(flops, this::flopsOf));
+        line("operations C", flops, interval(flops, this::flops));
         line(
                 "parameters N",
                 best.n(),
@@ -131,16 +124,7 @@ final class RecommendCommand {
                 "expected loss",
                 best.loss(),
                 interval(best.loss(), each -> each.law().loss(best.n(), best.d())));
-        text.append(String.format(
-                Locale.ROOT,
-                "%-16s %.4g hours of one %s at %.0f %% of its peak%n",
-                "time",
-                hours,
-                Gpu.named("--gpu", flags.gpu).name(),
-                100 * flags.utilisation));
-        if (flags.price > 0) {
-            text.append(String.format(Locale.ROOT, "%-16s %.4g%n", "cost", hours * flags.price));
-        }
+        text.append(String.format(Locale.ROOT, "%-16s %s%n", "time", flags.gpu.text(flops, 1)));
         double most = fit.points().stream().mapToDouble(ScalingPoint::c).max().orElseThrow();
         text.append(String.format(Locale.ROOT, "that is %.3g times the largest point's operations%n", flops / most));
         String args = training(best);
@@ -152,25 +136,12 @@ final class RecommendCommand {
         }
     }
 
-    private double gpuPerSecond() {
-        return Gpu.named("--gpu", flags.gpu).flopsPerSecond() * flags.utilisation;
-    }
-
-    private double flops(Budget budget) {
+    /** The budget, or what the loss to reach takes by a law. */
+    private double flops(Budget law) {
         if (flags.targetLoss > 0) {
-            double flops = budget.flopsFor(flags.targetLoss);
-            if (Double.isInfinite(flops)) {
-                throw new ConfigException(
-                        "--target-loss " + flags.targetLoss + " is not reached with any budget: by the" + " fit E is "
-                                + fit.estimates().get(Quantity.E).text() + "; choose a higher loss");
-            }
-            return flops;
+            return law.flopsFor(flags.targetLoss);
         }
-        return flags.flops > 0 ? flags.flops : flags.gpuHours * SECONDS_PER_HOUR * gpuPerSecond();
-    }
-
-    private double flopsOf(Budget sample) {
-        return flags.targetLoss > 0 ? sample.flopsFor(flags.targetLoss) : flops(sample);
+        return flags.flops > 0 ? flags.flops : flags.gpuHours * flags.gpu.flopsPerHour();
     }
 
     private Interval interval(double estimate, ToDoubleFunction<Budget> value) {
@@ -191,7 +162,8 @@ final class RecommendCommand {
 
     /** The training nearest to a division, as flags. */
     private String training(Budget.Division best) {
-        Patch patch = Patch.parse(flags.patch.isEmpty() ? sweepPatch() : flags.patch);
+        List<String> train = SweepFlags.words(sweep.train);
+        Patch patch = flags.patch.isEmpty() ? Workload.patch(train) : Patch.parse(flags.patch);
         String shape = nearest(best.n(), patch);
         DitConfig model = DitConfig.parse(shape, sweep.captionModel).withPatch(patch);
         double n = Workload.parameters(model);
@@ -200,7 +172,7 @@ final class RecommendCommand {
         double growth = Math.pow(chosen.d() / typical.d(), sweep.batchExponent);
         int microbatches = (int) Math.max(1, Math.round(typical.microbatches() * growth));
         double rate = learningRate(model.width());
-        List<String> args = new ArrayList<>(SweepFlags.words(sweep.train));
+        List<String> args = new ArrayList<>(train);
         args.addAll(List.of("--model", shape, "--caption-model", sweep.captionModel, "--patch", patch.toString()));
         text.append(String.format(
                 Locale.ROOT,
@@ -232,14 +204,6 @@ final class RecommendCommand {
         }
         return "# For " + String.format(Locale.ROOT, "%.4g", best.flops()) + " operations: expected loss "
                 + String.format(Locale.ROOT, "%.5g", chosen.loss()) + "\n" + CommandLine.argsFile(args);
-    }
-
-    private String sweepPatch() {
-        List<String> words = SweepFlags.words(sweep.train);
-        int at = words.indexOf("--patch");
-        return at >= 0
-                ? words.get(at + 1)
-                : Workload.patch(List.of("--model", "S")).toString();
     }
 
     /** The shape by the sweep's rule whose parameters are nearest. */

@@ -2,8 +2,8 @@ package io.kinema.train.sweep;
 
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.train.FolderLock;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -30,11 +30,11 @@ final class RunCommand {
         List<PlannedPoint> plan = SweepPlan.of(flags);
         SweepFolder folder = new SweepFolder(Path.of(flags.sweep));
         folder.create();
-        try (SweepFolder.Lock _ = folder.lock()) {
+        try (FolderLock _ = folder.lock()) {
             requireSame(folder, flags);
             String resolved = line.toArgs();
-            folder.write(folder.flags(), "# launch/sweep.sh run @" + folder.flags() + "\n" + resolved);
-            folder.write(folder.trainFlags(), flags.trainFile());
+            SweepFolder.write(folder.flags(), "# launch/sweep.sh run @" + folder.flags() + "\n" + resolved);
+            SweepFolder.write(folder.trainFlags(), flags.trainFile());
             folder.writePlan(plan);
             System.out.print(resolved);
             return new SweepRun(flags, folder, plan).run() ? 0 : 1;
@@ -42,13 +42,11 @@ final class RunCommand {
     }
 
     /** Points of one sweep differ in what it sweeps over and nothing else. */
-    private static void requireSame(SweepFolder folder, SweepFlags flags) throws IOException {
-        if (!Files.exists(folder.flags())) {
+    private static void requireSame(SweepFolder folder, SweepFlags flags) {
+        if (!folder.isSweep()) {
             return;
         }
-        SweepFlags before = new SweepFlags();
-        new CommandLine(SweepCommand.PROGRAM + " run", "", before).parse("@" + folder.flags());
-        List<String> was = before.common();
+        List<String> was = folder.storedFlags().common();
         List<String> now = flags.common();
         for (int i = 0; i < was.size(); i++) {
             if (!was.get(i).equals(now.get(i))) {

@@ -60,14 +60,6 @@ final class ScalingFit {
         this.law = estimator.law().law(minimum.x());
     }
 
-    Lbfgs.Minimum minimum() {
-        return minimum;
-    }
-
-    PowerLaw law() {
-        return law;
-    }
-
     /**
      * Finds intervals and all else.
      *
@@ -84,8 +76,8 @@ final class ScalingFit {
                 .toArray(double[][]::new);
         FitResult.Quality quality = quality();
         FitResult.LeftOut leftOut = leaveLargestOut();
-        Optional<Allocation> isoFlop = estimator.isoFlopAllocation(measured.logLoss());
-        Optional<Allocation> curves = estimator.curvesAllocation(measured.logLoss());
+        Optional<Allocation> isoFlop = estimator.isoFlop().fit(measured.logLoss());
+        Optional<Allocation> curves = estimator.curves().fit(measured.logLoss());
         FitResult result = new FitResult(
                 points,
                 fitted,
@@ -171,9 +163,7 @@ final class ScalingFit {
      */
     Map<Quantity, Interval> estimates(double[][] found) {
         double[] estimate = estimator.all(measured.logLoss(), minimum.x());
-        estimator.lawInto(estimate, law);
         double[] ofLaw = estimator.all(logFitted(), minimum.x());
-        estimator.lawInto(ofLaw, law);
         Map<Quantity, Interval> estimates = new EnumMap<>(Quantity.class);
         for (Quantity quantity : Quantity.values()) {
             int k = quantity.ordinal();

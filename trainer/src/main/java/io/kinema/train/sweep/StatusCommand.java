@@ -3,7 +3,7 @@ package io.kinema.train.sweep;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
-import io.kinema.train.Runs;
+import io.kinema.train.FolderLock;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,8 +31,7 @@ final class StatusCommand {
         }
         SweepFolder folder = new SweepFolder(Path.of(flags.folders.getFirst()));
         List<PlannedPoint> plan = folder.plan();
-        SweepFlags sweep = new SweepFlags();
-        new CommandLine(SweepCommand.PROGRAM + " run", "", sweep).parse("@" + folder.flags());
+        SweepFlags sweep = folder.storedFlags();
         boolean isExact = sweep.flops.equals(SweepFlags.EXACT);
         System.out.println(SweepTable.HEADER);
         double flops = 0;
@@ -53,7 +52,7 @@ final class StatusCommand {
     }
 
     private static String state(SweepFolder folder, PlannedPoint point, long steps) throws IOException {
-        if (Runs.isInUse(folder.run(point))) {
+        if (FolderLock.isTaken(folder.run(point))) {
             return "training, step " + steps;
         }
         if (folder.trained(point).isPresent()) {

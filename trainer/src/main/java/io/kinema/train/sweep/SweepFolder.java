@@ -6,15 +6,15 @@ import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
+import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
+import io.kinema.train.FolderLock;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.evaluate.LossTable;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -32,14 +32,6 @@ record SweepFolder(Path path) {
     private static final JsonMapper JSON = new JsonMapper();
     private static final double SMOOTHING = 0.95;
     private static final int MOST_PLACES = 300;
-
-    /** Keeps a second launch out of the folder. */
-    record Lock(FileChannel channel) implements AutoCloseable {
-        @Override
-        public void close() throws IOException {
-            channel.close();
-        }
-    }
 
     /**
      * Makes the folder, unless it is there.
@@ -78,15 +70,25 @@ record SweepFolder(Path path) {
      *
      * @throws ConfigException when another process has it
      */
-    Lock lock() throws IOException {
-        FileChannel channel =
-                FileChannel.open(path.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (channel.tryLock() == null) {
-            channel.close();
-            throw new ConfigException(
-                    "--sweep " + path + " is in use by another launch; wait for it, or choose another folder");
-        }
-        return new Lock(channel);
+    FolderLock lock() throws IOException {
+        return FolderLock.take("--sweep", path);
+    }
+
+    /** The folder that a file or folder lies in, a sweep's or not. */
+    static SweepFolder around(Path inside) {
+        return new SweepFolder(inside.toAbsolutePath().normalize().getParent());
+    }
+
+    /** Whether a sweep has begun here. */
+    boolean isSweep() {
+        return Files.isRegularFile(flags());
+    }
+
+    /** The flags that it was made with. */
+    SweepFlags storedFlags() {
+        SweepFlags stored = new SweepFlags();
+        new CommandLine(SweepCommand.PROGRAM + " run", "", stored).parse("@" + flags());
+        return stored;
     }
 
     Path flags() {
@@ -130,10 +132,14 @@ record SweepFolder(Path path) {
     }
 
     /** Writes a file, all of it or nothing. */
-    void write(Path file, String text) throws IOException {
+    static void write(Path file, String text) throws IOException {
         Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        Files.writeString(temporary, text);
-        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        try {
+            Files.writeString(temporary, text);
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
     }
 
     void writePlan(List<PlannedPoint> plan) throws IOException {
@@ -167,13 +173,16 @@ record SweepFolder(Path path) {
         return path.resolve("plan.csv");
     }
 
-    /** How many steps a training has made so far. */
+    /** How many steps a training has made so far: the last line says it, or the one before where that is being written. */
     long steps(PlannedPoint point) throws IOException {
-        long steps = 0;
-        for (JsonNode line : metrics(point)) {
-            steps = Math.max(steps, line.path("step").asLong());
+        List<String> lines = metricsLines(point);
+        for (int i = lines.size() - 1; i >= 0; i--) {
+            Optional<JsonNode> step = step(lines.get(i));
+            if (step.isPresent()) {
+                return step.get().path("step").asLong();
+            }
         }
-        return steps;
+        return 0;
     }
 
     /** What a training that is measured has come to. */
@@ -191,10 +200,10 @@ record SweepFolder(Path path) {
                             + planned.steps() + "; delete the folder " + run(planned) + " to have it trained again");
         }
         LossTable.Estimate loss = LossTable.read("the table", losses(planned)).mean();
-        return new ScalingPoint(
+        ScalingPoint point = new ScalingPoint(
                 planned.parameters(),
                 tokens,
-                isExact ? flops : 6.0 * planned.parameters() * tokens,
+                flops,
                 loss.mean(),
                 loss.halfWidth(),
                 planned.model(),
@@ -203,6 +212,7 @@ record SweepFolder(Path path) {
                 planned.learningRate(),
                 planned.microbatches(),
                 path.relativize(run(planned)).toString());
+        return isExact ? point : point.withSixNd();
     }
 
     /** The loss of each training so far, smoothed, for plots. */
@@ -234,19 +244,21 @@ record SweepFolder(Path path) {
                 .toArray();
     }
 
+    private List<String> metricsLines(PlannedPoint point) throws IOException {
+        Path file = run(point).resolve("metrics.jsonl");
+        return Files.isRegularFile(file) ? Files.readAllLines(file) : List.of();
+    }
+
     /** A line that is being written is left out. */
     private List<JsonNode> metrics(PlannedPoint point) throws IOException {
-        Path file = run(point).resolve("metrics.jsonl");
-        List<JsonNode> lines = new ArrayList<>();
-        if (Files.isRegularFile(file)) {
-            for (String line : Files.readAllLines(file)) {
-                try {
-                    lines.add(JSON.readTree(line));
-                } catch (JacksonException unfinished) {
-                    return lines;
-                }
-            }
+        return metricsLines(point).stream().flatMap(line -> step(line).stream()).toList();
+    }
+
+    private static Optional<JsonNode> step(String line) {
+        try {
+            return Optional.of(JSON.readTree(line));
+        } catch (JacksonException unfinished) {
+            return Optional.empty();
         }
-        return lines;
     }
 }

@@ -3,7 +3,8 @@ package io.kinema.train.sweep;
 import io.kinema.data.CommandLine;
 import io.kinema.data.LaunchScript;
 import io.kinema.data.shard.Sha256;
-import io.kinema.train.Runs;
+import io.kinema.train.FolderLock;
+import io.kinema.train.SlurmJob;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -102,7 +103,7 @@ final class SweepRun {
     private void stop(List<PlannedPoint> points) {
         end.compareAndSet(null, new StoppedException());
         if (flags.slurm) {
-            points.stream().map(this::job).filter(Runs::isQueued).forEach(Runs::cancel);
+            points.stream().map(this::job).filter(SlurmJob::isQueued).forEach(SlurmJob::cancel);
         }
     }
 
@@ -145,7 +146,7 @@ final class SweepRun {
 
     /** A sweep that was killed has left its trainings, which go on by themselves. */
     private void awaitFree(PlannedPoint point) throws IOException, InterruptedException {
-        while (Runs.isInUse(folder.run(point)) || flags.slurm && Runs.isQueued(job(point))) {
+        while (FolderLock.isTaken(folder.run(point)) || flags.slurm && SlurmJob.isQueued(job(point))) {
             Thread.sleep(INTERVAL_MILLIS);
         }
     }
