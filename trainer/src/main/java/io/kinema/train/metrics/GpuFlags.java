@@ -18,6 +18,9 @@ public final class GpuFlags {
     @Parameter(names = "--price", order = 32, description = "Of an hour of one --gpu; no cost is said if absent")
     private double price;
 
+    /** Flags as they are when none is given; JCommander fills in those that are. */
+    public GpuFlags() {}
+
     /**
      * Checks the flags.
      *
