@@ -68,10 +68,10 @@ final class Estimator {
         double[] found = new double[Quantity.values().length];
         Arrays.fill(found, Double.NaN);
         HuberFit fit = law.with(logLoss);
-        PowerLaw fitted =
-                fit.law(Lbfgs.minimize(fit, start, HuberFit.GRADIENT_TOLERANCE).x());
-        lawInto(found, fitted);
+        double[] x = Lbfgs.minimize(fit, start, HuberFit.GRADIENT_TOLERANCE).x();
+        lawInto(found, fit.law(x));
         isoFlop.fit(logLoss).ifPresent(optima -> put(found, optima, Quantity.ISOFLOP_N, Quantity.ISOFLOP_D));
+        lessErrorOfParabolas(found, logLoss, fit.residuals(x));
         curves.fit(logLoss).ifPresent(optima -> put(found, optima, Quantity.CURVES_N, Quantity.CURVES_D));
         kaplan(points.logN(), logLoss).ifPresent(line -> found[Quantity.KAPLAN_N.ordinal()] = -line.slope());
         kaplan(points.logD(), logLoss).ifPresent(line -> found[Quantity.KAPLAN_D.ordinal()] = -line.slope());
@@ -96,6 +96,17 @@ final class Estimator {
         double sum = alpha + costOfToken.slope() * beta;
         found[Quantity.LAW_N.ordinal()] = beta / sum;
         found[Quantity.LAW_D.ordinal()] = alpha / sum;
+    }
+
+    /** A loss is no parabola: what parabolas make of the law's own losses, whose best division is known, says how far off they are. */
+    private void lessErrorOfParabolas(double[] found, double[] logLoss, double[] residuals) {
+        double[] ofLaw = new double[logLoss.length];
+        Arrays.setAll(ofLaw, i -> logLoss[i] - residuals[i]);
+        Optional<Allocation> optima = isoFlop.fit(ofLaw);
+        found[Quantity.ISOFLOP_N.ordinal()] -=
+                optima.map(each -> each.n().slope()).orElse(Double.NaN) - found[Quantity.LAW_N.ordinal()];
+        found[Quantity.ISOFLOP_D.ordinal()] -=
+                optima.map(each -> each.d().slope()).orElse(Double.NaN) - found[Quantity.LAW_D.ordinal()];
     }
 
     private static void put(double[] found, Allocation optima, Quantity n, Quantity d) {

@@ -34,7 +34,7 @@ final class FitRemarks {
         quality();
         estimator.isoFlop().refusal().ifPresent(remarks::add);
         estimator.curves().refusal().ifPresent(remarks::add);
-        if (estimator.isoFlop().refusal().isEmpty() && result.isoFlop() == null) {
+        if (estimator.isoFlop().refusal().isEmpty() && !result.estimates().containsKey(Quantity.ISOFLOP_N)) {
             remarks.add("fewer than three isoFLOP parabolas have their lowest point among the sizes that were tried;"
                     + " add smaller or larger models");
         }

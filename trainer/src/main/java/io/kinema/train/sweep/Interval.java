@@ -20,15 +20,17 @@ record Interval(double estimate, double low, double high) {
     }
 
     /**
-     * As far from the estimate as what a bootstrap found was from what it should have found, to the other side (Davison and Hinkley, Bootstrap Methods and their Application, 1997, equation 5.6): allows for a method that is
-     * off by more than noise.
+     * Between quantiles of what a bootstrap found, moved by twice what it was off on average: allows for a method that is off by more than noise.
      *
      * @param truth of what the samples were drawn from
      */
-    static Interval ofErrors(double estimate, double[] samples, double truth) {
+    static Interval ofMovedQuantiles(double estimate, double[] samples, double truth) {
         double[] sorted = told(samples);
-        return new Interval(
-                estimate, estimate + truth - quantile(sorted, 1 - TAIL), estimate + truth - quantile(sorted, TAIL));
+        double mean = Arrays.stream(sorted).average().orElse(Double.NaN);
+        // Once for where the samples are, which were drawn from the estimate and not from the truth, and once for where
+        // the estimate is.
+        double move = estimate - mean + (truth - mean);
+        return new Interval(estimate, quantile(sorted, TAIL) + move, quantile(sorted, 1 - TAIL) + move);
     }
 
     /** Those that could be told; some may be infinite. */

@@ -12,7 +12,7 @@ import org.apache.commons.math3.linear.RealMatrix;
 
 /**
  * The second method of Hoffmann et al. (2203.15556, section 3.2): trainings of the same cost, a parabola of loss over log N and another over log D through them, the lowest points of which are the best division of that cost. A loss is no parabola:
- * where trainings reach far to both sides, or farther to one, exponents are off by more than noise (the intervals that {@link ScalingFit} gives allow for that).
+ * where trainings reach far to both sides, or farther to one, exponents are off by more than noise ({@link Estimator} takes that off).
  */
 final class IsoFlop {
     /** Budgets that differ by less are one: steps are whole, so that costs are only nearly the same. */

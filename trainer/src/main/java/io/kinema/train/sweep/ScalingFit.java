@@ -172,9 +172,11 @@ final class ScalingFit {
             }
             double[] samples = Arrays.stream(found).mapToDouble(each -> each[k]).toArray();
             Interval interval = switch (quantity) {
-                case ISOFLOP_N, CURVES_N -> Interval.ofErrors(estimate[k], samples, ofLaw[Quantity.LAW_N.ordinal()]);
-                case ISOFLOP_D, CURVES_D -> Interval.ofErrors(estimate[k], samples, ofLaw[Quantity.LAW_D.ordinal()]);
-                case KAPLAN_N, KAPLAN_D, KAPLAN_C -> Interval.ofErrors(estimate[k], samples, ofLaw[k]);
+                case ISOFLOP_N, CURVES_N ->
+                    Interval.ofMovedQuantiles(estimate[k], samples, ofLaw[Quantity.LAW_N.ordinal()]);
+                case ISOFLOP_D, CURVES_D ->
+                    Interval.ofMovedQuantiles(estimate[k], samples, ofLaw[Quantity.LAW_D.ordinal()]);
+                case KAPLAN_N, KAPLAN_D, KAPLAN_C -> Interval.ofMovedQuantiles(estimate[k], samples, ofLaw[k]);
                 default -> Interval.ofQuantiles(estimate[k], samples);
             };
             estimates.put(quantity, interval);

@@ -49,6 +49,17 @@ class EstimatorTest {
     }
 
     @Test
+    void shouldTakeOffWhatParabolasAreOff() {
+        Measured points = Measured.of(Chinchilla.points(4, 9, 0, 0));
+        double raw = new IsoFlop(points).fit(points.logLoss()).orElseThrow().n().slope();
+        Estimator estimator = new Estimator(points);
+        double[] start = estimator.law().place(Chinchilla.LAW);
+        double found = estimator.all(points.logLoss(), start)[Quantity.ISOFLOP_N.ordinal()];
+        assertTrue(Math.abs(raw - Chinchilla.A) > 0.01, "off by " + (raw - Chinchilla.A));
+        assertEquals(Chinchilla.A, found, 1e-4);
+    }
+
+    @Test
     void shouldRefuseParabolasThroughTwoSizesOrOfTwoBudgets() {
         assertTrue(new IsoFlop(grid(2, 5, EVEN)).refusal().orElseThrow().contains("have 2"));
         assertTrue(new IsoFlop(grid(5, 2, EVEN)).refusal().orElseThrow().contains("have 0"));

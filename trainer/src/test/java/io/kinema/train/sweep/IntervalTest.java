@@ -11,8 +11,19 @@ class IntervalTest {
     void shouldLeaveOneInFortyOutOnEachSide() {
         double[] samples = IntStream.rangeClosed(1, 199).mapToDouble(i -> i).toArray();
         assertEquals(new Interval(100, 5, 195), Interval.ofQuantiles(100, samples));
-        // Samples that should have been 90 were 10 too high on average, so the estimate is taken to be too.
-        assertEquals(new Interval(100, -5, 185), Interval.ofErrors(100, samples, 90));
+    }
+
+    @Test
+    void shouldMoveByWhatSamplesAreOff() {
+        // A long tail upwards stays one.
+        double[] samples =
+                IntStream.rangeClosed(1, 199).mapToDouble(i -> 10.0 * i * i).toArray();
+        double mean = 10.0 * 200 * 399 / 6;
+        Interval interval = Interval.ofMovedQuantiles(mean - 5, samples, mean - 20);
+        // They should have been 20 less on average, so the estimate, which is 5 less than they, is taken to be 20 too
+        // high.
+        assertEquals(250 - 25, interval.low(), 1e-6);
+        assertEquals(380_250 - 25, interval.high(), 1e-6);
     }
 
     @Test
