@@ -8,6 +8,7 @@ import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.CaptionMix;
 import io.kinema.train.checkpoint.TrainedWeights;
+import io.kinema.train.checkpoint.WeightsKind;
 import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.model.SpacetimeDit;
@@ -132,10 +133,27 @@ public final class Evaluate {
         return 0;
     }
 
+    /**
+     * Checks flags as {@link #run} would, without looking at what they name.
+     *
+     * @param args the flags
+     * @throws ConfigException on a mistake in them
+     */
+    public static void check(List<String> args) {
+        Flags flags = new Flags();
+        if (new CommandLine("launch/evaluate.sh", SUMMARY, flags).parse(args.toArray(String[]::new))) {
+            check(flags);
+        }
+    }
+
     private static void check(Flags flags) {
         CommandLine.requireRange("--clips", flags.clips, 0, Integer.MAX_VALUE);
         CommandLine.requireRange("--times", flags.times, 1, NoisePrediction.TIMES);
         CommandLine.requireRange("--tokens", flags.tokens, 1, Integer.MAX_VALUE);
+        CaptionMix.parse(flags.captionDropout, flags.captionMix);
+        if (!flags.weights.isEmpty()) {
+            WeightsKind.parse(flags.weights);
+        }
         if (!flags.output.isEmpty()) {
             CommandLine.requireWritable("--output", Path.of(flags.output));
         }

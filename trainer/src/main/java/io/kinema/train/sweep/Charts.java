@@ -5,6 +5,7 @@ import java.awt.Color;
 import java.awt.Font;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -98,9 +99,12 @@ final class Charts {
                 .distinct()
                 .sorted()
                 .toArray();
+        List<TrainingCurve> bySize = curves.stream()
+                .sorted(Comparator.comparingDouble(TrainingCurve::n))
+                .toList();
         List<String> named = new ArrayList<>();
-        for (int i = 0; i < curves.size(); i++) {
-            TrainingCurve curve = curves.get(i);
+        for (int i = 0; i < bySize.size(); i++) {
+            TrainingCurve curve = bySize.get(i);
             boolean isFirst = !named.contains(curve.model());
             named.add(curve.model());
             XYSeries series = line(
@@ -123,7 +127,7 @@ final class Charts {
             IsoFlop.Parabola parabola = parabolas.get(i);
             Color color = shade(i, parabolas.size());
             List<ScalingPoint> budget = rest.stream()
-                    .filter(point -> Math.abs(Math.log(point.c()) - parabola.logC()) <= IsoFlop.SAME_BUDGET)
+                    .filter(point -> Math.abs(Math.log(point.c()) - parabola.logC()) <= Measured.SAME)
                     .toList();
             rest.removeAll(budget);
             String name = String.format(Locale.ROOT, "C = %.2g", Math.exp(parabola.logC()));

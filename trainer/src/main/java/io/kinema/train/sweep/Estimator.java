@@ -1,6 +1,7 @@
 package io.kinema.train.sweep;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -139,19 +140,25 @@ final class Estimator {
         return Optional.of(fit.law(minimum.x()));
     }
 
-    /** Points with a lower loss than all that have less of x, by x. */
+    /** Points with the lowest loss of all that have less of x or about as much, by x. */
     static int[] frontier(double[] logX, double[] logLoss) {
         int[] byX = IntStream.range(0, logX.length)
                 .boxed()
-                .sorted((i, j) ->
-                        logX[i] != logX[j] ? Double.compare(logX[i], logX[j]) : Double.compare(logLoss[i], logLoss[j]))
+                .sorted(Comparator.comparingDouble(i -> logX[i]))
                 .mapToInt(Integer::intValue)
                 .toArray();
         int[] frontier = new int[byX.length];
         int length = 0;
+        int lowest = byX[0];
+        int next = 0;
         for (int i : byX) {
-            // Of one x the lowest comes first.
-            if (length == 0 || logLoss[i] < logLoss[frontier[length - 1]]) {
+            while (next < byX.length && logX[byX[next]] <= logX[i] + Measured.SAME) {
+                int j = byX[next++];
+                if (logLoss[j] < logLoss[lowest]) {
+                    lowest = j;
+                }
+            }
+            if (lowest == i) {
                 frontier[length++] = i;
             }
         }

@@ -4,6 +4,7 @@ import com.beust.jcommander.Parameter;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
@@ -67,15 +68,17 @@ final class FitCommand {
         }
         Path output = flags.output.isEmpty() ? file.resolveSibling("fit") : Path.of(flags.output);
         List<ScalingPoint> best = best(points);
-        FitResult result = new ScalingFit(best).result(flags.samples, flags.seed);
-        result.remarks().addAll(missing(file));
-        result.remarks().addAll(atTheEdge(points, best));
+        ScalingFit fit = new ScalingFit(best);
         try {
-            result.write(output);
+            Files.createDirectories(output);
         } catch (IOException e) {
             throw new ConfigException(
                     "--output " + output + " cannot be written (" + e + "); choose another folder", e);
         }
+        FitResult result = fit.result(flags.samples, flags.seed);
+        result.remarks().addAll(missing(file));
+        result.remarks().addAll(atTheEdge(points, best));
+        result.write(output);
         System.out.print(ScalingFit.text(result));
         System.out.println("written to " + output.resolve(FitResult.FILE));
         return 0;
@@ -92,7 +95,7 @@ final class FitCommand {
         boolean isSame = !one.model().isEmpty()
                 && one.model().equals(other.model())
                 && one.captionModel().equals(other.captionModel())
-                && Math.abs(Math.log(one.d() / other.d())) < IsoFlop.SAME_BUDGET / 2;
+                && Math.abs(Math.log(one.d() / other.d())) < Measured.SAME / 2;
         return isSame && one.loss() < other.loss();
     }
 

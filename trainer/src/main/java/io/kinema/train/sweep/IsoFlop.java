@@ -15,9 +15,6 @@ import org.apache.commons.math3.linear.RealMatrix;
  * where trainings reach far to both sides, or farther to one, exponents are off by more than noise ({@link Estimator} takes that off).
  */
 final class IsoFlop {
-    /** Budgets that differ by less are one: steps are whole, so that costs are only nearly the same. */
-    static final double SAME_BUDGET = Math.log(1.2);
-
     private static final int MIN_SIZES = 3;
     private static final int MIN_BUDGETS = 3;
 
@@ -65,7 +62,7 @@ final class IsoFlop {
         List<Budget> budgets = new ArrayList<>();
         int from = 0;
         for (int i = 1; i <= byCost.length; i++) {
-            if (i == byCost.length || points.logC()[byCost[i]] - points.logC()[byCost[from]] > SAME_BUDGET) {
+            if (i == byCost.length || points.logC()[byCost[i]] - points.logC()[byCost[from]] > Measured.SAME) {
                 int[] group = Arrays.stream(byCost, from, i)
                         .boxed()
                         .sorted(Comparator.comparingDouble(k -> points.logN()[k]))

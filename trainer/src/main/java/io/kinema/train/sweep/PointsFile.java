@@ -30,8 +30,8 @@ final class PointsFile {
      * @throws ConfigException if there is no such file, or it has no such columns, or a number in it can be none
      */
     static List<ScalingPoint> read(Path file) throws IOException {
-        if (!Files.isRegularFile(file)) {
-            throw new ConfigException("no file " + file.toAbsolutePath()
+        if (!Files.isRegularFile(file) || Files.size(file) == 0) {
+            throw new ConfigException((Files.isRegularFile(file) ? "nothing in " : "no file ") + file.toAbsolutePath()
                     + "; give a table (CSV) with columns N, D, C and loss, as launch/sweep.sh run writes");
         }
         List<ScalingPoint> points = new ArrayList<>();

@@ -54,7 +54,7 @@ final class RecommendCommand {
         @Parameter(
                 names = "--output",
                 order = 5,
-                description = "File for flags of launch/train.sh, such as configs/next.args")
+                description = "File for flags of launch/train.sh, such as sweeps/mine/next.args")
         private String output = "";
 
         @ParametersDelegate
@@ -173,7 +173,10 @@ final class RecommendCommand {
         int microbatches = (int) Math.max(1, Math.round(typical.microbatches() * growth));
         double rate = learningRate(model.width());
         List<String> args = new ArrayList<>(train);
-        args.addAll(List.of("--model", shape, "--caption-model", sweep.captionModel, "--patch", patch.toString()));
+        args.addAll(List.of("--model", shape, "--caption-model", sweep.captionModel));
+        if (!flags.patch.isEmpty() || !args.contains("--patch")) {
+            args.addAll(List.of("--patch", patch.toString()));
+        }
         text.append(String.format(
                 Locale.ROOT,
                 "nearest model    %s, %,.0f parameters, %.4g tokens, expected loss %.5g%n",

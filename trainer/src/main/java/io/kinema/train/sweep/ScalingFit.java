@@ -213,8 +213,8 @@ final class ScalingFit {
         for (int i = 1; i < points.size(); i++) {
             double more = measured.logC()[i] - measured.logC()[largest];
             // Of one budget that of the largest model.
-            if (more > IsoFlop.SAME_BUDGET
-                    || Math.abs(more) <= IsoFlop.SAME_BUDGET && measured.logN()[i] > measured.logN()[largest]) {
+            if (more > Measured.SAME
+                    || Math.abs(more) <= Measured.SAME && measured.logN()[i] > measured.logN()[largest]) {
                 largest = i;
             }
         }

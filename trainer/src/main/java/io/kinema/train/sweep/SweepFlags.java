@@ -6,6 +6,7 @@ import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.SyntheticData;
 import io.kinema.train.Workload;
+import io.kinema.train.evaluate.Evaluate;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -19,6 +20,17 @@ final class SweepFlags {
     static final String SIX_ND = "6nd";
 
     private static final double MOST = 1e30;
+    private static final List<String> OWN_OF_TRAIN = List.of(
+            "--data",
+            "--run",
+            "--model",
+            "--caption-model",
+            "--steps",
+            "--microbatches",
+            "--learning-rate",
+            "--nodes",
+            "--slurm");
+    private static final List<String> OWN_OF_EVALUATE = List.of("--data", "--checkpoint", "--output");
 
     @Parameter(names = "--sweep", order = 0, required = true, description = "Folder for everything about the sweep")
     String sweep = "";
@@ -145,6 +157,8 @@ final class SweepFlags {
 
     /** Checks what does not need the data, which may take minutes to make. */
     void check() {
+        requireWithout("--train", train, OWN_OF_TRAIN);
+        requireWithout("--evaluate", evaluate, OWN_OF_EVALUATE);
         if (widths.isEmpty() == models.isEmpty()) {
             throw new ConfigException("give one of --widths and --models, such as --widths 64,96,128");
         }
@@ -167,6 +181,16 @@ final class SweepFlags {
         for (String shape : modelShapes()) {
             DitConfig.parse(shape, captionModel);
             Workload.patch(trainArgs(shape));
+        }
+        Evaluate.check(evaluateArgs("checkpoint", "held-out.csv"));
+    }
+
+    private static void requireWithout(String flag, String flags, List<String> own) {
+        for (String word : words(flags)) {
+            if (own.contains(word)) {
+                throw new ConfigException(
+                        flag + " \"" + flags + "\": the sweep itself gives " + word + "; leave it out here");
+            }
         }
     }
 
@@ -225,6 +249,14 @@ final class SweepFlags {
             args.addAll(List.of("--data", data));
         }
         args.addAll(List.of("--nodes", Integer.toString(nodes), "--caption-model", captionModel, "--model", shape));
+        return args;
+    }
+
+    /** How a checkpoint is measured. */
+    List<String> evaluateArgs(String checkpoint, String output) {
+        List<String> args = new ArrayList<>(List.of("--data", heldOut));
+        args.addAll(words(evaluate));
+        args.addAll(List.of("--checkpoint", checkpoint, "--output", output));
         return args;
     }
 

@@ -174,13 +174,8 @@ final class SweepRun {
     }
 
     private int measure(PlannedPoint point, Path checkpoint) throws IOException {
-        List<String> args = new ArrayList<>(List.of("--data", flags.heldOut));
-        args.addAll(SweepFlags.words(flags.evaluate));
-        args.addAll(List.of(
-                "--checkpoint",
-                checkpoint.toString(),
-                "--output",
-                folder.losses(point).toString()));
+        List<String> args =
+                flags.evaluateArgs(checkpoint.toString(), folder.losses(point).toString());
         List<String> by = flags.slurm ? List.of("srun", "--ntasks=1", "--job-name=" + job(point)) : List.of();
         return finished(new LaunchScript("evaluate.sh", args).runInto(folder.log(point), by, Map.of()));
     }

@@ -80,10 +80,14 @@ class EstimatorTest {
     }
 
     @Test
-    void shouldTakeOnlyPointsThatAreLowerThanAllOfLess() {
+    void shouldTakeOnlyPointsThatAreLowerThanAllOfLessOrAsMuch() {
         double[] x = {1, 2, 2, 3, 4, 5};
         double[] loss = {9, 8, 7, 7.5, 6, 6};
         assertArrayEquals(new int[] {0, 2, 4}, Estimator.frontier(x, loss));
+        // Two budgets, of which trainings are only nearly the same.
+        double[] nearly = {1, 1.01, 1.02, 2.01, 2, 2.02};
+        double[] losses = {9, 7, 8, 6, 6.5, 5};
+        assertArrayEquals(new int[] {1, 5}, Estimator.frontier(nearly, losses));
     }
 
     @Test

@@ -124,7 +124,12 @@ class SweepPlanTest {
                 List.of("--widths", "64.5", "--budgets", "1e12"),
                 List.of("--models", "2x64", "--budgets", "1e12"),
                 List.of("--widths", "64", "--budgets", "1e12", "--slots", "0"),
-                List.of("--widths", "64", "--budgets", "1e12", "--flops", "guess"))) {
+                List.of("--widths", "64", "--budgets", "1e12", "--flops", "guess"),
+                List.of("--widths", "64", "--budgets", "1e12", "--train", "--steps 3"),
+                List.of("--widths", "64", "--budgets", "1e12", "--train", "--stops 3"),
+                List.of("--widths", "64", "--budgets", "1e12", "--evaluate", "--output x"),
+                List.of("--widths", "64", "--budgets", "1e12", "--evaluate", "--time 3"),
+                List.of("--widths", "64", "--budgets", "1e12", "--evaluate", "--weights best"))) {
             List<String> args = new java.util.ArrayList<>(List.of("--sweep", "x"));
             args.addAll(wrong);
             assertThrows(ConfigException.class, () -> plan(args.toArray(String[]::new)), wrong.toString());
