@@ -5,12 +5,15 @@ import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.train.NodeMemory.Need;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
+import io.kinema.train.model.Recompute;
+import io.kinema.train.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,17 +24,11 @@ public final class Estimate {
     private static final String SUMMARY = """
             says how many tokens a video is, and what sampling it and training on such videos cost
 
-            Operations are those of all matrix products, attention and captions included. Memory is that of a rank of
-            launch/train.sh on the device cpu in fp32: weights, gradients, the optimizer's state, the average; activations,
-            which depend on --tokens, are what launch/train.sh itself prints.\
+            Operations are those of all matrix products, attention and captions included. Memory is what a rank of
+            launch/train.sh on the device cpu keeps from step to step: weights, sums of gradients, the optimizer's state, the
+            average. Activations, weights laid out for products and Java come on top; launch/train.sh prints all of it.\
             """;
     private static final double MILLION = 1e6;
-
-    /** Of a parameter: a weight, and as much for its gradient. */
-    private static final int WEIGHT_BYTES = 4;
-
-    /** Of a parameter: two moments and the average. */
-    private static final int OPTIMIZER_BYTES = 12;
 
     private static final class Flags {
         @Parameter(names = "--model", order = 0, description = "Model size: debug, S, B, L, XL, or such as 6x256x4")
@@ -83,8 +80,18 @@ public final class Estimate {
         private int nodes = 1;
 
         @Parameter(
-                names = "--price-per-million-tokens",
+                names = "--microbatches",
                 order = 13,
+                description =
+                        "Of a step, some of whose gradients are kept for their exact sum; 8, or --nodes where they are more, if absent")
+        private int microbatches;
+
+        @Parameter(names = "--precision", order = 14, description = "Of the training: bf16 or fp32, for memory")
+        private String precision = Precision.BF16.flag();
+
+        @Parameter(
+                names = "--price-per-million-tokens",
+                order = 15,
                 description = "What someone asks for a million tokens of a video; no price is said if absent")
         private double tokenPrice;
 
@@ -121,7 +128,15 @@ public final class Estimate {
         CommandLine.requireRange("--caption-bytes", flags.captionBytes, 1, 1 << 20);
         CommandLine.requireRange("--steps", flags.steps, 1, 1_000_000);
         CommandLine.requireRange("--training-tokens", flags.trainingTokens, 1, 1e30);
-        CommandLine.requireRange("--nodes", flags.nodes, 1, 1 << 24);
+        CommandLine.requireRange("--nodes", flags.nodes, 1, 1 << 16);
+        if (flags.microbatches == 0) {
+            flags.microbatches = Math.max(new TrainFlags().microbatches, flags.nodes);
+        }
+        CommandLine.requireRange("--microbatches", flags.microbatches, flags.nodes, 1 << 20);
+        if (Precision.parse(flags.precision) == Precision.FP16) {
+            throw new ConfigException(
+                    "--precision fp16 is not of the device cpu, whose memory is said; use bf16 or fp32");
+        }
         flags.gpu.check();
         CommandLine.requireRange("--price-per-million-tokens", flags.tokenPrice, 0, 1e9);
         System.out.print(new Estimate(flags, model(flags)).text());
@@ -201,19 +216,20 @@ public final class Estimate {
                     text,
                     "memory, --zero " + stage.number(),
                     "%,.1f MB a rank of %d, and activations",
-                    bytes(stage, parameters) / MILLION,
+                    bytes(stage) / MILLION,
                     flags.nodes);
         }
         return text.toString();
     }
 
-    /** Of each rank: what a stage shares out, and what not (Rajbhandari et al., 1910.02054, section 5). */
-    private double bytes(ZeroStage stage, long parameters) {
-        double whole = parameters;
-        double share = whole / flags.nodes;
-        double weights = WEIGHT_BYTES * (stage.number() >= 3 ? share : whole);
-        double gradients = WEIGHT_BYTES * (stage.number() >= 2 ? share : whole);
-        return weights + gradients + OPTIMIZER_BYTES * share;
+    /** What a rank keeps from step to step. */
+    private double bytes(ZeroStage stage) {
+        TrainFlags train = new TrainFlags();
+        train.microbatches = flags.microbatches;
+        TrainConfig config = train.toConfig().withModel(model).withPrecision(Precision.parse(flags.precision));
+        NodeMemory rank =
+                NodeMemory.ofRank(new Need(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
+        return (double) rank.weightBytes() + rank.gradientBytes() + rank.optimizerBytes();
     }
 
     private static int parts(String what, int size, int part) {

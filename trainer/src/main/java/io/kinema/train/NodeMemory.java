@@ -93,7 +93,8 @@ record NodeMemory(
         return ranks;
     }
 
-    private static NodeMemory ofRank(Need need, int rank, List<Microbatch> batches) {
+    /** The memory of one of the ranks. */
+    static NodeMemory ofRank(Need need, int rank, List<Microbatch> batches) {
         try (CpuDevice device = CpuDevice.planning(need.config.precision().workingType(), need.threads)) {
             Sharding sharding = new Sharding(need.zero, rank, need.nodes);
             TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());

@@ -104,16 +104,16 @@ public final class SlurmJob {
         output("scancel", "--me", "--name=" + name);
     }
 
-    /** What one of Slurm's programs says. */
+    /** What one of Slurm's programs says; its warnings are left out. */
     private static String output(String... command) {
         try {
-            Process process =
-                    new ProcessBuilder(command).redirectErrorStream(true).start();
+            Process process = new ProcessBuilder(command).start();
             String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            String errors = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
             int code = process.waitFor();
             if (code != 0) {
                 throw new ConfigException(String.join(" ", command) + " exited with code " + code + ": "
-                        + text.strip().replace('\n', ' ') + "; start launch/train.sh --slurm from the job's script");
+                        + (errors + text).strip().replace('\n', ' ') + "; start where Slurm answers");
             }
             return text;
         } catch (IOException e) {

@@ -68,24 +68,30 @@ record TrainConfig(
         return new ReductionTree(microbatches, reduction);
     }
 
+    /** The same, of another model. */
+    TrainConfig withModel(DitConfig other) {
+        return with(other, tokens, precision, reduction);
+    }
+
     /** The same, with smaller or larger microbatches. */
     TrainConfig withTokens(int other) {
-        return with(other, precision, reduction);
+        return with(model, other, precision, reduction);
     }
 
     /** The same, in another precision. */
     TrainConfig withPrecision(Precision other) {
-        return with(tokens, other, reduction);
+        return with(model, tokens, other, reduction);
     }
 
     /** The same, with gradients summed in another way. */
     TrainConfig withReduction(Reduction other) {
-        return with(tokens, precision, other);
+        return with(model, tokens, precision, other);
     }
 
-    private TrainConfig with(int otherTokens, Precision otherPrecision, Reduction otherReduction) {
+    private TrainConfig with(
+            DitConfig otherModel, int otherTokens, Precision otherPrecision, Reduction otherReduction) {
         return new TrainConfig(
-                model,
+                otherModel,
                 diffusionName,
                 timeShift,
                 microbatches,

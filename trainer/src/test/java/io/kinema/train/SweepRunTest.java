@@ -116,6 +116,11 @@ class SweepRunTest {
             again.expectExit(0);
         }
         assertEquals(points, points("killed"));
+        // A shorter list leaves what is finished.
+        try (LaunchedProgram fewer = sweep("killed", "--models", "1x16x2")) {
+            assertTrue(fewer.expectExit(0).contains("2 of 2 points"), fewer.output());
+        }
+        assertEquals(points, points("killed"));
 
         try (LaunchedProgram status = LaunchedProgram.start(
                 SweepCommand.class,
@@ -130,8 +135,8 @@ class SweepRunTest {
     @Test
     void shouldLeaveNothingRunningWhenItIsToldToStop() throws Exception {
         try (LaunchedProgram stopped = sweep("stopped", "--slots", "1", "--token-counts", "6000000")) {
-            stopped.awaitOutput("held-out loss");
-            while (stopped.descendants().isEmpty()) {
+            Path first = root.resolve("stopped/logs/2x24x2-d6e06-lr0.001-v2.log");
+            while (!Files.exists(first) || stopped.descendants().isEmpty()) {
                 Thread.sleep(20);
             }
             List<ProcessHandle> trainings = stopped.descendants();
@@ -140,6 +145,8 @@ class SweepRunTest {
             for (ProcessHandle training : trainings) {
                 training.onExit().get(60, TimeUnit.SECONDS);
             }
+            String said = stopped.output();
+            assertTrue(said.contains("stopped; launch/sweep.sh run @"), said);
             // The second point was not begun in the first one's place.
             assertFalse(Files.exists(root.resolve("stopped/logs/1x16x2-d6e06-lr0.001-v2.log")));
         }
@@ -163,7 +170,9 @@ class SweepRunTest {
         assertEquals(3, points("faulty").size());
         // What was measured is not measured again: its log has one training.
         String log = Files.readString(root.resolve("faulty/logs/1x16x2-d600-lr0.001-v2.log"));
-        assertEquals(log.indexOf("held-out loss"), log.lastIndexOf("held-out loss"));
+        assertTrue(log.contains("loss"), log);
+        assertEquals(
+                1, log.lines().filter(line -> line.startsWith("starting: ")).count(), log);
     }
 
     @Test

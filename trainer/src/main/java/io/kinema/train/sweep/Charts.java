@@ -126,11 +126,10 @@ final class Charts {
         for (int i = 0; i < parabolas.size(); i++) {
             IsoFlop.Parabola parabola = parabolas.get(i);
             Color color = shade(i, parabolas.size());
-            List<ScalingPoint> budget = rest.stream()
-                    .filter(point -> Math.abs(Math.log(point.c()) - parabola.logC()) <= Measured.SAME)
-                    .toList();
+            List<ScalingPoint> budget =
+                    Arrays.stream(parabola.points()).mapToObj(fit.points()::get).toList();
             rest.removeAll(budget);
-            String name = String.format(Locale.ROOT, "C = %.2g", Math.exp(parabola.logC()));
+            String name = String.format(Locale.ROOT, "C = %.3g", Math.exp(parabola.logC()));
             dots(
                     chart,
                     name,
@@ -241,30 +240,35 @@ final class Charts {
 
     private XYChart residuals() {
         XYChart chart = chart("What the law leaves: measured over fitted loss, less 1", "operations C", "%");
-        double[] sizes = fit.points().stream()
-                .mapToDouble(ScalingPoint::n)
+        // Sizes that look the same are one.
+        List<String> sizes = fit.points().stream()
+                .sorted(Comparator.comparingDouble(ScalingPoint::n))
+                .map(Charts::size)
                 .distinct()
-                .sorted()
-                .toArray();
-        for (int i = 0; i < sizes.length; i++) {
-            double size = sizes[i];
+                .toList();
+        for (int i = 0; i < sizes.size(); i++) {
+            String size = sizes.get(i);
             int[] points = IntStream.range(0, fit.points().size())
-                    .filter(k -> fit.points().get(k).n() == size)
+                    .filter(k -> size(fit.points().get(k)).equals(size))
                     .toArray();
             dots(
                     chart,
-                    String.format(Locale.ROOT, "N = %.3g", size),
+                    size,
                     Arrays.stream(points)
                             .mapToDouble(k -> fit.points().get(k).c())
                             .toArray(),
                     Arrays.stream(points)
                             .mapToDouble(k -> 100 * (fit.points().get(k).loss() / fit.fitted()[k] - 1))
                             .toArray(),
-                    shade(i, sizes.length),
+                    shade(i, sizes.size()),
                     SeriesMarkers.CIRCLE);
         }
         line(chart, "0", new double[] {least, most}, new double[2], GREY).setShowInLegend(false);
         return chart;
+    }
+
+    private static String size(ScalingPoint point) {
+        return String.format(Locale.ROOT, "N = %.3g", point.n());
     }
 
     private double[] costs() {

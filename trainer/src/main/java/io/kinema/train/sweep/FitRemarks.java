@@ -16,6 +16,9 @@ final class FitRemarks {
     private static final double NO_OFFSET = 0.01;
     private static final double OUTLIER = 3;
 
+    /** E, A, α, B and β. */
+    private static final int FITTED = 5;
+
     /** A normal error is as often within as beyond so many standard deviations. */
     private static final double PROBABLE_ERROR = 0.6745;
 
@@ -134,14 +137,15 @@ final class FitRemarks {
                 .orElseThrow();
     }
 
-    /** By the median of absolute residuals, which outliers do not move. */
+    /** By the median of absolute residuals, which outliers do not move; without those of the points that the law goes through, as a Huber fit does. */
     private void outliers() {
         double[] sizes = IntStream.range(0, result.points().size())
                 .mapToDouble(i -> Math.abs(residual(i)))
                 .sorted()
+                .skip(FITTED)
                 .toArray();
         double deviation = sizes[sizes.length / 2] / PROBABLE_ERROR;
-        IntStream.range(0, sizes.length)
+        IntStream.range(0, result.points().size())
                 .filter(i -> Math.abs(residual(i)) > OUTLIER * Math.max(deviation, HuberFit.DELTA))
                 .forEach(i -> remarks.add("an outlier: " + text(i) + "; look at its training"));
     }

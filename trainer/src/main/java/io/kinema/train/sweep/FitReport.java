@@ -132,7 +132,7 @@ final class FitReport {
     }
 
     private void own(String who, Quantity alpha, Quantity beta, Quantity a, Quantity b, Quantity gamma) {
-        row(" class=\"own\"", List.of(who, "video, DiT", text(alpha), text(beta), text(a), text(b), text(gamma), ""));
+        row(" class=\"own\"", List.of(who, "", text(alpha), text(beta), text(a), text(b), text(gamma), ""));
     }
 
     private String text(Quantity quantity) {

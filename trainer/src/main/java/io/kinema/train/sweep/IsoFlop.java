@@ -36,13 +36,14 @@ final class IsoFlop {
     /**
      * A parabola through losses of one budget, for plots.
      *
+     * @param points which they are
      * @param logC the budget
      * @param centre of log N
      * @param coefficients of the powers of log N less the centre
      * @param lowest log N of the smallest model
      * @param highest of the largest
      */
-    record Parabola(double logC, double centre, double[] coefficients, double lowest, double highest) {
+    record Parabola(int[] points, double logC, double centre, double[] coefficients, double lowest, double highest) {
         double at(double logN) {
             double u = logN - centre;
             return coefficients[0] + u * (coefficients[1] + u * coefficients[2]);
@@ -102,6 +103,7 @@ final class IsoFlop {
     List<Parabola> parabolas(double[] logLoss) {
         return budgets.stream()
                 .map(budget -> new Parabola(
+                        budget.points,
                         budget.logC,
                         mean(budget.logN),
                         budget.overN.operate(losses(budget, logLoss)),

@@ -2,6 +2,7 @@ package io.kinema.train.sweep;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import java.util.Comparator;
 
 /**
  * A training of a sweep, before it has run.
@@ -24,4 +25,8 @@ record PlannedPoint(
         @JsonProperty("C") double flops,
         long steps,
         int microbatches,
-        double learningRate) {}
+        double learningRate) {
+    /** The cheapest first. */
+    static final Comparator<PlannedPoint> BY_COST =
+            Comparator.comparingDouble(PlannedPoint::flops).thenComparing(PlannedPoint::name);
+}

@@ -57,8 +57,8 @@ record Published(String who, String of, String alpha, String beta, String a, Str
                     "text",
                     "0.3478",
                     "0.3658",
-                    "0.512",
-                    "0.488",
+                    "0.513",
+                    "0.487",
                     "",
                     "arXiv:2404.10102, equation 3; a and b from α and β"),
             new Published(

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
@@ -127,6 +128,16 @@ final class RecommendCommand {
         text.append(String.format(Locale.ROOT, "%-16s %s%n", "time", flags.gpu.text(flops, 1)));
         double most = fit.points().stream().mapToDouble(ScalingPoint::c).max().orElseThrow();
         text.append(String.format(Locale.ROOT, "that is %.3g times the largest point's operations%n", flops / most));
+        long indivisible = IntStream.range(0, fit.lawSamples().length)
+                .filter(sample -> !new Budget(fit.lawOf(sample), fit.costOfToken()).isDivisible())
+                .count();
+        if (indivisible > 0) {
+            text.append(String.format(
+                    Locale.ROOT,
+                    "%d of the bootstrap's %d samples have no best division; intervals are those of the others%n",
+                    indivisible,
+                    fit.lawSamples().length));
+        }
         String args = training(best);
         System.out.print(text);
         fit.remarks().forEach(remark -> System.out.println("remark on the fit: " + remark));
@@ -167,11 +178,8 @@ final class RecommendCommand {
         String shape = nearest(best.n(), patch);
         DitConfig model = DitConfig.parse(shape, sweep.captionModel).withPatch(patch);
         double n = Workload.parameters(model);
-        Budget.Division chosen = new Budget(fit.law(), fit.costOfToken()).of(best.flops(), n);
-        ScalingPoint typical = typical();
-        double growth = Math.pow(chosen.d() / typical.d(), sweep.batchExponent);
-        int microbatches = (int) Math.max(1, Math.round(typical.microbatches() * growth));
-        double rate = learningRate(model.width());
+        double tokens = best.flops() / costOfToken(model, n);
+        double loss = fit.law().loss(n, tokens);
         List<String> args = new ArrayList<>(train);
         args.addAll(List.of("--model", shape, "--caption-model", sweep.captionModel));
         if (!flags.patch.isEmpty() || !args.contains("--patch")) {
@@ -179,34 +187,71 @@ final class RecommendCommand {
         }
         text.append(String.format(
                 Locale.ROOT,
-                "nearest model    %s, %,.0f parameters, %.4g tokens, expected loss %.5g%n",
+                "nearest model    %s (width over depth %d, heads of %d), %,.0f parameters, %.4g tokens, expected loss %.5g%n",
                 shape,
+                sweep.aspectRatio,
+                sweep.headWidth,
                 n,
-                chosen.d(),
-                chosen.loss()));
-        if (typical.steps() > 0) {
-            double tokensOfMicrobatch = typical.d() / ((double) typical.steps() * typical.microbatches());
-            long steps = Math.max(1, Math.round(chosen.d() / (microbatches * tokensOfMicrobatch)));
-            args.addAll(List.of(
-                    "--steps",
-                    Long.toString(steps),
-                    "--microbatches",
-                    Integer.toString(microbatches),
-                    "--learning-rate",
-                    String.format(Locale.ROOT, "%.4g", rate)));
-            text.append(String.format(
-                    Locale.ROOT,
-                    "training         %,d steps of %d microbatches with %.0f tokens each, learning rate %.4g%n",
-                    steps,
-                    microbatches,
-                    tokensOfMicrobatch,
-                    rate));
-        } else {
-            text.append(
-                    "training         the points do not say of how many tokens a step was, so neither is said here\n");
-        }
+                tokens,
+                loss));
+        args.addAll(steps(model.width(), tokens));
         return "# For " + String.format(Locale.ROOT, "%.4g", best.flops()) + " operations: expected loss "
-                + String.format(Locale.ROOT, "%.5g", chosen.loss()) + "\n" + CommandLine.argsFile(args);
+                + String.format(Locale.ROOT, "%.5g", loss) + "\n" + CommandLine.argsFile(args);
+    }
+
+    /** Of a model: counted where the sweep's data are there to count by, else by the fit's line over sizes. */
+    private double costOfToken(DitConfig model, double n) {
+        boolean isCounted = !sweep.data.isEmpty() && sweep.flops.equals(SweepFlags.EXACT) && flags.patch.isEmpty();
+        if (isCounted) {
+            try {
+                Workload workload =
+                        Workload.of(sweep.trainArgs(sweep.modelShapes().getFirst()));
+                return workload.flopsOfMicrobatch(model) / workload.tokensOfMicrobatch();
+            } catch (ConfigException | IOException e) {
+                text.append("the sweep's data cannot be read, so a token's cost is that of other sizes: ")
+                        .append(e.getMessage())
+                        .append('\n');
+            }
+        }
+        return Math.exp(fit.costOfToken().at(Math.log(n)));
+    }
+
+    /** Flags for so many tokens, by the rules of the sweep from what was best at its points. */
+    private List<String> steps(int width, double tokens) {
+        List<ScalingPoint> trainings = fit.points().stream()
+                .filter(ScalingPoint::isTraining)
+                .sorted(Comparator.comparingDouble(ScalingPoint::c))
+                .toList();
+        if (trainings.isEmpty()) {
+            text.append("training         the points do not say of which steps and learning rates they are\n");
+            return List.of();
+        }
+        ScalingPoint typical = trainings.get(trainings.size() / 2);
+        double growth = Math.pow(tokens / typical.d(), sweep.batchExponent);
+        int microbatches = (int) Math.max(1, Math.round(typical.microbatches() * growth));
+        double tokensOfMicrobatch = typical.d() / ((double) typical.steps() * typical.microbatches());
+        long steps = Math.max(1, Math.round(tokens / (microbatches * tokensOfMicrobatch)));
+        // The median of the points' rates, brought to one width.
+        double[] atBase = trainings.stream()
+                .mapToDouble(point -> point.learningRate()
+                        / scale(Integer.parseInt(point.model().split("x")[1])))
+                .sorted()
+                .toArray();
+        double rate = atBase[atBase.length / 2] * scale(width);
+        text.append(String.format(
+                Locale.ROOT,
+                "training         %,d steps of %d microbatches with %.0f tokens each, learning rate %.4g%n",
+                steps,
+                microbatches,
+                tokensOfMicrobatch,
+                rate));
+        return List.of(
+                "--steps",
+                Long.toString(steps),
+                "--microbatches",
+                Integer.toString(microbatches),
+                "--learning-rate",
+                String.format(Locale.ROOT, "%.4g", rate));
     }
 
     /** The shape by the sweep's rule whose parameters are nearest. */
@@ -225,26 +270,6 @@ final class RecommendCommand {
             nearest = shape;
         }
         return nearest;
-    }
-
-    /** The point in the middle by cost. */
-    private ScalingPoint typical() {
-        List<ScalingPoint> sorted = fit.points().stream()
-                .sorted((one, other) -> Double.compare(one.c(), other.c()))
-                .toList();
-        return sorted.get(sorted.size() / 2);
-    }
-
-    /** By the sweep's rule from what was best at the points: the median of their rates, brought to one width. */
-    private double learningRate(int width) {
-        double[] atBase = fit.points().stream()
-                .filter(point -> !point.model().isEmpty())
-                .mapToDouble(point -> point.learningRate()
-                        / scale(Integer.parseInt(point.model().split("x")[1])))
-                .sorted()
-                .toArray();
-        double base = atBase.length > 0 ? atBase[atBase.length / 2] : Double.NaN;
-        return base * scale(width);
     }
 
     private double scale(int width) {

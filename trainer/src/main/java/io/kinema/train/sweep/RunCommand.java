@@ -3,6 +3,7 @@ package io.kinema.train.sweep;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
 import io.kinema.train.FolderLock;
+import io.kinema.train.SlurmJob;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,14 +28,19 @@ final class RunCommand {
         }
         flags.check();
         flags.resolve();
-        List<PlannedPoint> plan = SweepPlan.of(flags);
+        List<PlannedPoint> wanted = SweepPlan.of(flags);
+        if (flags.slurm) {
+            // Whether Slurm answers here.
+            SlurmJob.isQueued("kinema");
+        }
         SweepFolder folder = new SweepFolder(Path.of(flags.sweep));
         folder.create();
         try (FolderLock _ = folder.lock()) {
             requireSame(folder, flags);
             String resolved = line.toArgs();
             SweepFolder.write(folder.flags(), "# launch/sweep.sh run @" + folder.flags() + "\n" + resolved);
-            SweepFolder.write(folder.trainFlags(), flags.trainFile());
+            SweepFolder.write(folder.trainFlags(), CommandLine.argsFile(flags.trainArgs()));
+            List<PlannedPoint> plan = folder.withMeasured(wanted);
             folder.writePlan(plan);
             System.out.print(resolved);
             return new SweepRun(flags, folder, plan).run() ? 0 : 1;

@@ -56,6 +56,11 @@ record ScalingPoint(
                 n, d, 6 * n * d, loss, lossHalfWidth, model, captionModel, steps, learningRate, microbatches, run);
     }
 
+    /** Whether it says how it was trained, as a sweep's do. */
+    boolean isTraining() {
+        return steps > 0 && microbatches > 0 && learningRate > 0 && model.matches("\\d+x\\d+x\\d+");
+    }
+
     /** Whether it can be anything. */
     boolean isPositive() {
         return isPositive(n) && isPositive(d) && isPositive(c) && isPositive(loss);

@@ -8,6 +8,7 @@ import io.kinema.train.SyntheticData;
 import io.kinema.train.Workload;
 import io.kinema.train.evaluate.Evaluate;
 import io.kinema.train.model.DitConfig;
+import io.kinema.train.tensor.DeviceConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -182,7 +183,7 @@ final class SweepFlags {
             DitConfig.parse(shape, captionModel);
             Workload.patch(trainArgs(shape));
         }
-        Evaluate.check(evaluateArgs("checkpoint", "held-out.csv"));
+        Evaluate.check(evaluateArgs("checkpoint"));
     }
 
     private static void requireWithout(String flag, String flags, List<String> own) {
@@ -238,31 +239,43 @@ final class SweepFlags {
     }
 
     /** What all trainings have in common, as flags. */
-    List<String> trainArgs(String shape) {
+    List<String> trainArgs() {
         List<String> args = new ArrayList<>(List.of("--sample-steps", "0", "--keep-last", "1"));
-        if (slots > 1 && !slurm && !train.contains("--threads") && !train.contains("--device")) {
-            int processors = Runtime.getRuntime().availableProcessors();
-            args.addAll(List.of("--threads", Integer.toString(Math.max(1, processors / (slots * nodes)))));
-        }
+        args.addAll(threads(train));
         args.addAll(words(train));
         if (!data.isEmpty()) {
             args.addAll(List.of("--data", data));
         }
-        args.addAll(List.of("--nodes", Integer.toString(nodes), "--caption-model", captionModel, "--model", shape));
+        args.addAll(List.of("--nodes", Integer.toString(nodes), "--caption-model", captionModel));
         return args;
+    }
+
+    /** The same of one model; how many microbatches a step of each point has is left open. */
+    List<String> trainArgs(String shape) {
+        List<String> args = new ArrayList<>(trainArgs());
+        args.addAll(List.of("--model", shape, "--microbatches", Integer.toString(nodes)));
+        return args;
+    }
+
+    /** Each slot's share of the processors, where they are what computes and nothing else is asked for. */
+    private List<String> threads(String given) {
+        List<String> words = words(given);
+        int place = words.indexOf("--device") + 1;
+        String device = place > 0 && place < words.size() ? words.get(place) : "";
+        boolean isCpu = DeviceConfig.resolve(device, "", 0, 1).name().equals(DeviceConfig.CPU);
+        if (slots == 1 || slurm || words.contains("--threads") || !isCpu) {
+            return List.of();
+        }
+        int processors = Runtime.getRuntime().availableProcessors();
+        return List.of("--threads", Integer.toString(Math.max(1, processors / (slots * nodes))));
     }
 
     /** How a checkpoint is measured. */
-    List<String> evaluateArgs(String checkpoint, String output) {
-        List<String> args = new ArrayList<>(List.of("--data", heldOut));
+    List<String> evaluateArgs(String checkpoint) {
+        List<String> args = new ArrayList<>(threads(evaluate));
         args.addAll(words(evaluate));
-        args.addAll(List.of("--checkpoint", checkpoint, "--output", output));
+        args.addAll(List.of("--data", heldOut, "--checkpoint", checkpoint));
         return args;
-    }
-
-    /** The same in a file, without the model. */
-    String trainFile() {
-        return CommandLine.argsFile(trainArgs(modelShapes().getFirst()));
     }
 
     /** What points of one sweep have in common, a text each. */

@@ -12,12 +12,17 @@ import io.kinema.train.FolderLock;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.evaluate.LossTable;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -33,6 +38,9 @@ record SweepFolder(Path path) {
     private static final double SMOOTHING = 0.95;
     private static final int MOST_PLACES = 300;
 
+    /** Bytes, of several lines of metrics. */
+    private static final int LAST_LINES = 1 << 13;
+
     /**
      * Makes the folder, unless it is there.
      *
@@ -45,7 +53,7 @@ record SweepFolder(Path path) {
                 Optional<Path> stranger = entries.filter(
                                 entry -> !isOfSweep(entry.getFileName().toString()))
                         .findFirst();
-                if (stranger.isPresent()) {
+                if (stranger.isPresent() && !isSweep()) {
                     throw new ConfigException("--sweep " + path + " holds what is not a sweep's ("
                             + stranger.get().getFileName() + "); choose an empty folder");
                 }
@@ -61,8 +69,7 @@ record SweepFolder(Path path) {
     }
 
     private static boolean isOfSweep(String name) {
-        return name.matches("\\.lock|runs|logs|fit|(sweep|train)\\.args(\\.tmp)?|(plan|points)\\.csv(\\.tmp)?"
-                + "|.*\\.(html|png|svg|args)");
+        return name.matches("\\.lock|runs|logs|(sweep|train)\\.args(\\.tmp)?|(plan|points)\\.csv(\\.tmp)?");
     }
 
     /**
@@ -169,17 +176,41 @@ record SweepFolder(Path path) {
         }
     }
 
+    /** A plan, and what else of an earlier one is measured: shorter lists leave finished points. */
+    List<PlannedPoint> withMeasured(List<PlannedPoint> wanted) throws IOException {
+        if (!Files.isRegularFile(planFile())) {
+            return wanted;
+        }
+        List<PlannedPoint> all = new ArrayList<>(wanted);
+        Set<String> names = wanted.stream().map(PlannedPoint::name).collect(Collectors.toSet());
+        plan().stream()
+                .filter(point -> !names.contains(point.name()) && isMeasured(point))
+                .forEach(all::add);
+        all.sort(PlannedPoint.BY_COST);
+        return List.copyOf(all);
+    }
+
     private Path planFile() {
         return path.resolve("plan.csv");
     }
 
     /** How many steps a training has made so far: the last line says it, or the one before where that is being written. */
     long steps(PlannedPoint point) throws IOException {
-        List<String> lines = metricsLines(point);
-        for (int i = lines.size() - 1; i >= 0; i--) {
-            Optional<JsonNode> step = step(lines.get(i));
+        Path file = metrics(point);
+        if (!Files.isRegularFile(file)) {
+            return 0;
+        }
+        byte[] end;
+        try (RandomAccessFile open = new RandomAccessFile(file.toFile(), "r")) {
+            open.seek(Math.max(0, open.length() - LAST_LINES));
+            end = new byte[(int) (open.length() - open.getFilePointer())];
+            open.readFully(end);
+        }
+        List<String> lines = new String(end, StandardCharsets.UTF_8).lines().toList();
+        for (String line : lines.reversed()) {
+            Optional<Step> step = step(line);
             if (step.isPresent()) {
-                return step.get().path("step").asLong();
+                return step.get().step;
             }
         }
         return 0;
@@ -189,15 +220,15 @@ record SweepFolder(Path path) {
     ScalingPoint point(PlannedPoint planned, String captionModel, boolean isExact) throws IOException {
         double tokens = 0;
         double flops = 0;
-        List<JsonNode> steps = metrics(planned);
-        for (JsonNode step : steps) {
-            tokens += step.path("tokens").asDouble();
-            flops += step.path("flops").asDouble();
+        long count = 0;
+        for (Step step : steps(metrics(planned))) {
+            tokens += step.tokens;
+            flops += step.flops;
+            count++;
         }
-        if (steps.size() != planned.steps() || !(flops > 0)) {
-            throw new IOException(
-                    run(planned).resolve("metrics.jsonl") + " has " + steps.size() + " steps, the training "
-                            + planned.steps() + "; delete the folder " + run(planned) + " to have it trained again");
+        if (count != planned.steps() || !(flops > 0)) {
+            throw new IOException(metrics(planned) + " has " + count + " steps, the training " + planned.steps()
+                    + "; delete the folder " + run(planned) + " to have it trained again");
         }
         LossTable.Estimate loss = LossTable.read("the table", losses(planned)).mean();
         ScalingPoint point = new ScalingPoint(
@@ -219,14 +250,13 @@ record SweepFolder(Path path) {
     List<Charts.TrainingCurve> curves() throws IOException {
         List<Charts.TrainingCurve> curves = new ArrayList<>();
         for (PlannedPoint point : plan()) {
-            List<JsonNode> steps = metrics(point);
+            List<Step> steps = steps(metrics(point));
             double[] tokens = new double[steps.size()];
             double[] loss = new double[steps.size()];
             for (int i = 0; i < steps.size(); i++) {
-                double before = i == 0 ? 0 : tokens[i - 1];
-                double now = steps.get(i).path("loss").asDouble();
-                tokens[i] = before + steps.get(i).path("tokens").asDouble();
-                loss[i] = i == 0 ? now : SMOOTHING * loss[i - 1] + (1 - SMOOTHING) * now;
+                Step step = steps.get(i);
+                tokens[i] = step.tokens + (i == 0 ? 0 : tokens[i - 1]);
+                loss[i] = i == 0 ? step.loss : SMOOTHING * loss[i - 1] + (1 - SMOOTHING) * step.loss;
             }
             if (tokens.length > 0) {
                 curves.add(new Charts.TrainingCurve(point.model(), point.parameters(), thin(tokens), thin(loss)));
@@ -244,19 +274,33 @@ record SweepFolder(Path path) {
                 .toArray();
     }
 
-    private List<String> metricsLines(PlannedPoint point) throws IOException {
-        Path file = run(point).resolve("metrics.jsonl");
-        return Files.isRegularFile(file) ? Files.readAllLines(file) : List.of();
+    private Path metrics(PlannedPoint point) {
+        return run(point).resolve("metrics.jsonl");
     }
+
+    /** What a sweep takes from a line of a training's metrics. */
+    private record Step(long step, double loss, double tokens, double flops) {}
 
     /** A line that is being written is left out. */
-    private List<JsonNode> metrics(PlannedPoint point) throws IOException {
-        return metricsLines(point).stream().flatMap(line -> step(line).stream()).toList();
+    private static List<Step> steps(Path metrics) throws IOException {
+        if (!Files.isRegularFile(metrics)) {
+            return List.of();
+        }
+        try (Stream<String> lines = Files.lines(metrics)) {
+            return lines.flatMap(line -> step(line).stream()).toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
     }
 
-    private static Optional<JsonNode> step(String line) {
+    private static Optional<Step> step(String line) {
         try {
-            return Optional.of(JSON.readTree(line));
+            JsonNode read = JSON.readTree(line);
+            return Optional.of(new Step(
+                    read.path("step").asLong(),
+                    read.path("loss").asDouble(),
+                    read.path("tokens").asDouble(),
+                    read.path("flops").asDouble()));
         } catch (JacksonException unfinished) {
             return Optional.empty();
         }

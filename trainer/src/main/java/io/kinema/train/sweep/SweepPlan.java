@@ -6,9 +6,9 @@ import io.kinema.train.Workload;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /** Which trainings a sweep consists of: each model with each budget, learning rate and batch. */
 final class SweepPlan {
@@ -52,7 +52,15 @@ final class SweepPlan {
                 }
             }
         }
-        points.sort(Comparator.comparingDouble(PlannedPoint::flops).thenComparing(PlannedPoint::name));
+        points.stream()
+                .collect(Collectors.groupingBy(PlannedPoint::name, Collectors.counting()))
+                .forEach((name, count) -> {
+                    if (count > 1) {
+                        throw new ConfigException(count + " points would be " + name
+                                + ", as numbers in names have three digits; leave out what is nearly the same");
+                    }
+                });
+        points.sort(PlannedPoint.BY_COST);
         return points;
     }
 
@@ -62,6 +70,10 @@ final class SweepPlan {
     }
 
     private PlannedPoint point(String name, DitConfig model, double wanted, int microbatches, double rate) {
+        if (microbatches < flags.nodes) {
+            throw new ConfigException(name + " would have " + microbatches + " microbatches a step, fewer than --nodes "
+                    + flags.nodes + "; give more --microbatches, or fewer --nodes");
+        }
         long steps = Math.round(wanted / (microbatches * workload.tokensOfMicrobatch()));
         if (steps < LEAST_STEPS) {
             throw new ConfigException(name + " would have " + steps + " steps of " + microbatches

@@ -1,6 +1,7 @@
 package io.kinema.train.sweep;
 
 import io.kinema.data.CommandLine;
+import io.kinema.data.ConfigException;
 import io.kinema.data.LaunchScript;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.FolderLock;
@@ -13,10 +14,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import me.tongfei.progressbar.ProgressBar;
 
@@ -25,6 +29,7 @@ final class SweepRun {
     private static final double GIGA = 1e9;
     private static final int INTERVAL_MILLIS = 2000;
     private static final int JOB_DIGITS = 8;
+    private static final int PATIENCE_SECONDS = 30;
     private static final int STOPPED_BY_INTERRUPT = 130;
     private static final int STOPPED_BY_TERMINATION = 143;
 
@@ -35,7 +40,9 @@ final class SweepRun {
     private final Map<PlannedPoint, ScalingPoint> done = new ConcurrentHashMap<>();
 
     /** Why the sweep ends before its points do. */
-    private final AtomicReference<Exception> end = new AtomicReference<>();
+    private final AtomicReference<Throwable> end = new AtomicReference<>();
+
+    private final CountDownLatch ended = new CountDownLatch(1);
 
     /** A point whose process was told to stop: nobody wants the others either. */
     private static final class StoppedException extends RuntimeException {
@@ -56,19 +63,34 @@ final class SweepRun {
 
     /** Whether every point is measured at the end; those that are not have been named. */
     boolean run() throws IOException, InterruptedException {
+        try {
+            return trainAndMeasureAll();
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private boolean trainAndMeasureAll() throws IOException, InterruptedException {
         System.out.println(SweepTable.HEADER);
         List<PlannedPoint> open = new ArrayList<>();
         for (PlannedPoint point : plan) {
-            if (folder.isMeasured(point)) {
-                finish(point);
-            } else {
+            if (!folder.isMeasured(point)) {
                 open.add(point);
+                continue;
+            }
+            try {
+                done.put(point, measured(point));
+                System.out.println(SweepTable.row(point, done.get(point)));
+            } catch (IOException e) {
+                failed.put(point, e.getMessage());
             }
         }
+        writePoints();
         // The longest first: what is left for the end is short, and no slot stays empty for long.
         Collections.reverse(open);
         double flops = open.stream().mapToDouble(PlannedPoint::flops).sum();
-        try (ExecutorService slots = Executors.newFixedThreadPool(flags.slots);
+        try (ExecutorService slots = Executors.newFixedThreadPool(
+                        flags.slots, Thread.ofPlatform().name("sweep-slot-", 0).factory());
                 ProgressBar bar = CommandLine.progressBar("Training", "GFLOP", Math.max(1, Math.round(flops / GIGA)))) {
             Thread stop = new Thread(() -> stop(open), "sweep-stop");
             Runtime.getRuntime().addShutdownHook(stop);
@@ -76,7 +98,11 @@ final class SweepRun {
             open.forEach(point -> points.add(slots.submit(() -> attemptUnlessOver(point))));
             while (end.get() == null && !points.stream().allMatch(Future::isDone)) {
                 Thread.sleep(INTERVAL_MILLIS);
-                show(bar, open);
+                try {
+                    show(bar, open);
+                } catch (IOException e) {
+                    end.compareAndSet(null, e);
+                }
             }
             if (end.get() == null) {
                 Runtime.getRuntime().removeShutdownHook(stop);
@@ -91,19 +117,37 @@ final class SweepRun {
                 return false;
             }
             case IOException io -> throw io;
-            case Exception e -> throw new IllegalStateException(e);
+            case RuntimeException runtime -> throw runtime;
+            case Throwable t -> throw new IllegalStateException(t);
         }
+        writePoints();
         failed.forEach((point, reason) ->
                 System.err.println("failed: " + point.name() + ": " + reason + "; see " + folder.log(point)));
         System.out.println(done.size() + " of " + plan.size() + " points are in " + folder.points());
-        return failed.isEmpty();
+        return failed.isEmpty() && done.size() == plan.size();
     }
 
     /** When this process is told to end: nothing is begun any more, and Slurm's jobs, which would outlive it, are ended. */
     private void stop(List<PlannedPoint> points) {
         end.compareAndSet(null, new StoppedException());
         if (flags.slurm) {
-            points.stream().map(this::job).filter(SlurmJob::isQueued).forEach(SlurmJob::cancel);
+            points.forEach(this::cancel);
+        }
+        try {
+            // For the last words.
+            ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void cancel(PlannedPoint point) {
+        try {
+            if (SlurmJob.isQueued(job(point))) {
+                SlurmJob.cancel(job(point));
+            }
+        } catch (ConfigException e) {
+            System.err.println("error: the job " + job(point) + " may go on: " + e.getMessage());
         }
     }
 
@@ -125,23 +169,30 @@ final class SweepRun {
         if (end.get() == null) {
             try {
                 attempt(point);
-            } catch (Exception e) {
-                end.compareAndSet(null, e);
+            } catch (Throwable t) {
+                // Of all points and not of this one.
+                end.compareAndSet(null, t);
             }
         }
     }
 
     private void attempt(PlannedPoint point) throws IOException, InterruptedException {
         String reason = "";
-        for (int attempt = 1; attempt <= flags.attempts; attempt++) {
+        for (int attempt = 1; attempt <= flags.attempts && end.get() == null; attempt++) {
             awaitFree(point);
-            reason = trainAndMeasure(point);
-            if (reason.isEmpty()) {
-                finish(point);
-                return;
+            try {
+                reason = trainAndMeasure(point);
+                if (reason.isEmpty()) {
+                    finish(point);
+                    return;
+                }
+            } catch (IOException e) {
+                reason = e.getMessage();
             }
         }
-        failed.put(point, reason + " (" + flags.attempts + (flags.attempts == 1 ? " attempt)" : " attempts)"));
+        if (end.get() == null) {
+            failed.put(point, reason + " (" + flags.attempts + (flags.attempts == 1 ? " attempt)" : " attempts)"));
+        }
     }
 
     /** A sweep that was killed has left its trainings, which go on by themselves. */
@@ -159,7 +210,11 @@ final class SweepRun {
                 return "launch/train.sh ended with exit code " + code;
             }
         }
-        int code = measure(point, folder.trained(point).orElseThrow());
+        Optional<Path> checkpoint = folder.trained(point);
+        if (checkpoint.isEmpty()) {
+            return "launch/train.sh ended without a checkpoint of step " + point.steps();
+        }
+        int code = measure(point, checkpoint.get());
         return code == 0 ? "" : "launch/evaluate.sh ended with exit code " + code;
     }
 
@@ -168,20 +223,35 @@ final class SweepRun {
         Map<String, String> variables = Map.of();
         if (flags.slurm) {
             args.add("--slurm");
-            variables = Map.of("SBATCH_WAIT", "1", "SBATCH_JOB_NAME", job(point));
+            variables = Map.of(
+                    "SBATCH_WAIT",
+                    "1",
+                    "SBATCH_JOB_NAME",
+                    job(point),
+                    "SBATCH_OUTPUT",
+                    folder.log(point).toString());
         }
-        return finished(new LaunchScript("train.sh", args).runInto(folder.log(point), List.of(), variables));
+        while (true) {
+            long before = folder.steps(point);
+            int code = finished(new LaunchScript("train.sh", args).runInto(folder.log(point), List.of(), variables));
+            // A job whose time is up, as Slurm says two minutes before, goes on in another.
+            if (code != STOPPED_BY_TERMINATION || folder.steps(point) <= before) {
+                return code;
+            }
+        }
     }
 
     private int measure(PlannedPoint point, Path checkpoint) throws IOException {
-        List<String> args =
-                flags.evaluateArgs(checkpoint.toString(), folder.losses(point).toString());
+        List<String> args = new ArrayList<>(flags.evaluateArgs(checkpoint.toString()));
+        args.addAll(List.of("--output", folder.losses(point).toString()));
         List<String> by = flags.slurm ? List.of("srun", "--ntasks=1", "--job-name=" + job(point)) : List.of();
         return finished(new LaunchScript("evaluate.sh", args).runInto(folder.log(point), by, Map.of()));
     }
 
-    private static int finished(int code) {
-        if (code == STOPPED_BY_INTERRUPT || code == STOPPED_BY_TERMINATION) {
+    /** The exit code, unless it says that somebody wants no more. */
+    private int finished(int code) {
+        boolean isStopped = code == STOPPED_BY_INTERRUPT || code == STOPPED_BY_TERMINATION;
+        if (isStopped && (!flags.slurm || end.get() != null)) {
             throw new StoppedException();
         }
         return code;
@@ -202,14 +272,21 @@ final class SweepRun {
                 Double.toString(point.learningRate()));
     }
 
+    private ScalingPoint measured(PlannedPoint point) throws IOException {
+        return folder.point(point, flags.captionModel, flags.flops.equals(SweepFlags.EXACT));
+    }
+
     private synchronized void finish(PlannedPoint point) throws IOException {
-        ScalingPoint measured = folder.point(point, flags.captionModel, flags.flops.equals(SweepFlags.EXACT));
-        done.put(point, measured);
+        done.put(point, measured(point));
+        writePoints();
+        // Below the bar and not behind it.
+        System.err.println();
+        System.out.println(SweepTable.row(point, done.get(point)));
+    }
+
+    private void writePoints() throws IOException {
         PointsFile.write(
                 folder.points(),
                 plan.stream().filter(done::containsKey).map(done::get).toList());
-        // Below the bar and not behind it.
-        System.err.println();
-        System.out.println(SweepTable.row(point, measured));
     }
 }

@@ -7,10 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.ConfigException;
+import io.kinema.data.clip.Patch;
+import io.kinema.train.Workload;
+import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeAll;
@@ -58,16 +63,53 @@ class ReportTest {
     }
 
     @Test
-    void shouldRecommendWhatTheLawSaysAndWriteFlagsThatTrainIt() throws Exception {
+    void shouldRecommendATrainingThatCostsTheBudget() throws Exception {
+        Path trainings = folder.resolve("trainings.csv");
+        // Of 8 microbatches of 1024 tokens.
+        PointsFile.write(
+                trainings,
+                Chinchilla.points(4, 6, 0.005, 3).stream()
+                        .map(point -> new ScalingPoint(
+                                point.n(),
+                                point.d(),
+                                point.c(),
+                                point.loss(),
+                                0,
+                                "4x128x4",
+                                "1x64x2",
+                                Math.round(point.d() / (8 * 1024)),
+                                2e-3,
+                                8,
+                                ""))
+                        .toList());
+        Path of = folder.resolve("fit-of-trainings");
+        SweepCommand.run("fit", "--points", trainings.toString(), "--samples", "100", "--output", of.toString());
         Path args = folder.resolve("next.args");
-        assertEquals(
-                0,
-                SweepCommand.run("recommend", "--fit", fit.toString(), "--flops", "1e21", "--output", args.toString()));
-        String text = Files.readString(args);
-        assertTrue(text.contains("--model ") && text.contains("--caption-model 1x64x2"), text);
+        SweepCommand.run("recommend", "--fit", of.toString(), "--flops", "1e21", "--output", args.toString());
+        Map<String, String> flags = Files.readAllLines(args).stream()
+                .filter(line -> line.startsWith("--"))
+                .map(line -> line.split(" "))
+                .collect(Collectors.toMap(words -> words[0], words -> words[1]));
+        DitConfig model = DitConfig.parse(flags.get("--model"), flags.get("--caption-model"))
+                .withPatch(Patch.parse(flags.get("--patch")));
+        double n = Workload.parameters(model);
         Budget.Division best =
-                new Budget(FitResult.read(fit).law(), FitResult.read(fit).costOfToken()).best(1e21);
-        assertEquals(2.8e9, best.n(), 1.5e9);
+                new Budget(FitResult.read(of).law(), FitResult.read(of).costOfToken()).best(1e21);
+        assertEquals(best.n(), n, 0.1 * best.n());
+        double tokens = Double.parseDouble(flags.get("--steps")) * Integer.parseInt(flags.get("--microbatches")) * 1024;
+        assertEquals(1e21, 6 * n * tokens, 0.01 * 1e21);
+        // The rate goes with the width to the power -0.5.
+        assertEquals(2e-3 * Math.sqrt(128.0 / model.width()), Double.parseDouble(flags.get("--learning-rate")), 1e-6);
+        // They are flags of launch/train.sh.
+        assertEquals(model.patch(), Workload.patch(List.of("@" + args)));
+    }
+
+    @Test
+    void shouldRecommendNoStepsWherePointsDoNotSayTheirs() throws Exception {
+        Path args = folder.resolve("size.args");
+        SweepCommand.run("recommend", "--fit", fit.toString(), "--flops", "1e21", "--output", args.toString());
+        String text = Files.readString(args);
+        assertTrue(text.contains("--model ") && !text.contains("--steps") && !text.contains("--learning-rate"), text);
     }
 
     @Test

@@ -103,6 +103,13 @@ class SweepPlanTest {
     }
 
     @Test
+    void shouldPlanForMoreNodesThanATrainingHasMicrobatchesByDefault() {
+        Map<String, PlannedPoint> plan =
+                plan("--sweep", "x", "--widths", "64", "--budgets", "1e12", "--nodes", "16", "--microbatches", "32");
+        assertEquals(32, plan.get("2x64x2-c1e12-lr0.001-v32").microbatches());
+    }
+
+    @Test
     void shouldRefuseABudgetOfTooFewSteps() {
         ConfigException refused = assertThrows(
                 ConfigException.class,
@@ -125,6 +132,8 @@ class SweepPlanTest {
                 List.of("--models", "2x64", "--budgets", "1e12"),
                 List.of("--widths", "64", "--budgets", "1e12", "--slots", "0"),
                 List.of("--widths", "64", "--budgets", "1e12", "--flops", "guess"),
+                List.of("--widths", "64", "--token-counts", "1020000,1024000"),
+                List.of("--widths", "64", "--budgets", "1e12", "--nodes", "4", "--microbatches", "2"),
                 List.of("--widths", "64", "--budgets", "1e12", "--train", "--steps 3"),
                 List.of("--widths", "64", "--budgets", "1e12", "--train", "--stops 3"),
                 List.of("--widths", "64", "--budgets", "1e12", "--evaluate", "--output x"),
