@@ -285,10 +285,7 @@ final class Charts {
     }
 
     private void band(XYChart chart, double[] flops, Curve curve) {
-        List<Budget> samples = IntStream.range(0, fit.lawSamples().length)
-                .mapToObj(sample -> new Budget(fit.lawOf(sample), fit.costOfToken()))
-                .filter(Budget::isDivisible)
-                .toList();
+        List<Budget> samples = fit.divisible();
         Interval[] band = Arrays.stream(flops)
                 .mapToObj(each -> Interval.ofQuantiles(
                         0, samples.stream().mapToDouble(curve.at(each)).toArray()))

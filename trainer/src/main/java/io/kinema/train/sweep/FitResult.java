@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * What {@code launch/sweep.sh fit} has found, and all that a recommendation or a plot needs of it; {@code fit.json} in its folder.
@@ -70,6 +71,14 @@ record FitResult(
     PowerLaw lawOf(int sample) {
         double[] numbers = lawSamples[sample];
         return new PowerLaw(numbers[0], new double[] {numbers[1], numbers[3]}, new double[] {numbers[2], numbers[4]});
+    }
+
+    /** How each sample of the bootstrap divides budgets; those by whose law size or data do not help are left out. */
+    List<Budget> divisible() {
+        return IntStream.range(0, lawSamples.length)
+                .mapToObj(sample -> new Budget(lawOf(sample), costOfToken))
+                .filter(Budget::isDivisible)
+                .toList();
     }
 
     void write(Path folder) throws IOException {

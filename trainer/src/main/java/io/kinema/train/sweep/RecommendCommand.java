@@ -16,7 +16,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
 
 /** {@code launch/sweep.sh recommend}: what to train for a budget. */
 final class RecommendCommand {
@@ -64,12 +63,14 @@ final class RecommendCommand {
 
     private final Flags flags;
     private final FitResult fit;
+    private final List<Budget> samples;
     private final SweepFlags sweep;
     private final StringBuilder text = new StringBuilder();
 
     private RecommendCommand(Flags flags) throws IOException {
         this.flags = flags;
         this.fit = FitResult.read(Path.of(flags.fit));
+        this.samples = fit.divisible();
         this.sweep = sweepOf(Path.of(flags.fit));
     }
 
@@ -128,9 +129,7 @@ final class RecommendCommand {
         text.append(String.format(Locale.ROOT, "%-16s %s%n", "time", flags.gpu.text(flops, 1)));
         double most = fit.points().stream().mapToDouble(ScalingPoint::c).max().orElseThrow();
         text.append(String.format(Locale.ROOT, "that is %.3g times the largest point's operations%n", flops / most));
-        long indivisible = IntStream.range(0, fit.lawSamples().length)
-                .filter(sample -> !new Budget(fit.lawOf(sample), fit.costOfToken()).isDivisible())
-                .count();
+        int indivisible = fit.lawSamples().length - samples.size();
         if (indivisible > 0) {
             text.append(String.format(
                     Locale.ROOT,
@@ -156,12 +155,8 @@ final class RecommendCommand {
     }
 
     private Interval interval(double estimate, ToDoubleFunction<Budget> value) {
-        double[] samples = IntStream.range(0, fit.lawSamples().length)
-                .mapToObj(sample -> new Budget(fit.lawOf(sample), fit.costOfToken()))
-                .filter(Budget::isDivisible)
-                .mapToDouble(value)
-                .toArray();
-        return Interval.ofQuantiles(estimate, samples);
+        return Interval.ofQuantiles(
+                estimate, samples.stream().mapToDouble(value).toArray());
     }
 
     private void line(String what, double value, Interval interval) {
