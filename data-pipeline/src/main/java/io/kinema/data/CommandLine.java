@@ -61,19 +61,20 @@ public final class CommandLine {
      *
      * @param command what to run; its value is the exit code
      * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1 after
-     *     an {@link IOException}, likewise one line, and after any other exception, which goes to stderr with its stack trace unless the JVM has been told to end
+     *     an {@link IOException}, likewise one line, after any other exception, which goes to stderr with its stack trace, and after any while the JVM ends, as it has been told to
      */
     public static int run(Callable<Integer> command) {
         try {
             return command.call();
-        } catch (ConfigException e) {
-            System.err.println("error: " + e.getMessage());
-            return 2;
         } catch (Exception e) {
             if (isJvmEnding()) {
                 // Whatever failed, failed because Ctrl-C or a signal took its ground away.
                 System.err.println("stopped before the end");
                 return 1;
+            }
+            if (e instanceof ConfigException) {
+                System.err.println("error: " + e.getMessage());
+                return 2;
             }
             // What the system says of a file is no use without its kind: the message may be a path and nothing else.
             System.err.println("error: " + (e instanceof FileSystemException ? e.toString() : e.getMessage()));

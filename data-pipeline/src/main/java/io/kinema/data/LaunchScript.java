@@ -111,19 +111,24 @@ public record LaunchScript(String name, List<String> args) {
         try {
             Runtime.getRuntime().addShutdownHook(stop);
         } catch (IllegalStateException ending) {
-            // Too late to be told.
+            // This process is ending already; whoever runs it learns so from the exit code.
             process.destroy();
-            throw ending;
         }
+        int code;
         try {
-            int code = process.waitFor();
-            Runtime.getRuntime().removeShutdownHook(stop);
-            return code;
+            code = process.waitFor();
         } catch (InterruptedException e) {
             process.destroy();
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while launch/" + name + " was running", e);
         }
+        try {
+            Runtime.getRuntime().removeShutdownHook(stop);
+        } catch (IllegalStateException ending) {
+            // The hook is running already and finds that it has ended.
+            return code;
+        }
+        return code;
     }
 
     private static void stop(Process process, int patienceSeconds) {

@@ -5,13 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.video.TestVideos;
-import java.io.File;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,8 +28,18 @@ class InterruptedPreparationTest {
             // Resampled a thousand times a second, each takes far longer than stopping does.
             new TestVideos().good(input.resolve("long" + i + ".mov"), 60, 240, 320);
         }
-        Process preparation = start(
-                "--input", input.toString(), "--output", output.toString(), "--fps", "1000", "--clip-seconds", "0.1");
+        Process preparation = JavaProgram.start(
+                folder.resolve("log"),
+                Map.of(),
+                Prepare.class,
+                "--input",
+                input.toString(),
+                "--output",
+                output.toString(),
+                "--fps",
+                "1000",
+                "--clip-seconds",
+                "0.1");
         try {
             List<ProcessHandle> decoders = awaitDecoders(preparation);
             // SIGTERM and not the SIGINT of Ctrl-C, which children of a script in the background ignore.
@@ -52,23 +60,6 @@ class InterruptedPreparationTest {
         assertTrue(Console.prepare("inspect", output).mistake().contains("an unfinished preparation"));
         String again = Console.prepare("--input", input, "--output", output).mistake();
         assertTrue(again.contains("an unfinished preparation"), again);
-    }
-
-    private Process start(String... flags) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path")));
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(flag -> flag.startsWith("--"))
-                .forEach(command::add);
-        command.add(Prepare.class.getName());
-        command.addAll(List.of(flags));
-        File log = folder.resolve("log").toFile();
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log)
-                .start();
     }
 
     private List<ProcessHandle> awaitDecoders(Process preparation) throws IOException, InterruptedException {
