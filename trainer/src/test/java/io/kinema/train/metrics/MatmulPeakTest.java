@@ -8,6 +8,9 @@ import io.kinema.train.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -33,12 +36,33 @@ class MatmulPeakTest {
         Path file = files().getFirst();
         String what = Files.readAllLines(file).getFirst();
         assertTrue(what.contains("nd4j; fp32; 1 threads"), what);
-        Files.writeString(file, what + "\n1.0E18\n");
+        writeOld(file, what + "\n1.0E18\n");
         assertEquals(1e18, new MatmulPeak(folder).flopsPerSecond(CONFIG));
-        Files.writeString(file, what + "\n12345.0\n");
+        writeOld(file, what + "\n12345.0\n");
         double better = new MatmulPeak(folder).flopsPerSecond(CONFIG);
         assertTrue(better > 1e8, "measured " + better);
         assertEquals(what + "\n" + better + "\n", Files.readString(file));
+    }
+
+    private static void writeOld(Path file, String text) throws IOException {
+        Files.writeString(file, text);
+        Files.setLastModifiedTime(file, FileTime.from(Instant.now().minus(Duration.ofMinutes(61))));
+    }
+
+    @Test
+    void shouldNotMeasureAgainWithinTheHour() throws IOException {
+        new MatmulPeak(folder).flopsPerSecond(CONFIG);
+        Path file = files().getFirst();
+        String what = Files.readAllLines(file).getFirst();
+        Files.writeString(file, what + "\n12345.0\n");
+        assertEquals(12345.0, new MatmulPeak(folder).flopsPerSecond(CONFIG));
+        Files.setLastModifiedTime(file, FileTime.from(Instant.now().minus(Duration.ofMinutes(59))));
+        assertEquals(12345.0, new MatmulPeak(folder).flopsPerSecond(CONFIG));
+        writeOld(file, what + "\n1.0E18\n");
+        assertEquals(1e18, new MatmulPeak(folder).flopsPerSecond(CONFIG));
+        // Measured less, which counts as measured.
+        Instant kept = Files.getLastModifiedTime(file).toInstant();
+        assertTrue(kept.isAfter(Instant.now().minus(Duration.ofMinutes(1))), kept.toString());
     }
 
     @Test
