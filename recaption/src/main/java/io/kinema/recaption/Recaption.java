@@ -1,7 +1,7 @@
 package io.kinema.recaption;
 
+import io.kinema.data.Command;
 import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.recaption.captioner.ExpandCommand;
 import io.kinema.recaption.captioner.TrainCommand;
 import io.kinema.recaption.captioner.TrainExpanderCommand;
@@ -9,7 +9,7 @@ import io.kinema.recaption.measure.MeasureCommand;
 import io.kinema.recaption.run.RunCommand;
 import io.kinema.recaption.score.ScoreCommand;
 import io.kinema.recaption.show.ShowCommand;
-import java.util.Arrays;
+import java.util.List;
 
 /** The command {@code launch/recaption.sh}: captioners trained, data sets captioned and looked at. */
 public final class Recaption {
@@ -42,22 +42,17 @@ public final class Recaption {
     }
 
     static int run(String... args) throws Exception {
-        String command = args.length == 0 ? "" : args[0];
-        String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
-        return switch (command) {
-            case "train" -> TrainCommand.run(rest);
-            case "run" -> RunCommand.run(rest);
-            case "measure" -> MeasureCommand.run(rest);
-            case "train-expander" -> TrainExpanderCommand.run(rest);
-            case "expand" -> ExpandCommand.run(rest);
-            case "score" -> ScoreCommand.run(rest);
-            case "show" -> ShowCommand.run(rest);
-            case "--help", "-h" -> {
-                System.out.print(USAGE);
-                yield 0;
-            }
-            case "" -> throw new ConfigException("no command given; see launch/recaption.sh --help");
-            default -> throw new ConfigException("unknown command '" + command + "'; see launch/recaption.sh --help");
-        };
+        return Command.run(
+                "launch/recaption.sh",
+                USAGE,
+                List.of(
+                        new Command("train", TrainCommand::run),
+                        new Command("run", RunCommand::run),
+                        new Command("measure", MeasureCommand::run),
+                        new Command("show", ShowCommand::run),
+                        new Command("score", ScoreCommand::run),
+                        new Command("train-expander", TrainExpanderCommand::run),
+                        new Command("expand", ExpandCommand::run)),
+                args);
     }
 }

@@ -1,10 +1,9 @@
 package io.kinema.train.checkpoint;
 
+import io.kinema.data.Command;
 import io.kinema.data.CommandLine;
 import io.kinema.data.ConfigException;
-import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -45,25 +44,16 @@ public final class CheckpointCommand {
         System.exit(CommandLine.run(() -> run(args)));
     }
 
-    static int run(String... args) throws IOException {
-        String first = args.length == 0 ? "" : args[0];
-        String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
-        return switch (first) {
-            case "list" -> ListCommand.run(rest);
-            case "verify" -> VerifyCommand.run(rest);
-            case "diff" -> DiffCommand.run(rest);
-            case "export" -> ExportCommand.run(rest);
-            case "--help", "-h" -> {
-                System.out.print(USAGE.formatted(PROGRAM));
-                yield 0;
-            }
-            case "" -> throw new ConfigException("no command given; " + remedy());
-            default -> throw new ConfigException("unknown command '" + first + "'; " + remedy());
-        };
-    }
-
-    private static String remedy() {
-        return "use list, verify, diff or export, see " + PROGRAM + " --help";
+    static int run(String... args) throws Exception {
+        return Command.run(
+                PROGRAM,
+                USAGE.formatted(PROGRAM),
+                List.of(
+                        new Command("list", ListCommand::run),
+                        new Command("verify", VerifyCommand::run),
+                        new Command("diff", DiffCommand::run),
+                        new Command("export", ExportCommand::run)),
+                args);
     }
 
     /** The folders that a command is given, as many as it takes. */

@@ -1,9 +1,8 @@
 package io.kinema.train.sweep;
 
+import io.kinema.data.Command;
 import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import java.io.IOException;
-import java.util.Arrays;
+import java.util.List;
 
 /** The command {@code launch/sweep.sh}: many trainings, the scaling law that they follow, and what that says of the next one. */
 public final class SweepCommand {
@@ -43,25 +42,16 @@ public final class SweepCommand {
         System.exit(CommandLine.run(() -> run(args)));
     }
 
-    static int run(String... args) throws IOException, InterruptedException {
-        String first = args.length == 0 ? "" : args[0];
-        String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
-        return switch (first) {
-            case "run" -> RunCommand.run(rest);
-            case "status" -> StatusCommand.run(rest);
-            case "fit" -> FitCommand.run(rest);
-            case "recommend" -> RecommendCommand.run(rest);
-            case "plot" -> PlotCommand.run(rest);
-            case "--help", "-h" -> {
-                System.out.print(USAGE.formatted(PROGRAM));
-                yield 0;
-            }
-            case "" -> throw new ConfigException("no command given; " + remedy());
-            default -> throw new ConfigException("unknown command '" + first + "'; " + remedy());
-        };
-    }
-
-    private static String remedy() {
-        return "use run, status, fit, recommend or plot, see " + PROGRAM + " --help";
+    static int run(String... args) throws Exception {
+        return Command.run(
+                PROGRAM,
+                USAGE.formatted(PROGRAM),
+                List.of(
+                        new Command("run", RunCommand::run),
+                        new Command("status", StatusCommand::run),
+                        new Command("fit", FitCommand::run),
+                        new Command("recommend", RecommendCommand::run),
+                        new Command("plot", PlotCommand::run)),
+                args);
     }
 }
