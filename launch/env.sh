@@ -23,11 +23,6 @@ KINEMA_JVM_FLAGS=(
   # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
   --add-modules=jdk.incubator.vector
-  # Optimising fully is left to what runs long, for which it pays; the file below excepts the loops of kernels.
-  -XX:Tier4InvocationThreshold=50000
-  -XX:Tier4MinInvocationThreshold=6000
-  -XX:Tier4CompileThreshold=150000
-  -XX:Tier4BackEdgeThreshold=400000
   "-XX:CompileCommandFile=$KINEMA_HOME/launch/hotspot.compiler"
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow

@@ -3,6 +3,7 @@ package io.kinema.data;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * One of a program's commands, which the program's first argument names.
@@ -32,26 +33,24 @@ public record Command(String name, Body body) {
      * @param commands in the order in which messages name them
      * @param args the program's arguments
      * @return the exit code
-     * @throws ConfigException if no command is named, or one that there is not (the nearest one is named)
+     * @throws ConfigException if no command is named, or one that there is not; the message has those that there are
      * @throws Exception if the command fails
      */
     public static int run(String program, String usage, List<Command> commands, String... args) throws Exception {
-        List<String> names = commands.stream().map(Command::name).toList();
-        if (args.length == 0) {
-            String last = names.getLast();
-            throw new ConfigException("no command given; use "
-                    + String.join(", ", names.subList(0, names.size() - 1)) + " or " + last + ", see " + program
-                    + " --help");
-        }
-        if (Set.of("--help", "-h").contains(args[0])) {
+        String first = args.length == 0 ? "" : args[0];
+        if (Set.of("--help", "-h").contains(first)) {
             System.out.print(usage);
             return 0;
         }
-        int index = names.indexOf(args[0]);
-        if (index < 0) {
-            throw new ConfigException("unknown command '" + args[0] + "'; did you mean "
-                    + CommandLine.nearest(args[0], names) + "? see " + program + " --help");
+        for (Command command : commands) {
+            if (command.name.equals(first)) {
+                return command.body.run(Arrays.copyOfRange(args, 1, args.length));
+            }
         }
-        return commands.get(index).body.run(Arrays.copyOfRange(args, 1, args.length));
+        String others = commands.subList(0, commands.size() - 1).stream()
+                .map(Command::name)
+                .collect(Collectors.joining(", "));
+        throw new ConfigException((first.isEmpty() ? "no command given" : "unknown command '" + first + "'") + "; use "
+                + others + " or " + commands.getLast().name + ", see " + program + " --help");
     }
 }

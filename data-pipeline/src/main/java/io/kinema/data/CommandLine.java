@@ -315,16 +315,11 @@ public final class CommandLine {
 
     private ConfigException unknown(String arg, Set<String> known) {
         String name = arg.indexOf('=') > 0 ? arg.substring(0, arg.indexOf('=')) : arg;
-        return new ConfigException(
-                "unknown flag " + name + "; did you mean " + nearest(name, known) + "? " + seeHelp());
-    }
-
-    /** What somebody may have meant. */
-    static String nearest(String name, Collection<String> known) {
-        return known.stream()
-                .min(Comparator.comparingInt((String each) -> editDistance(each, name))
+        String nearest = known.stream()
+                .min(Comparator.comparingInt((String flag) -> editDistance(flag, name))
                         .thenComparing(Comparator.naturalOrder()))
                 .orElse(HELP);
+        return new ConfigException("unknown flag " + name + "; did you mean " + nearest + "? " + seeHelp());
     }
 
     private void requireAll(Map<String, ParameterDescription> known, List<String> tokens) {

@@ -122,7 +122,8 @@ class FailuresTest {
             Harm harm = harms.get(faults.size() % harms.size());
             faults.add(Fault.at(faults.size(), phase, harm, NODES, random));
         }
-        TrainedRun run = new TrainedRun(root.resolve(harms.stream().map(Harm::toString).collect(Collectors.joining("-"))));
+        TrainedRun run =
+                new TrainedRun(root.resolve(harms.stream().map(Harm::toString).collect(Collectors.joining("-"))));
         String timeout = harms.contains(Harm.STOP) ? "6" : "60";
         try (LaunchedProgram training =
                 start(run, faults, "--nodes", "" + NODES, "--max-restarts", "9", "--timeout-seconds", timeout)) {

@@ -184,7 +184,7 @@ class CheckpointCommandTest {
         Path checkpoint = TinyCheckpoints.write(folder, 1, 1);
         Path file = root.resolve("out.safetensors");
         expectMistake("no command given; use list, verify, diff or export, see launch/checkpoint.sh --help");
-        expectMistake("unknown command 'lst'; did you mean list?", "lst");
+        expectMistake("unknown command 'lst'; use list, verify, diff or export, see", "lst");
         expectMistake("takes one folder, not 0", "list");
         expectMistake("takes 2 folders, not 1", "diff", checkpoint);
         expectMistake("does not exist", "list", root.resolve("nowhere"));

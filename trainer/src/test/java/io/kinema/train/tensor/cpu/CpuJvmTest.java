@@ -36,7 +36,8 @@ class CpuJvmTest {
     private static final long LIMIT_SECONDS = 180;
     private static final String COMMANDS_FLAG = "-XX:CompileCommandFile=";
     private static final String LOOP_COMMAND = "dontinline ";
-    private static final String SCALING_COMMAND = "CompileThresholdScaling ";
+    /** So that a method is compiled to the end after some ten calls instead of thousands. */
+    private static final String EARLY = ",0.001";
 
     private static final int ROUNDS = 6;
 
@@ -116,7 +117,11 @@ class CpuJvmTest {
     @Test
     void shouldGiveTheSameBitsInterpretedAndCompiled() throws Exception {
         List<String> loops = loops();
-        List<String> flags = List.of("-Xbatch", "-XX:+PrintCompilation", COMMANDS_FLAG + earlyCommands());
+        List<String> flags = new ArrayList<>(List.of("-Xbatch", "-XX:+PrintCompilation"));
+        for (String loop : loops) {
+            String everyMethod = loop.replaceFirst("::.*", "::*");
+            flags.add("-XX:CompileCommand=CompileThresholdScaling," + everyMethod + EARLY);
+        }
         Run compiled = run(flags, Extent.FEW_ROWS, ROUNDS);
         for (String loop : loops) {
             // The number before a method's name is the compiler's level, of which 4 is the last.
@@ -146,26 +151,13 @@ class CpuJvmTest {
         }
     }
 
-    /** The product's file of HotSpot's commands. */
-    private static List<String> commands() throws IOException {
+    /** The methods that loop over vectors: all that are compiled by themselves. */
+    private static List<String> loops() throws IOException {
         String flag = flagsOfThisJvm().stream()
                 .filter(given -> given.startsWith(COMMANDS_FLAG))
                 .findFirst()
                 .orElseThrow(() -> new AssertionError("tests need the flag " + COMMANDS_FLAG));
-        return Files.readAllLines(Path.of(flag.substring(COMMANDS_FLAG.length())));
-    }
-
-    /** The same, but a method is compiled to the end after some ten calls instead of thousands. */
-    private Path earlyCommands() throws IOException {
-        List<String> commands = commands().stream()
-                .map(line -> line.startsWith(SCALING_COMMAND) ? line.replaceFirst(" [\\d.]+$", " 0.0001") : line)
-                .toList();
-        return Files.write(folder.resolve("early.compiler"), commands);
-    }
-
-    /** The methods that loop over vectors: all that are compiled by themselves. */
-    private static List<String> loops() throws IOException {
-        List<String> loops = commands().stream()
+        List<String> loops = Files.readAllLines(Path.of(flag.substring(COMMANDS_FLAG.length()))).stream()
                 .filter(line -> line.startsWith(LOOP_COMMAND))
                 .map(line -> line.substring(LOOP_COMMAND.length()))
                 .flatMap(CpuJvmTest::methods)
