@@ -74,12 +74,16 @@ class ClusterTest {
                 "--steps", Integer.toString(STEPS),
                 "--checkpoint-every", "3",
                 "--sample-steps", "0",
-                "--device", "cpu",
+                "--device", "nd4j",
                 "--precision", "fp32",
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
         return LaunchedProgram.start(
-                List.of(), variables, Train.class, root.resolve("work"), args.toArray(String[]::new));
+                List.of(LaunchedProgram.SHORT_LIVED),
+                variables,
+                Train.class,
+                root.resolve("work"),
+                args.toArray(String[]::new));
     }
 
     private static LaunchedProgram startOnHosts(TrainedRun run, String hosts, String... more) throws IOException {

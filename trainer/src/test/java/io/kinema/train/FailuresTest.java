@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.train.Fault.Harm;
 import io.kinema.train.Fault.Phase;
+import io.kinema.train.checkpoint.CheckpointFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,8 +27,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FailuresTest {
     private static final int STEPS = 24;
     private static final int NODES = 2;
-    /** Processes that live for seconds need no compiler for what runs long. */
-    private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
 
     private static final List<Phase> PHASES =
             List.of(Phase.LOADING, Phase.FORWARD, Phase.BACKWARD, Phase.REDUCE, Phase.OPTIMIZER, Phase.CHECKPOINT);
@@ -65,7 +64,7 @@ class FailuresTest {
         args.addAll(Arrays.asList(more));
         Path folder = faultsOf(run);
         Fault.write(folder, faults);
-        List<String> jvmFlags = List.of(SHORT_LIVED, FaultAgent.flag(folder, run.folder(), data));
+        List<String> jvmFlags = List.of(LaunchedProgram.SHORT_LIVED, FaultAgent.flag(folder, run.folder(), data));
         return LaunchedProgram.start(jvmFlags, Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 
@@ -247,5 +246,63 @@ class FailuresTest {
                 5,
                 log.lines().filter(line -> line.startsWith("=== rank 0 starts")).count(),
                 log);
+    }
+
+    @Test
+    void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
+        TrainedRun run = new TrainedRun(root.resolve("stopped"));
+        try (LaunchedProgram training = start(run, List.of(), "--nodes", "2")) {
+            training.awaitOutput("step 8/24");
+            training.terminate();
+            String output = training.expectExit(143);
+            assertTrue(output.contains("goes on") && !output.contains("restart 1"), output);
+        }
+        assertFalse(Files.exists(run.checkpoint(STEPS)));
+        try (LaunchedProgram training = start(run, List.of(), "--nodes", "3")) {
+            assertTrue(training.expectExit(0).contains("resuming from"), training.output());
+        }
+        expectUndisturbed(run, List.of());
+    }
+
+    @Test
+    void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
+        TrainedRun run = new TrainedRun(root.resolve("killed"));
+        int killedAt = 8 + new Random(17).nextInt(10);
+        try (LaunchedProgram training = start(run, List.of(), "--nodes", "2", "--max-restarts", "0")) {
+            training.awaitOutput("step " + killedAt + "/24");
+            List<ProcessHandle> ranks = training.ranks();
+            training.kill(1);
+            long start = System.nanoTime();
+            String output = training.expectExit(1);
+            assertTrue(System.nanoTime() - start < 15e9, "took too long to end");
+            assertTrue(output.contains("rank 1") && output.contains("SIGKILL"), output);
+            assertTrue(ranks.stream().noneMatch(ProcessHandle::isAlive), "a rank was left behind");
+        }
+        try (LaunchedProgram training = start(run, List.of(), "--nodes", "1")) {
+            training.expectExit(0);
+        }
+        expectUndisturbed(run, List.of());
+    }
+
+    @Test
+    void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
+        TrainedRun run = new TrainedRun(root.resolve("damaged"));
+        try (LaunchedProgram training = start(run, List.of(), "--nodes", "1")) {
+            training.awaitOutput("step 13/24");
+            training.terminate();
+            training.expectExit(143);
+        }
+        Path newest =
+                new CheckpointFolder(run.folder().resolve("checkpoints")).list().getFirst();
+        Path weights = newest.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        bytes[bytes.length / 3] ^= 4;
+        Files.write(weights, bytes);
+        try (LaunchedProgram training = start(run, List.of(), "--nodes", "2")) {
+            String output = training.expectExit(0);
+            assertTrue(output.contains("skipping a checkpoint that cannot be used: " + weights), output);
+            assertTrue(output.contains("resuming from"), output);
+        }
+        expectUndisturbed(run, List.of());
     }
 }

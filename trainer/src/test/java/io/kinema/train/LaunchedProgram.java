@@ -16,6 +16,9 @@ import java.util.concurrent.TimeUnit;
 
 /** A program in a process of its own, as the launch scripts start it. */
 final class LaunchedProgram implements AutoCloseable {
+    /** For processes that live for seconds, which end before fully optimised code pays. */
+    static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
+
     private static final long LIMIT_SECONDS = 420;
     private static final long POLL_MS = 20;
 

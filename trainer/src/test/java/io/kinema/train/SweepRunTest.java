@@ -48,9 +48,8 @@ class SweepRunTest {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        // So little work ends before fully optimised code pays.
         command.addAll(
-                List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), program.getName()));
+                List.of(LaunchedProgram.SHORT_LIVED, "-cp", System.getProperty("java.class.path"), program.getName()));
         Path file = Files.createDirectories(root.resolve("launch")).resolve(name);
         Files.writeString(file, "#!/bin/sh\n" + before + "exec '" + String.join("' '", command) + "' \"$@\"\n");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));

@@ -21,7 +21,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -152,63 +151,6 @@ class TrainRunTest {
         String line =
                 Files.readAllLines(root.resolve(run).resolve("metrics.jsonl")).get(step - 1);
         return new ObjectMapper().readTree(line).path("loss").asDouble();
-    }
-
-    @Test
-    void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
-        try (LaunchedProgram training = start("stopped", "--nodes", "2")) {
-            training.awaitOutput("step 8/24");
-            training.terminate();
-            String output = training.expectExit(143);
-            assertTrue(output.contains("goes on") && !output.contains("restart 1"), output);
-        }
-        assertFalse(Files.exists(checkpoint("stopped", STEPS)));
-        try (LaunchedProgram training = start("stopped", "--nodes", "3")) {
-            assertTrue(training.expectExit(0).contains("resuming from"), training.output());
-        }
-        assertEquals(expected, digestOf("stopped"));
-        expectEveryStepOnce("stopped");
-    }
-
-    @Test
-    void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
-        int killedAt = 8 + new Random(17).nextInt(10);
-        try (LaunchedProgram training = start("killed", "--nodes", "2", "--max-restarts", "0")) {
-            training.awaitOutput("step " + killedAt + "/24");
-            List<ProcessHandle> ranks = training.ranks();
-            training.kill(1);
-            long start = System.nanoTime();
-            String output = training.expectExit(1);
-            assertTrue(System.nanoTime() - start < 15e9, "took too long to end");
-            assertTrue(output.contains("rank 1") && output.contains("SIGKILL"), output);
-            assertTrue(ranks.stream().noneMatch(ProcessHandle::isAlive), "a rank was left behind");
-        }
-        try (LaunchedProgram training = start("killed", "--nodes", "1")) {
-            training.expectExit(0);
-        }
-        assertEquals(expected, digestOf("killed"));
-        expectEveryStepOnce("killed");
-    }
-
-    @Test
-    void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
-        try (LaunchedProgram training = start("damaged", "--nodes", "1")) {
-            training.awaitOutput("step 13/24");
-            training.terminate();
-            training.expectExit(143);
-        }
-        Path newest =
-                new CheckpointFolder(root.resolve("damaged/checkpoints")).list().getFirst();
-        Path weights = newest.resolve("model.safetensors");
-        byte[] bytes = Files.readAllBytes(weights);
-        bytes[bytes.length / 3] ^= 4;
-        Files.write(weights, bytes);
-        try (LaunchedProgram training = start("damaged", "--nodes", "2")) {
-            String output = training.expectExit(0);
-            assertTrue(output.contains("skipping a checkpoint that cannot be used: " + weights), output);
-            assertTrue(output.contains("resuming from"), output);
-        }
-        assertEquals(expected, digestOf("damaged"));
     }
 
     @Test
