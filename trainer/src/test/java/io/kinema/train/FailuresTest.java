@@ -92,6 +92,14 @@ class FailuresTest {
         }
     }
 
+    /** The first report with all these texts, empty if there is none; a machine that is busy may hold other ranks up for as long. */
+    private static String reportWith(TrainedRun run, String... texts) throws IOException {
+        return hangReports(run).stream()
+                .filter(report -> Arrays.stream(texts).allMatch(report::contains))
+                .findFirst()
+                .orElse("");
+    }
+
     /** A rank fails in each phase in turn, at a moment and on a rank that the seed decides; every start of the ranks meets the next. */
     @ParameterizedTest
     @EnumSource(names = {"KILL", "STOP", "THROW"})
@@ -164,9 +172,8 @@ class FailuresTest {
             assertFalse(output.contains("Full thread dump"), "stacks belong into the report: " + output);
         }
         expectUndisturbed(run, faults);
-        String absent = hangReports(run).getFirst();
-        assertTrue(absent.contains("did not arrive: rank 2\n") && absent.contains("Rank.join"), absent);
-        String report = hangReports(run).get(1);
+        assertFalse(reportWith(run, "did not arrive: rank 2\n", "Rank.join").isEmpty(), "" + hangReports(run));
+        String report = reportWith(run, "did not arrive: rank 1\n", "FaultAgent.entered", "SpacetimeDit.backward");
         assertTrue(
                 report.lines()
                         .anyMatch(
@@ -174,8 +181,6 @@ class FailuresTest {
                                         "rank . waited \\d+ s in reduce-scatter of step \\d+ \\(gradients.*\\) for (.* and )?rank 1 \\(.*")),
                 report);
         assertTrue(report.contains("\n  rank 0 ") && report.contains("\n  rank 2 "), report);
-        assertTrue(report.contains("did not arrive: rank 1\n"), report);
-        assertTrue(report.contains("FaultAgent.entered") && report.contains("SpacetimeDit.backward"), report);
     }
 
     @Test

@@ -251,7 +251,8 @@ public final class RendezvousServer implements AutoCloseable {
         }
     }
 
-    private List<Integer> missing() {
+    /** The ranks that have not joined yet. */
+    synchronized List<Integer> missing() {
         List<Integer> ranks = new ArrayList<>();
         for (int r = 0; r < worldSize; r++) {
             if (members[r] == null) {

@@ -235,9 +235,10 @@ final class RecommendCommand {
         double rate = atBase[atBase.length / 2] * scale(width);
         text.append(String.format(
                 Locale.ROOT,
-                "training         %,d steps of %d microbatches with %.0f tokens each, learning rate %.4g%n",
+                "training         %,d steps of %d microbatch%s with %.0f tokens each, learning rate %.4g%n",
                 steps,
                 microbatches,
+                microbatches == 1 ? "" : "es",
                 tokensOfMicrobatch,
                 rate));
         return List.of(

@@ -99,7 +99,9 @@ class RendezvousTest {
                 Membership stranger = connect(server);
                 Membership one = connect(server)) {
             Future<World> joining = joinLater(zero, 0);
-            Thread.sleep(100);
+            while (server.missing().contains(0) && !joining.isDone()) {
+                Thread.sleep(1);
+            }
             ConfigException e = assertThrows(
                     ConfigException.class,
                     () -> stranger.join(new RankIdentity(rank, worldSize, runId, digest), "host", "127.0.0.1:1"));
