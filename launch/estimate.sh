@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # Says what a video and a training cost; see --help.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
-kinema_java trainer io.kinema.train.Estimate "$@"
+kinema_java trainer io.kinema.train.memory.Estimate "$@"

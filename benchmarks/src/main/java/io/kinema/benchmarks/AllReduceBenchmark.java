@@ -1,9 +1,9 @@
 package io.kinema.benchmarks;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.train.HostMemory;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.metrics.HostMemory;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

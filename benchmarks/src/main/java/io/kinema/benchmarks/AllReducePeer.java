@@ -1,6 +1,6 @@
 package io.kinema.benchmarks;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Locale;

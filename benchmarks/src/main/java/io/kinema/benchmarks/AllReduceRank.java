@@ -1,17 +1,18 @@
 package io.kinema.benchmarks;
 
-import io.kinema.data.CommandLine;
-import io.kinema.train.dist.CollectiveBuffer;
-import io.kinema.train.dist.Collectives;
-import io.kinema.train.dist.CollectivesConfig;
-import io.kinema.train.dist.MediaDriverHost;
-import io.kinema.train.dist.RankIdentity;
-import io.kinema.train.dist.ReductionPlan;
-import io.kinema.train.dist.ReductionTree;
-import io.kinema.train.dist.RendezvousServer;
-import io.kinema.train.dist.Secret;
-import io.kinema.train.dist.StepLabel;
-import io.kinema.train.dist.Transport;
+import io.kinema.data.command.CommandLine;
+import io.kinema.train.dist.collective.Collectives;
+import io.kinema.train.dist.collective.CollectivesConfig;
+import io.kinema.train.dist.collective.StepLabel;
+import io.kinema.train.dist.reduction.CollectiveBuffer;
+import io.kinema.train.dist.reduction.ReductionPlan;
+import io.kinema.train.dist.reduction.ReductionTree;
+import io.kinema.train.dist.rendezvous.RankIdentity;
+import io.kinema.train.dist.rendezvous.RendezvousAddress;
+import io.kinema.train.dist.rendezvous.RendezvousServer;
+import io.kinema.train.dist.rendezvous.Secret;
+import io.kinema.train.dist.transport.MediaDriverHost;
+import io.kinema.train.dist.transport.Transport;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -73,7 +74,7 @@ public final class AllReduceRank {
                 return;
             }
             try (RendezvousServer _ = RendezvousServer.start(
-                    CollectivesConfig.address(rendezvous), RUN_ID, identity.worldSize(), PATIENCE, Secret.NONE)) {
+                    RendezvousAddress.parse(rendezvous), RUN_ID, identity.worldSize(), PATIENCE, Secret.NONE)) {
                 serve(identity, rendezvous, driver.directory(), Transport.UDP);
             }
         }
@@ -82,7 +83,7 @@ public final class AllReduceRank {
     private static void serve(RankIdentity identity, String rendezvous, Path driver, Transport transport)
             throws IOException {
         CollectivesConfig config = new CollectivesConfig(
-                CollectivesConfig.address(rendezvous), driver, transport, PATIENCE, PATIENCE, Secret.NONE);
+                RendezvousAddress.parse(rendezvous), driver, transport, PATIENCE, PATIENCE, Secret.NONE);
         try (Collectives collectives = Collectives.join(identity, config)) {
             System.out.println("ready");
             AllReduceRank rank = new AllReduceRank(collectives);

@@ -1,16 +1,16 @@
 package io.kinema.benchmarks;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
+import io.kinema.data.command.CommandLine;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.WeightsKind;
-import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Devices;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -48,7 +48,7 @@ public final class CheckpointLoss {
         Checkpoint from = Checkpoint.open(Path.of(checkpoint));
         from.verify();
         SpacetimeDit model = new SpacetimeDit(from.state().config().model().toConfig());
-        Diffusion diffusion = Diffusion.named(
+        Objective diffusion = Objective.named(
                 from.state().config().diffusion(), from.state().config().timeShift());
         try (Device on = Devices.open(device);
                 Arena arena = Arena.ofConfined()) {

@@ -1,12 +1,12 @@
 package io.kinema.benchmarks;
 
 import io.kinema.data.clip.Patch;
-import io.kinema.train.diffusion.Diffusion;
-import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.Objective.Mixture;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.RectifiedFlow;
-import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterLayout;
@@ -20,9 +20,9 @@ import java.util.List;
 final class Formulas {
     private static final List<Grid> GRIDS = List.of(new Grid(2, 3, 4), new Grid(1, 2, 5), new Grid(3, 2, 2));
     private static final List<int[]> CAPTIONS = List.of(
-            CaptionTokens.of("a red circle moves over a blue wall"),
-            CaptionTokens.none(),
-            CaptionTokens.of("ein grünes Dreieck 三角"));
+            CaptionBytes.of("a red circle moves over a blue wall"),
+            CaptionBytes.none(),
+            CaptionBytes.of("ein grünes Dreieck 三角"));
     private static final double[] FLOW_TIMES = {0.2, 0.55, 0.9};
     private static final int[] NOISE_TIMES = {200, 550, 900};
 
@@ -57,7 +57,7 @@ final class Formulas {
     }
 
     /** Three clips, one of them an image without a caption. */
-    static Microbatch microbatch(Patch patch, Diffusion diffusion) {
+    static Microbatch microbatch(Patch patch, Objective diffusion) {
         return microbatch(List.of("video", "image", "clip"), Packing.of(GRIDS, CAPTIONS), patch, mixtures(diffusion));
     }
 
@@ -72,7 +72,7 @@ final class Formulas {
         return new Microbatch(ids, packing, cleanLP, noiseLP, mixtures);
     }
 
-    private static List<Mixture> mixtures(Diffusion diffusion) {
+    private static List<Mixture> mixtures(Objective diffusion) {
         return switch (diffusion) {
             case RectifiedFlow flow -> List.of(flow.at(FLOW_TIMES[0]), flow.at(FLOW_TIMES[1]), flow.at(FLOW_TIMES[2]));
             case NoisePrediction process ->

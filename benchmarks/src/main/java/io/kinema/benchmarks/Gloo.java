@@ -22,8 +22,8 @@ record Gloo(String python, Path script, String version) {
      * @throws AbsentPeerException when the interpreter does not start or has no PyTorch
      */
     static Gloo find(String python, Path script) throws AbsentPeerException {
-        try (ChildProcess process =
-                ChildProcess.start("PyTorch", new ProcessBuilder(python, script.toString(), "--version"))) {
+        try (PeerProgram process =
+                PeerProgram.start("PyTorch", new ProcessBuilder(python, script.toString(), "--version"))) {
             String[] answer = process.hear("its version").split(" ", 2);
             if (!answer[0].equals("torch")) {
                 throw new AbsentPeerException(String.join(" ", answer));

@@ -2,7 +2,7 @@ package io.kinema.benchmarks;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.util.List;
 
@@ -22,7 +22,7 @@ record Iperf(Link link) implements Turn {
         List<String> server = link.at(1, List.of(PROGRAM, "-s", "-1", "--forceflush"));
         List<String> client =
                 link.at(0, List.of(PROGRAM, "-c", link.addresses().get(1), "-t", Integer.toString(SECONDS), "-J"));
-        try (ChildProcess receiver = ChildProcess.start(PROGRAM, new ProcessBuilder(server))) {
+        try (PeerProgram receiver = PeerProgram.start(PROGRAM, new ProcessBuilder(server))) {
             String said = receiver.hear(LISTENING);
             while (!said.startsWith(LISTENING)) {
                 said = receiver.hear(LISTENING);

@@ -1,8 +1,8 @@
 package io.kinema.benchmarks;
 
-import io.kinema.train.dist.MediaDriverHost;
-import io.kinema.train.dist.RendezvousServer;
-import io.kinema.train.dist.Secret;
+import io.kinema.train.dist.rendezvous.RendezvousServer;
+import io.kinema.train.dist.rendezvous.Secret;
+import io.kinema.train.dist.transport.MediaDriverHost;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;

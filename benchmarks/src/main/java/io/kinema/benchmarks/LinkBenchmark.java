@@ -1,7 +1,7 @@
 package io.kinema.benchmarks;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
+import io.kinema.data.command.CommandLine;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,14 +1,14 @@
 package io.kinema.benchmarks;
 
-import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Devices;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -51,7 +51,7 @@ public class MicrobatchBenchmark {
         ParameterSet weights = Formulas.weights(on, model);
         gradients = new Gradients(weights, ParameterSet.gradients(on, model.layout()));
         loss = new DiffusionLoss(model, on);
-        batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 1));
+        batch = Formulas.microbatch(model.config().patch(), Objective.named("flow", 1));
     }
 
     /**

@@ -1,8 +1,8 @@
 package io.kinema.benchmarks;
 
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.device.Devices;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.DeviceConfig;
-import io.kinema.train.tensor.Devices;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

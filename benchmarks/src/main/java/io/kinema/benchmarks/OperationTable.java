@@ -1,12 +1,12 @@
 package io.kinema.benchmarks;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.device.Devices;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.DeviceConfig;
-import io.kinema.train.tensor.Devices;
 import io.kinema.train.tensor.Precision;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.kinema.benchmarks;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;

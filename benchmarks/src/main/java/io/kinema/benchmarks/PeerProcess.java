@@ -15,7 +15,7 @@ import java.util.List;
 final class PeerProcess implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private final ChildProcess process;
+    private final PeerProgram process;
     private final String version;
 
     /**
@@ -27,7 +27,7 @@ final class PeerProcess implements AutoCloseable {
      */
     record Prepared(double loss, String variant, String note) {}
 
-    private PeerProcess(ChildProcess process, String version) {
+    private PeerProcess(PeerProgram process, String version) {
         this.process = process;
         this.version = version;
     }
@@ -49,10 +49,10 @@ final class PeerProcess implements AutoCloseable {
         builder.environment().remove("OPENBLAS_NUM_THREADS");
         // It keeps HotSpot small; PyTorch's threads would wait for each other to allocate.
         builder.environment().remove("MALLOC_ARENA_MAX");
-        ChildProcess process;
+        PeerProgram process;
         String line;
         try {
-            process = ChildProcess.start("PyTorch", builder);
+            process = PeerProgram.start("PyTorch", builder);
         } catch (IOException e) {
             throw new AbsentPeerException(e.getMessage());
         }

@@ -1,9 +1,9 @@
 package io.kinema.benchmarks;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
-import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.data.command.ConfigException;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Grid;

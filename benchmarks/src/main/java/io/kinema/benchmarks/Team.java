@@ -21,7 +21,7 @@ final class Team implements AutoCloseable {
     /** HotSpot compiles what moves the bytes in its first seconds of a processor; where ranks outnumber the processors each has a part of one. */
     private static final double WARMUP_MS = 4_000;
 
-    private final List<ChildProcess> processes = new ArrayList<>();
+    private final List<PeerProgram> processes = new ArrayList<>();
     private final List<Closeable> held;
 
     private Team(List<Closeable> held) {
@@ -41,9 +41,9 @@ final class Team implements AutoCloseable {
         Team team = new Team(held);
         try {
             for (List<String> command : commands) {
-                team.processes.add(ChildProcess.start(name, new ProcessBuilder(command)));
+                team.processes.add(PeerProgram.start(name, new ProcessBuilder(command)));
             }
-            for (ChildProcess process : team.processes) {
+            for (PeerProgram process : team.processes) {
                 String line = process.hear("its peers");
                 if (!line.equals(READY)) {
                     throw new IOException("the " + name + " process says '" + line + "' instead of " + READY);
@@ -83,11 +83,11 @@ final class Team implements AutoCloseable {
     /** Milliseconds of an all-reduce on the slowest rank. */
     double callMs(long elements, int calls) throws IOException {
         String request = elements + " " + calls;
-        for (ChildProcess process : processes) {
+        for (PeerProgram process : processes) {
             process.tell(request);
         }
         double slowestMs = 0;
-        for (ChildProcess process : processes) {
+        for (PeerProgram process : processes) {
             String line = process.hear(request);
             try {
                 slowestMs = Math.max(slowestMs, Double.parseDouble(line));
@@ -100,8 +100,8 @@ final class Team implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        processes.forEach(ChildProcess::endInput);
-        processes.forEach(ChildProcess::close);
+        processes.forEach(PeerProgram::endInput);
+        processes.forEach(PeerProgram::close);
         for (Closeable each : held) {
             each.close();
         }

@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterLayout;
@@ -60,7 +60,7 @@ class GoldenValuesTest {
     private void checkFlow(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         ParameterSet gradients = ParameterSet.gradients(device, model.layout());
-        Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named("flow", 1));
+        Microbatch batch = Formulas.microbatch(model.config().patch(), Objective.named("flow", 1));
         long values = batch.numValues(model.config().patch());
         try (Device.Scope _ = device.openScope()) {
             Tensor xLP = device.of(
@@ -68,7 +68,7 @@ class GoldenValuesTest {
                     batch.packing().tokens().total(),
                     Patches.values(model.config().patch()));
             double[] timeS = batch.mixtures().stream()
-                    .mapToDouble(Diffusion.Mixture::tau)
+                    .mapToDouble(Objective.Mixture::tau)
                     .toArray();
             Tensor output =
                     model.forward(device, weights, xLP, batch.packing(), timeS).outputLP();
@@ -110,7 +110,7 @@ class GoldenValuesTest {
     private void checkNoisePrediction(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         for (String name : new String[] {"ddpm-linear", "ddpm-cosine"}) {
-            Microbatch batch = Formulas.microbatch(model.config().patch(), Diffusion.named(name, 1));
+            Microbatch batch = Formulas.microbatch(model.config().patch(), Objective.named(name, 1));
             try (Device.Scope _ = device.openScope()) {
                 double loss = Arrays.stream(new DiffusionLoss(model, device).forward(weights, batch))
                                 .sum()

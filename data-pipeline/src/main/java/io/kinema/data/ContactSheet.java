@@ -1,5 +1,6 @@
 package io.kinema.data;
 
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;

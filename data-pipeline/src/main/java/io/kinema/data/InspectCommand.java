@@ -2,6 +2,8 @@ package io.kinema.data;
 
 import com.beust.jcommander.Parameter;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;

@@ -1,7 +1,9 @@
 package io.kinema.data;
 
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Manifest;
 import io.kinema.data.shard.ShardGroupWriter;
+import io.kinema.data.storage.Folder;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

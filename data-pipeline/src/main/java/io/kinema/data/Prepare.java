@@ -1,6 +1,8 @@
 package io.kinema.data;
 
 import io.kinema.data.clip.SourceListing;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.storage.Folder;
 import io.kinema.data.synth.SynthCommand;
 import io.kinema.data.video.Ffmpeg;
 import java.nio.charset.StandardCharsets;

@@ -3,6 +3,7 @@ package io.kinema.data;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.clip.CutSettings;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 
 /** The flags of preparing a data set. */
 final class PrepareFlags {

@@ -8,6 +8,7 @@ import io.kinema.data.clip.Source;
 import io.kinema.data.shard.Sha256;
 import io.kinema.data.shard.ShardGroupWriter;
 import io.kinema.data.shard.ShardWriter;
+import io.kinema.data.storage.Folder;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.data.video.UnusableSourceException;
 import java.io.FileNotFoundException;

@@ -1,5 +1,6 @@
 package io.kinema.data;
 
+import io.kinema.data.command.CommandLine;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;

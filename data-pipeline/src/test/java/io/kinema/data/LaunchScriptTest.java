@@ -3,6 +3,7 @@ package io.kinema.data;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kinema.data.command.LaunchScript;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,12 +1,12 @@
 package io.kinema.recaption;
 
-import io.kinema.data.Command;
-import io.kinema.data.CommandLine;
+import io.kinema.data.command.Command;
+import io.kinema.data.command.CommandLine;
 import io.kinema.recaption.captioner.ExpandCommand;
 import io.kinema.recaption.captioner.TrainCommand;
 import io.kinema.recaption.captioner.TrainExpanderCommand;
 import io.kinema.recaption.measure.MeasureCommand;
-import io.kinema.recaption.run.RunCommand;
+import io.kinema.recaption.run.CaptionRunCommand;
 import io.kinema.recaption.score.ScoreCommand;
 import io.kinema.recaption.show.ShowCommand;
 import java.util.List;
@@ -47,7 +47,7 @@ public final class Recaption {
                 USAGE,
                 List.of(
                         new Command("train", TrainCommand::run),
-                        new Command("run", RunCommand::run),
+                        new Command("run", CaptionRunCommand::run),
                         new Command("measure", MeasureCommand::run),
                         new Command("show", ShowCommand::run),
                         new Command("score", ScoreCommand::run),

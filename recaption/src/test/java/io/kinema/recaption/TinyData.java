@@ -1,6 +1,5 @@
 package io.kinema.recaption;
 
-import io.kinema.data.Folder;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.CaptionFile;
 import io.kinema.data.shard.Clip;
@@ -11,6 +10,7 @@ import io.kinema.data.shard.Manifest;
 import io.kinema.data.shard.Measurements;
 import io.kinema.data.shard.ShardGroupWriter;
 import io.kinema.data.shard.ShardWriter;
+import io.kinema.data.storage.Folder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,14 +1,35 @@
 package io.kinema.train;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.dist.RunOutcome;
-import io.kinema.train.dist.Secret;
-import io.kinema.train.tensor.DeviceConfig;
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.dist.process.ExitCode;
+import io.kinema.train.dist.process.RunOutcome;
+import io.kinema.train.dist.rendezvous.Secret;
+import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.OrderTable;
+import io.kinema.train.input.SyntheticData;
+import io.kinema.train.launch.Cluster;
+import io.kinema.train.launch.ClusterLaunch;
+import io.kinema.train.launch.Host;
+import io.kinema.train.launch.Launch;
+import io.kinema.train.launch.LocalLaunch;
+import io.kinema.train.launch.Restarts;
+import io.kinema.train.launch.SecretFile;
+import io.kinema.train.launch.SlurmJob;
+import io.kinema.train.launch.TorchVariables;
+import io.kinema.train.memory.MemoryCheck;
+import io.kinema.train.memory.RankMemory;
+import io.kinema.train.metrics.HostMemory;
+import io.kinema.train.run.FolderLock;
+import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunFolder;
+import io.kinema.train.run.TrainFlags;
+import io.kinema.train.save.ResumeChoice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,11 +41,7 @@ import java.util.OptionalLong;
 
 /** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
 public final class Train {
-    private static final int FAILED = 1;
-    static final int MISTAKE = 2;
-
     private static final int FFMPEG_TIMEOUT_SECONDS = 60;
-    private static final int STOPPED = 143;
 
     private Train() {}
 
@@ -69,7 +86,7 @@ public final class Train {
 
     private static int train(TrainFlags flags, CommandLine line, Optional<Cluster> cluster)
             throws IOException, InterruptedException {
-        TrainConfig config = flags.toConfig();
+        Recipe config = flags.toConfig();
         flags.run = (flags.run.isEmpty() ? RunFolder.fresh() : flags.runFolder())
                 .toAbsolutePath()
                 .normalize()
@@ -97,7 +114,7 @@ public final class Train {
             choice = new ResumeChoice(flags, config, dataset.sha256());
             from = choice.choose(Train::warn);
             if (flags.device().name().equals(DeviceConfig.CPU)) {
-                NodeMemory.Need need = new NodeMemory.Need(
+                RankMemory.Setup need = new RankMemory.Setup(
                         config,
                         flags.recompute(),
                         flags.deviceFlags.threads(),
@@ -122,7 +139,7 @@ public final class Train {
             Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
             System.out.print(resolved + memory);
             try (Launch launch = cluster.isPresent()
-                    ? new ClusterLaunch(cluster.get(), flags)
+                    ? new ClusterLaunch(cluster.get(), flags, Train::warn)
                     : new LocalLaunch(folder, Duration.ofSeconds(flags.timeoutSeconds), secret)) {
                 int exitCode = run(launch, choice, folder, from);
                 launch.finish(exitCode);
@@ -132,7 +149,7 @@ public final class Train {
     }
 
     private static int explainOrder(TrainFlags flags) throws IOException {
-        TrainConfig config = flags.toConfig();
+        Recipe config = flags.toConfig();
         String data = flags.data.isEmpty()
                 ? SyntheticData.TRAINING.require(config.model().patch()).toString()
                 : flags.data;
@@ -194,7 +211,7 @@ public final class Train {
                 if (CheckpointFolder.stepOf(newest) < steps) {
                     System.out.println("a rank was told to stop; " + newest.getFileName() + " is written; "
                             + continuation(folder));
-                    return STOPPED;
+                    return ExitCode.TERMINATE.number();
                 }
                 System.out.println("run      " + folder.path());
                 System.out.println("metrics  " + folder.metrics());
@@ -207,14 +224,14 @@ public final class Train {
                 return stopped.exitCode();
             }
             case RunOutcome.Failed failed
-            when failed.code() == MISTAKE -> {
+            when failed.code() == ExitCode.MISTAKE.number() -> {
                 System.err.println("error: " + failed.reason());
-                return MISTAKE;
+                return failed.code();
             }
             case RunOutcome.Failed _, RunOutcome.Hung _, RunOutcome.HostMissing _ -> {
                 System.err.println("error: " + outcome.message() + where);
                 System.err.println(tried + continuation(folder));
-                return FAILED;
+                return ExitCode.FAILED.number();
             }
         }
     }

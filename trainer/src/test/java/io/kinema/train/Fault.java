@@ -20,11 +20,11 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
 
     /** Where faults strike: at the beginning of a method. */
     enum Phase {
-        JOIN("io.kinema.train.dist.Collectives", "join", 1),
-        LOADING("io.kinema.train.ClipLoader", "load", 12),
+        JOIN("io.kinema.train.dist.collective.Collectives", "join", 1),
+        LOADING("io.kinema.train.input.ClipLoader", "load", 12),
         FORWARD("io.kinema.train.model.SpacetimeDit", "forward", 60),
         BACKWARD("io.kinema.train.model.SpacetimeDit", "backward", 12),
-        REDUCE("io.kinema.train.dist.Collectives", "reduceScatter", 24),
+        REDUCE("io.kinema.train.dist.collective.Collectives", "reduceScatter", 24),
         OPTIMIZER("io.kinema.train.optim.ShardedAdamW", "update", 24),
         CHECKPOINT("io.kinema.train.checkpoint.CheckpointWriter", "writeOptimizer", 2);
 

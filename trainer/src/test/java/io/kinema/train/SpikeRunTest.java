@@ -14,10 +14,23 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.Retention;
+import io.kinema.train.input.ClipLoader;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.Spikes;
+import io.kinema.train.rank.Rank;
+import io.kinema.train.rank.RunLog;
+import io.kinema.train.rank.TrainingLoop;
+import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunFolder;
+import io.kinema.train.run.ZeroStage;
+import io.kinema.train.save.StateCopy;
+import io.kinema.train.save.StateStore;
+import io.kinema.train.step.TrainState;
+import io.kinema.train.step.Trainer;
+import io.kinema.train.step.TrainingException;
+import io.kinema.train.step.TrainingRanks;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import java.io.IOException;
@@ -59,7 +72,7 @@ class SpikeRunTest {
     /** The ranks of one start of a run, and the step at which somebody stops it. */
     private record Start(int worldSize, ZeroStage zero, int stopAfter) {}
 
-    private static TrainConfig config(double sigma) {
+    private static Recipe config(double sigma) {
         LearningRate learningRate = new LearningRate(3e-5, 0, STEPS, LearningRate.Schedule.CONSTANT);
         return TrainingRanks.config(MODEL, 3, learningRate, Precision.FP32, sigma);
     }
@@ -69,7 +82,7 @@ class SpikeRunTest {
     }
 
     /** Trains from the newest checkpoint on, keeping one only. */
-    private static TrainedRun train(TrainConfig config, String name, Start... starts) throws Exception {
+    private static TrainedRun train(Recipe config, String name, Start... starts) throws Exception {
         RunFolder folder = new RunFolder(root.resolve(name));
         folder.create();
         CheckpointFolder checkpoints = new CheckpointFolder(folder.checkpoints());
@@ -77,7 +90,7 @@ class SpikeRunTest {
             Optional<Checkpoint> from = checkpoints.newestValid(problem -> fail(problem));
             new TrainingRanks(data, config, Recompute.NONE, start.zero, type -> CpuDevice.open(type, 1))
                     .run(start.worldSize, run -> {
-                        Checkpoints saved = new Checkpoints(
+                        StateStore saved = new StateStore(
                                 checkpoints,
                                 new StateCopy(run.state(), run.collectives()),
                                 needed -> new Retention(1, 0).prune(checkpoints, needed, _ -> {}),
@@ -92,7 +105,7 @@ class SpikeRunTest {
         return new TrainedRun(folder.path());
     }
 
-    private static void loop(TrainingRanks.Run run, Checkpoints checkpoints, RunFolder folder, int stopAfter)
+    private static void loop(TrainingRanks.Run run, StateStore checkpoints, RunFolder folder, int stopAfter)
             throws IOException {
         TrainState state = run.state();
         TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(

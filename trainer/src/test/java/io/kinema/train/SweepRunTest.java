@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
 import io.kinema.train.evaluate.Evaluate;
+import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.sweep.SweepCommand;
 import java.io.IOException;

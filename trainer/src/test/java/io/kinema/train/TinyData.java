@@ -1,6 +1,5 @@
 package io.kinema.train;
 
-import io.kinema.data.Folder;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.DatasetWriter;
@@ -8,6 +7,7 @@ import io.kinema.data.shard.Manifest;
 import io.kinema.data.shard.Measurements;
 import io.kinema.data.shard.ShardGroupWriter;
 import io.kinema.data.shard.ShardWriter;
+import io.kinema.data.storage.Folder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,8 +1,8 @@
 package io.kinema.data.clip;
 
-import io.kinema.data.Folder;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Measurements;
+import io.kinema.data.storage.Folder;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.data.video.FrameStream;
 import io.kinema.data.video.SourceProbe;

@@ -1,6 +1,6 @@
 package io.kinema.data.clip;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.util.Map;
 import java.util.TreeMap;
 

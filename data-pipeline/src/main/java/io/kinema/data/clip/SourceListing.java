@@ -1,7 +1,7 @@
 package io.kinema.data.clip;
 
-import io.kinema.data.ConfigException;
-import io.kinema.data.Folder;
+import io.kinema.data.command.ConfigException;
+import io.kinema.data.storage.Folder;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;

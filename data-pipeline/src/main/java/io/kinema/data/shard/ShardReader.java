@@ -1,6 +1,6 @@
 package io.kinema.data.shard;
 
-import io.kinema.data.Folder;
+import io.kinema.data.storage.Folder;
 import java.io.IOException;
 import java.util.List;
 import org.apache.arrow.compression.CommonsCompressionFactory;

@@ -2,8 +2,8 @@ package io.kinema.data.synth;
 
 import com.beust.jcommander.Parameter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.video.Ffmpeg;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;

@@ -1,6 +1,6 @@
 package io.kinema.data.video;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;

@@ -1,6 +1,6 @@
 package io.kinema.data.video;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -32,9 +32,9 @@ public final class Ffmpeg {
             "scale=%d:%d:flags=bicubic+accurate_rnd+full_chroma_int+bitexact," + "setsar=1,format=rgb24";
 
     private final FfmpegPrograms programs;
-    private final ChildProcess.Limits limits;
+    private final LimitedProcess.Limits limits;
 
-    private Ffmpeg(FfmpegPrograms programs, ChildProcess.Limits limits) {
+    private Ffmpeg(FfmpegPrograms programs, LimitedProcess.Limits limits) {
         this.programs = programs;
         this.limits = limits;
     }
@@ -49,10 +49,10 @@ public final class Ffmpeg {
      * @throws IOException if the bundled programs cannot be unpacked
      */
     public static Ffmpeg locate(String program, int timeoutSeconds) throws IOException {
-        return locate(program, new ChildProcess.Limits(timeoutSeconds * 1000L, MEMORY_KIB));
+        return locate(program, new LimitedProcess.Limits(timeoutSeconds * 1000L, MEMORY_KIB));
     }
 
-    static Ffmpeg locate(String program, ChildProcess.Limits limits) throws IOException {
+    static Ffmpeg locate(String program, LimitedProcess.Limits limits) throws IOException {
         return new Ffmpeg(FfmpegPrograms.locate(program), limits);
     }
 
@@ -88,10 +88,10 @@ public final class Ffmpeg {
         // V leaves out the cover pictures of sound files.
         command.addAll(List.of("-select_streams", "V:0", "-show_format", "-show_streams", "-show_frames"));
         command.addAll(List.of("-read_intervals", "%+#1", "-print_format", "json", url(source)));
-        try (ChildProcess child = ChildProcess.start(command, programs.environment(), limits)) {
+        try (LimitedProcess child = LimitedProcess.start(command, programs.environment(), limits)) {
             ByteArrayOutputStream json = new ByteArrayOutputStream();
             child.stdout().transferTo(json);
-            ChildProcess.Ending ending = child.await();
+            LimitedProcess.Ending ending = child.await();
             if (!ending.good()) {
                 throw new UnusableSourceException("probe", reason("not a video or image that can be read", ending));
             }
@@ -122,7 +122,7 @@ public final class Ffmpeg {
             command.addAll(List.of("-vf", "fps=" + frameRate + "," + scale));
         }
         command.addAll(List.of("-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"));
-        ChildProcess child = ChildProcess.start(command, programs.environment(), limits);
+        LimitedProcess child = LimitedProcess.start(command, programs.environment(), limits);
         return new FrameStream(child, Math.multiplyExact(3 * height, width), limits.timeoutMs());
     }
 
@@ -154,9 +154,9 @@ public final class Ffmpeg {
         command.addAll(encoding.options());
         command.addAll(List.of("-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", encoding.muxer()));
         command.add(url(unfinished));
-        try (ChildProcess child = ChildProcess.start(command, programs.environment(), limits)) {
+        try (LimitedProcess child = LimitedProcess.start(command, programs.environment(), limits)) {
             feed(child, framesTHWC);
-            ChildProcess.Ending ending = child.await();
+            LimitedProcess.Ending ending = child.await();
             if (!ending.good()) {
                 throw new IOException("cannot write " + file + ": " + reason("encoding failed", ending));
             }
@@ -167,11 +167,11 @@ public final class Ffmpeg {
     }
 
     /** Writes all frames, or as many as the encoder takes: why it took no more, its ending tells. */
-    private static void feed(ChildProcess child, byte[] framesTHWC) throws IOException {
+    private static void feed(LimitedProcess child, byte[] framesTHWC) throws IOException {
         try (OutputStream in = child.stdin()) {
             in.write(framesTHWC);
         } catch (IOException e) {
-            ChildProcess.Ending ending = child.await();
+            LimitedProcess.Ending ending = child.await();
             if (ending.good()) {
                 throw e;
             }
@@ -189,7 +189,7 @@ public final class Ffmpeg {
         return "file:" + file.toAbsolutePath();
     }
 
-    static String reason(String what, ChildProcess.Ending ending) {
+    static String reason(String what, LimitedProcess.Ending ending) {
         if (ending.timedOut()) {
             return what + ": it took too long";
         }

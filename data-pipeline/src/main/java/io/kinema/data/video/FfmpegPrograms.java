@@ -1,6 +1,6 @@
 package io.kinema.data.video;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -36,7 +36,7 @@ record FfmpegPrograms(
         String origin,
         String version,
         Set<String> encoders) {
-    private static final ChildProcess.Limits LIMITS = new ChildProcess.Limits(30_000, 4 << 20);
+    private static final LimitedProcess.Limits LIMITS = new LimitedProcess.Limits(30_000, 4 << 20);
     private static final Pattern VERSION = Pattern.compile("ffmpeg version (\\S+)");
     private static final Pattern ENCODER = Pattern.compile("(?m)^ V\\S{5} (\\S+) ");
 
@@ -120,10 +120,10 @@ record FfmpegPrograms(
     }
 
     private static String output(List<String> command, Map<String, String> environment) throws IOException {
-        try (ChildProcess child = ChildProcess.start(command, environment, LIMITS)) {
+        try (LimitedProcess child = LimitedProcess.start(command, environment, LIMITS)) {
             ByteArrayOutputStream out = new ByteArrayOutputStream();
             child.stdout().transferTo(out);
-            ChildProcess.Ending ending = child.await();
+            LimitedProcess.Ending ending = child.await();
             if (!ending.good()) {
                 String why = ending.timedOut() ? "no answer in time" : firstLine(ending.lastWords());
                 throw new ConfigException(

@@ -4,11 +4,11 @@ import java.io.IOException;
 
 /** The frames of a source, one after another, as they come out of the decoder. */
 public final class FrameStream implements AutoCloseable {
-    private final ChildProcess decoder;
+    private final LimitedProcess decoder;
     private final int frameBytes;
     private final long timeoutMs;
 
-    FrameStream(ChildProcess decoder, int frameBytes, long timeoutMs) {
+    FrameStream(LimitedProcess decoder, int frameBytes, long timeoutMs) {
         this.decoder = decoder;
         this.frameBytes = frameBytes;
         this.timeoutMs = timeoutMs;
@@ -33,7 +33,7 @@ public final class FrameStream implements AutoCloseable {
     }
 
     private void checkEnding(int strayBytes) throws IOException {
-        ChildProcess.Ending ending = decoder.await();
+        LimitedProcess.Ending ending = decoder.await();
         if (ending.timedOut()) {
             throw new UnusableSourceException("decode", "decoding took longer than " + timeoutMs / 1000 + " s");
         }

@@ -27,7 +27,7 @@ public record SourceProbe(
      * @param ending how ffprobe ended, for what it said of a file without pictures
      * @throws UnusableSourceException if there is no picture in it
      */
-    static SourceProbe fromJson(String json, ChildProcess.Ending ending) throws UnusableSourceException {
+    static SourceProbe fromJson(String json, LimitedProcess.Ending ending) throws UnusableSourceException {
         JsonNode tree;
         try {
             tree = new JsonMapper().readTree(json);
@@ -58,7 +58,7 @@ public record SourceProbe(
                 image || format.equals("gif") || format.equals("apng"));
     }
 
-    private static String withWords(String what, ChildProcess.Ending ending) {
+    private static String withWords(String what, LimitedProcess.Ending ending) {
         return ending.lastWords().isEmpty() ? what : Ffmpeg.reason(what, ending);
     }
 

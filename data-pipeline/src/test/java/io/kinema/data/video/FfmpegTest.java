@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -165,7 +165,7 @@ class FfmpegTest {
     @Test
     void shouldStopWhatTakesTooLong() throws IOException {
         Path file = videos.good(folder.resolve("a.mp4"), 12, 48, 80);
-        Ffmpeg hasty = Ffmpeg.locate("", new ChildProcess.Limits(300, 4 << 20));
+        Ffmpeg hasty = Ffmpeg.locate("", new LimitedProcess.Limits(300, 4 << 20));
         long startNs = System.nanoTime();
         // Ten thousand frames a second of three thousand rows cannot be done in time.
         UnusableSourceException e = assertThrows(UnusableSourceException.class, () -> {
@@ -183,7 +183,7 @@ class FfmpegTest {
     @Test
     void shouldStopWhatTakesTooMuchMemory() throws IOException {
         Path file = videos.good(folder.resolve("a.mp4"), 4, 48, 80);
-        Ffmpeg lean = Ffmpeg.locate("", new ChildProcess.Limits(60_000, 400 << 10));
+        Ffmpeg lean = Ffmpeg.locate("", new LimitedProcess.Limits(60_000, 400 << 10));
         UnusableSourceException e = assertThrows(UnusableSourceException.class, () -> {
             try (FrameStream stream = lean.decode(file, "12", 12000, 12000)) {
                 stream.read(new byte[3 * 12000 * 12000], 1);

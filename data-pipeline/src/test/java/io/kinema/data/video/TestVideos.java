@@ -64,10 +64,10 @@ public final class TestVideos {
     public void run(String... args) throws IOException {
         List<String> command = new ArrayList<>(List.of(programs.ffmpeg(), "-nostdin", "-y", "-v", "error"));
         command.addAll(Arrays.asList(args));
-        try (ChildProcess child =
-                ChildProcess.start(command, programs.environment(), new ChildProcess.Limits(60_000, 4 << 20))) {
+        try (LimitedProcess child =
+                LimitedProcess.start(command, programs.environment(), new LimitedProcess.Limits(60_000, 4 << 20))) {
             child.stdout().transferTo(System.out);
-            ChildProcess.Ending ending = child.await();
+            LimitedProcess.Ending ending = child.await();
             if (!ending.good()) {
                 throw new IOException(command + ": " + ending);
             }

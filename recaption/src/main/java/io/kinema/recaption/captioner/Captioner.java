@@ -32,7 +32,7 @@ public interface Captioner extends AutoCloseable {
      *
      * @param questions what to describe, at least one
      * @return an answer to each, in their order; one that is of no use says why in {@link Answer#problem}
-     * @throws io.kinema.data.ConfigException if the user has to change something: a key that is refused, a model that is not there
+     * @throws io.kinema.data.command.ConfigException if the user has to change something: a key that is refused, a model that is not there
      * @throws IOException if no question can be answered now: a server that is not there
      */
     List<Answer> describe(List<Question> questions) throws IOException;

@@ -16,7 +16,7 @@ public sealed interface CaptionerSettings permits Dl4jSettings, EndpointSettings
      * Makes the captioner ready.
      *
      * @return the captioner; the caller closes it
-     * @throws io.kinema.data.ConfigException if the model or the key is not there
+     * @throws io.kinema.data.command.ConfigException if the model or the key is not there
      * @throws IOException if the model's files are damaged or cannot be read
      */
     Captioner open() throws IOException;

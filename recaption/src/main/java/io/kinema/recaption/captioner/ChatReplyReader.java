@@ -3,7 +3,7 @@ package io.kinema.recaption.captioner;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;

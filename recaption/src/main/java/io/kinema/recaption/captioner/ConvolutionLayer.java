@@ -39,8 +39,8 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
     public INDArray activate(boolean training, LayerWorkspaceMgr workspaces) {
         assertInputSet(false);
         Convolution.Geometry shape = layerConf().shape();
-        INDArray pictures = Rows.inOrder(input);
-        Rows from = Rows.of(pictures, shape.channels());
+        INDArray pictures = FloatRows.inOrder(input);
+        FloatRows from = FloatRows.of(pictures, shape.channels());
         int numPictures = from.rows() / shape.places();
         long[] outShape = {(long) numPictures * shape.outPlaces(), layerConf().getNOut()};
         INDArray out = workspaces.createUninitialized(ArrayType.ACTIVATIONS, dataType, outShape, 'c');
@@ -51,10 +51,10 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         if (scratch == null) {
             scratch = Nd4j.createUninitializedDetached(dataType, shape.outPlaces(), shape.neighbours());
         }
-        Rows unfolded = Rows.of(scratch);
-        Rows norms = Rows.of(normed);
-        Rows rectified = Rows.of(out);
-        Rows shifts = Rows.of(getParam(DefaultParamInitializer.BIAS_KEY));
+        FloatRows unfolded = FloatRows.of(scratch);
+        FloatRows norms = FloatRows.of(normed);
+        FloatRows rectified = FloatRows.of(out);
+        FloatRows shifts = FloatRows.of(getParam(DefaultParamInitializer.BIAS_KEY));
         INDArray weights = getParam(DefaultParamInitializer.WEIGHT_KEY);
         for (int picture = 0; picture < numPictures; picture++) {
             unfold(from, picture, unfolded);
@@ -72,7 +72,7 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
 
     /** The sums of products of one picture: {@code [P, kkC] · [kkC, nOut]}. */
     private void multiply(INDArray weights, INDArray out, int picture) {
-        Rows unfolded = Rows.of(scratch);
+        FloatRows unfolded = FloatRows.of(scratch);
         int numOut = Math.toIntExact(out.size(1));
         openblas_nolapack.cblas_sgemm(
                 openblas_nolapack.CblasRowMajor,
@@ -97,7 +97,7 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         return pointer.position(pointer.position() + offset);
     }
 
-    private static float normalise(Rows all) {
+    private static float normalise(FloatRows all) {
         float mean = all.sum(0) / all.columns();
         all.scale(0, 1, -mean);
         float inverse = (float) (1 / Math.sqrt(all.dot(0, all, 0) / all.columns() + EPSILON));
@@ -109,15 +109,15 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
     public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaces) {
         assertInputSet(true);
         Convolution.Geometry shape = layerConf().shape();
-        INDArray pictures = Rows.inOrder(input);
+        INDArray pictures = FloatRows.inOrder(input);
         INDArray delta = workspaces.dup(ArrayType.BP_WORKING_MEM, epsilon, 'c');
         INDArray weightGradient = gradientViews.get(DefaultParamInitializer.WEIGHT_KEY);
         INDArray shiftGradient = gradientViews.get(DefaultParamInitializer.BIAS_KEY);
         weightGradient.assign(0);
         shiftGradient.assign(0);
-        Rows from = Rows.of(pictures, shape.channels());
-        Rows unfolded = Rows.of(scratch);
-        Rows deltas = Rows.of(delta);
+        FloatRows from = FloatRows.of(pictures, shape.channels());
+        FloatRows unfolded = FloatRows.of(scratch);
+        FloatRows deltas = FloatRows.of(delta);
         int numPictures = from.rows() / shape.places();
         boolean isFirst = layerConf().isFirst();
         INDArray before = isFirst
@@ -126,12 +126,12 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
                         .create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c')
                         .assign(0);
         for (int picture = 0; picture < numPictures; picture++) {
-            normBackward(deltas, picture, shape.outPlaces(), Rows.of(shiftGradient));
+            normBackward(deltas, picture, shape.outPlaces(), FloatRows.of(shiftGradient));
             unfold(from, picture, unfolded);
             addWeightGradient(delta, weightGradient, picture);
             if (!isFirst) {
                 multiplyBack(delta, picture);
-                fold(unfolded, picture, Rows.of(before, shape.channels()));
+                fold(unfolded, picture, FloatRows.of(before, shape.channels()));
             }
         }
         Reference.reachabilityFence(pictures);
@@ -143,16 +143,16 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
     }
 
     /** From the gradient of what came out of a picture to that of the products, in place. */
-    private void normBackward(Rows deltas, int picture, int numPlaces, Rows shiftGradient) {
-        Rows norms = Rows.of(normed);
-        Rows shifts = Rows.of(getParam(DefaultParamInitializer.BIAS_KEY));
+    private void normBackward(FloatRows deltas, int picture, int numPlaces, FloatRows shiftGradient) {
+        FloatRows norms = FloatRows.of(normed);
+        FloatRows shifts = FloatRows.of(getParam(DefaultParamInitializer.BIAS_KEY));
         int firstRow = picture * numPlaces;
         for (int row = firstRow; row < firstRow + numPlaces; row++) {
             deltas.rectifyBackward(row, norms, shifts);
             shiftGradient.add(1, deltas, row, 0);
         }
-        Rows all = deltas.asRow(firstRow, numPlaces);
-        Rows normsOfAll = norms.asRow(firstRow, numPlaces);
+        FloatRows all = deltas.asRow(firstRow, numPlaces);
+        FloatRows normsOfAll = norms.asRow(firstRow, numPlaces);
         float mean = all.sum(0) / all.columns();
         float along = all.dot(0, normsOfAll, 0) / all.columns();
         all.scale(0, 1, -mean);
@@ -208,7 +208,7 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         void of(int pictureRow, int column, int length);
     }
 
-    private void unfold(Rows pictures, int picture, Rows unfolded) {
+    private void unfold(FloatRows pictures, int picture, FloatRows unfolded) {
         Convolution.Geometry shape = layerConf().shape();
         unfolded.clear();
         for (int place = 0; place < shape.outPlaces(); place++) {
@@ -221,7 +221,7 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         }
     }
 
-    private void fold(Rows unfolded, int picture, Rows sums) {
+    private void fold(FloatRows unfolded, int picture, FloatRows sums) {
         Convolution.Geometry shape = layerConf().shape();
         for (int place = 0; place < shape.outPlaces(); place++) {
             int row = place;

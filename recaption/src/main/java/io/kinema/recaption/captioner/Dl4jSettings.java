@@ -1,6 +1,6 @@
 package io.kinema.recaption.captioner;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 
 /**

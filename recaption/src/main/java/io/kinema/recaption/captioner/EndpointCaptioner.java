@@ -28,7 +28,7 @@ public final class EndpointCaptioner implements Captioner {
      * Makes the captioner; nothing is sent yet. The key is looked for here, in the process that asks.
      *
      * @param settings which server, and how it is asked
-     * @throws io.kinema.data.ConfigException if there should be a key and it cannot be had
+     * @throws io.kinema.data.command.ConfigException if there should be a key and it cannot be had
      */
     public EndpointCaptioner(EndpointSettings settings) {
         this(settings, new ChatClient(settings.server()));

@@ -1,6 +1,6 @@
 package io.kinema.recaption.captioner;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 
 /**
  * How a served model is shown clips and what it is asked of them. Jackson writes and reads it as it is; it has no key in it.

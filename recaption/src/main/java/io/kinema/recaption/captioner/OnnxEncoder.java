@@ -2,7 +2,7 @@ package io.kinema.recaption.captioner;
 
 import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Clip;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

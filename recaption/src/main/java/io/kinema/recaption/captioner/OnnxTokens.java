@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

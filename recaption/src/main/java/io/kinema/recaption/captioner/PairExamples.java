@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;

@@ -19,15 +19,15 @@ import org.nd4j.shade.jackson.annotation.JsonTypeInfo;
 sealed interface RowOperation {
     int numInputs();
 
-    int outRows(Rows[] inputs);
+    int outRows(FloatRows[] inputs);
 
     int outColumns(int[] inputColumns);
 
     /** Writes all of {@code out}. */
-    void forward(Rows[] inputs, Rows out);
+    void forward(FloatRows[] inputs, FloatRows out);
 
     /** Writes the gradients of all inputs, which are 0 before, from that of what came out. */
-    void backward(Rows[] inputs, Rows outGradient, Rows[] gradients);
+    void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients);
 
     /**
      * The frames of a clip behind one another in the channels of each place: {@code [B·F·P, C]} to {@code [B·P, F·C]}.
@@ -44,7 +44,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public int outRows(Rows[] inputs) {
+        public int outRows(FloatRows[] inputs) {
             return inputs[0].rows() / numFrames;
         }
 
@@ -54,7 +54,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void forward(Rows[] inputs, Rows out) {
+        public void forward(FloatRows[] inputs, FloatRows out) {
             int channels = inputs[0].columns();
             for (int row = 0; row < inputs[0].rows(); row++) {
                 out.copyFrom(inputs[0], row, 0, outRow(row), outColumn(row, channels), channels);
@@ -62,7 +62,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void backward(Rows[] inputs, Rows outGradient, Rows[] gradients) {
+        public void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients) {
             int channels = inputs[0].columns();
             for (int row = 0; row < inputs[0].rows(); row++) {
                 gradients[0].copyFrom(outGradient, outRow(row), outColumn(row, channels), row, 0, channels);
@@ -90,7 +90,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public int outRows(Rows[] inputs) {
+        public int outRows(FloatRows[] inputs) {
             return inputs[0].rows() / numRows;
         }
 
@@ -100,8 +100,8 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void forward(Rows[] inputs, Rows out) {
-            Rows in = inputs[0];
+        public void forward(FloatRows[] inputs, FloatRows out) {
+            FloatRows in = inputs[0];
             for (int group = 0; group < out.rows(); group++) {
                 for (int column = 0; column < in.columns(); column++) {
                     float sum = 0;
@@ -115,9 +115,9 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void backward(Rows[] inputs, Rows outGradient, Rows[] gradients) {
-            Rows in = inputs[0];
-            Rows gradient = gradients[0];
+        public void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients) {
+            FloatRows in = inputs[0];
+            FloatRows gradient = gradients[0];
             for (int row = 0; row < in.rows(); row++) {
                 gradient.add(1f / numRows, outGradient, row / numRows, 0, row, 0, in.columns());
             }
@@ -131,7 +131,7 @@ sealed interface RowOperation {
         }
 
         /** The first of the rows that have the largest value. */
-        private int largest(Rows in, int group, int column) {
+        private int largest(FloatRows in, int group, int column) {
             int best = group * numRows;
             for (int row = best + 1; row < (group + 1) * numRows; row++) {
                 if (in.get(row, column) > in.get(best, column)) {
@@ -155,7 +155,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public int outRows(Rows[] inputs) {
+        public int outRows(FloatRows[] inputs) {
             return inputs[0].rows();
         }
 
@@ -165,7 +165,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void forward(Rows[] inputs, Rows out) {
+        public void forward(FloatRows[] inputs, FloatRows out) {
             out.clear();
             float[] shares = new float[numPlaces];
             for (int row = 0; row < out.rows(); row++) {
@@ -177,7 +177,7 @@ sealed interface RowOperation {
         }
 
         /** Finds how much of a row's attention each place has; returns the row of the first place. */
-        private int attend(Rows[] inputs, int row, float[] shares) {
+        private int attend(FloatRows[] inputs, int row, float[] shares) {
             int first = Math.round(inputs[3].get(row, 0)) * numPlaces;
             float scale = scale(inputs);
             float largest = Float.NEGATIVE_INFINITY;
@@ -196,12 +196,12 @@ sealed interface RowOperation {
             return first;
         }
 
-        private static float scale(Rows[] inputs) {
+        private static float scale(FloatRows[] inputs) {
             return (float) (1 / Math.sqrt(inputs[0].columns()));
         }
 
         @Override
-        public void backward(Rows[] inputs, Rows outGradient, Rows[] gradients) {
+        public void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients) {
             float[] shares = new float[numPlaces];
             float[] ofShares = new float[numPlaces];
             for (int row = 0; row < outGradient.rows(); row++) {
@@ -229,7 +229,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public int outRows(Rows[] inputs) {
+        public int outRows(FloatRows[] inputs) {
             return inputs[1].rows();
         }
 
@@ -239,14 +239,14 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void forward(Rows[] inputs, Rows out) {
+        public void forward(FloatRows[] inputs, FloatRows out) {
             for (int row = 0; row < out.rows(); row++) {
                 out.copyFrom(inputs[0], Math.round(inputs[1].get(row, 0)), 0, row, 0, out.columns());
             }
         }
 
         @Override
-        public void backward(Rows[] inputs, Rows outGradient, Rows[] gradients) {
+        public void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients) {
             for (int row = 0; row < outGradient.rows(); row++) {
                 gradients[0].add(1, outGradient, row, Math.round(inputs[1].get(row, 0)));
             }
@@ -265,7 +265,7 @@ sealed interface RowOperation {
         }
 
         @Override
-        public int outRows(Rows[] inputs) {
+        public int outRows(FloatRows[] inputs) {
             return inputs[0].rows() / numRows;
         }
 
@@ -275,12 +275,12 @@ sealed interface RowOperation {
         }
 
         @Override
-        public void forward(Rows[] inputs, Rows out) {
+        public void forward(FloatRows[] inputs, FloatRows out) {
             out.memory().copyFrom(inputs[0].memory());
         }
 
         @Override
-        public void backward(Rows[] inputs, Rows outGradient, Rows[] gradients) {
+        public void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients) {
             gradients[0].memory().copyFrom(outGradient.memory());
         }
     }

@@ -97,15 +97,15 @@ final class RowVertex extends GraphVertex {
 
         @Override
         public INDArray doForward(boolean training, LayerWorkspaceMgr workspaces) {
-            INDArray[] inOrder = Arrays.stream(inputs).map(Rows::inOrder).toArray(INDArray[]::new);
-            Rows[] rows = Arrays.stream(inOrder).map(Rows::of).toArray(Rows[]::new);
-            int[] columns = Arrays.stream(rows).mapToInt(Rows::columns).toArray();
+            INDArray[] inOrder = Arrays.stream(inputs).map(FloatRows::inOrder).toArray(INDArray[]::new);
+            FloatRows[] rows = Arrays.stream(inOrder).map(FloatRows::of).toArray(FloatRows[]::new);
+            int[] columns = Arrays.stream(rows).mapToInt(FloatRows::columns).toArray();
             INDArray out = workspaces.createUninitialized(
                     ArrayType.ACTIVATIONS,
                     dataType,
                     new long[] {operation.outRows(rows), operation.outColumns(columns)},
                     'c');
-            operation.forward(rows, Rows.of(out));
+            operation.forward(rows, FloatRows.of(out));
             // Rows do not keep the memory that they see from being freed.
             Reference.reachabilityFence(inOrder);
             return out;
@@ -113,17 +113,17 @@ final class RowVertex extends GraphVertex {
 
         @Override
         public Pair<Gradient, INDArray[]> doBackward(boolean truncated, LayerWorkspaceMgr workspaces) {
-            INDArray[] inOrder = Arrays.stream(inputs).map(Rows::inOrder).toArray(INDArray[]::new);
-            INDArray outGradient = Rows.inOrder(epsilon);
+            INDArray[] inOrder = Arrays.stream(inputs).map(FloatRows::inOrder).toArray(INDArray[]::new);
+            INDArray outGradient = FloatRows.inOrder(epsilon);
             INDArray[] gradients = Arrays.stream(inOrder)
                     .map(input -> workspaces
                             .create(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c')
                             .assign(0))
                     .toArray(INDArray[]::new);
             operation.backward(
-                    Arrays.stream(inOrder).map(Rows::of).toArray(Rows[]::new),
-                    Rows.of(outGradient),
-                    Arrays.stream(gradients).map(Rows::of).toArray(Rows[]::new));
+                    Arrays.stream(inOrder).map(FloatRows::of).toArray(FloatRows[]::new),
+                    FloatRows.of(outGradient),
+                    Arrays.stream(gradients).map(FloatRows::of).toArray(FloatRows[]::new));
             Reference.reachabilityFence(inOrder);
             Reference.reachabilityFence(outGradient);
             return new Pair<>(null, gradients);

@@ -76,7 +76,7 @@ public final class ServerFlags {
      *
      * @param model the name that the server has for its model
      * @return the settings
-     * @throws io.kinema.data.ConfigException if one is out of its range
+     * @throws io.kinema.data.command.ConfigException if one is out of its range
      */
     public ChatSettings settings(String model) {
         return new ChatSettings(

@@ -2,10 +2,10 @@ package io.kinema.recaption.captioner;
 
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.data.Folder;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Dataset;
+import io.kinema.data.storage.Folder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

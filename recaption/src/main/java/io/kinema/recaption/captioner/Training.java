@@ -1,10 +1,10 @@
 package io.kinema.recaption.captioner;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.data.order.Philox;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.order.Philox.Purpose;
+import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Sha256;
 import java.io.IOException;
 import java.util.ArrayList;

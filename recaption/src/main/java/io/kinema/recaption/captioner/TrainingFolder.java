@@ -1,9 +1,9 @@
 package io.kinema.recaption.captioner;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.kinema.data.ConfigException;
-import io.kinema.data.Folder;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Sha256;
+import io.kinema.data.storage.Folder;
 import java.awt.Color;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package io.kinema.recaption.captioner;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;

@@ -1,10 +1,8 @@
 package io.kinema.recaption.run;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.data.Folder;
-import io.kinema.data.SparkTasks;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.CaptionFile;
 import io.kinema.data.shard.Clip;
@@ -12,6 +10,8 @@ import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.shard.DatasetWriter;
 import io.kinema.data.shard.Manifest;
+import io.kinema.data.spark.SparkTasks;
+import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
 import io.kinema.recaption.captioner.ChatUsage;

@@ -2,11 +2,11 @@ package io.kinema.recaption.run;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.kinema.data.Folder;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
+import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.Answer;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;

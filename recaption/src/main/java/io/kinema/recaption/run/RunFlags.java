@@ -2,8 +2,8 @@ package io.kinema.recaption.run;
 
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
-import io.kinema.data.ConfigException;
-import io.kinema.data.Folder;
+import io.kinema.data.command.ConfigException;
+import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.CaptionerSettings;
 import io.kinema.recaption.captioner.Dl4jSettings;
 import io.kinema.recaption.captioner.EndpointSettings;

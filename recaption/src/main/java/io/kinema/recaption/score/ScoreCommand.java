@@ -1,14 +1,14 @@
 package io.kinema.recaption.score;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.data.LaunchScript;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.LaunchScript;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.recaption.captioner.Question;
-import io.kinema.recaption.run.RunCommand;
+import io.kinema.recaption.run.CaptionRunCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,7 +103,7 @@ public final class ScoreCommand {
         String data = output.resolve("data").toString();
         new LaunchScript("prepare.sh", prepareFlags(videos, data)).run(true);
         String captioned = output.resolve("captioned").toString();
-        RunCommand.run("--data", data, "--model", flags.model, "--output", captioned, "--styles", Question.DETAILED);
+        CaptionRunCommand.run("--data", data, "--model", flags.model, "--output", captioned, "--styles", Question.DETAILED);
         Fidelity fidelity = Fidelity.of(captions(captioned));
         String text = fidelity.numVideos() + " videos of " + fidelity.numPrompts() + " prompts\n\n" + fidelity.table();
         Files.writeString(output.resolve("score.md"), text);

@@ -8,7 +8,7 @@ import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.recaption.TinyData;
-import io.kinema.recaption.run.RunCommand;
+import io.kinema.recaption.run.CaptionRunCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,7 +55,7 @@ class EndpointRunTest {
         flags.addAll(List.of("--prompt-short", folder.resolve("short.txt").toString()));
         flags.addAll(List.of("--prompt-detailed", folder.resolve("detailed.txt").toString()));
         flags.addAll(List.of(more));
-        return RunCommand.run(flags.toArray(String[]::new));
+        return CaptionRunCommand.run(flags.toArray(String[]::new));
     }
 
     private static ChatServer.Reply answer(ChatServer.Call call) {

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.recaption.TinyData;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

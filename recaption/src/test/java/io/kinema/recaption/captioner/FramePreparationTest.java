@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Measurements;
 import java.io.IOException;

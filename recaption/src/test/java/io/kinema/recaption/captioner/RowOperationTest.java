@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,13 +46,13 @@ class RowOperationTest {
     @ParameterizedTest
     @MethodSource("cases")
     void shouldGiveTheGradientThatFiniteDifferencesGive(Case each) {
-        Rows[] inputs = each.inputs().stream().map(Rows::of).toArray(Rows[]::new);
+        FloatRows[] inputs = each.inputs().stream().map(FloatRows::of).toArray(FloatRows[]::new);
         INDArray weights = ConvolutionTest.random(8, rows(each, inputs), columns(each, inputs));
-        Rows epsilon = Rows.of(weights);
+        FloatRows epsilon = FloatRows.of(weights);
         INDArray[] found = Arrays.stream(inputs)
                 .map(input -> Nd4j.create(input.rows(), input.columns()))
                 .toArray(INDArray[]::new);
-        Rows[] gradients = Arrays.stream(found).map(Rows::of).toArray(Rows[]::new);
+        FloatRows[] gradients = Arrays.stream(found).map(FloatRows::of).toArray(FloatRows[]::new);
         each.operation().backward(inputs, epsilon, gradients);
         float step = 1e-3f;
         for (int i = 0; i < each.numLearned(); i++) {
@@ -76,9 +76,9 @@ class RowOperationTest {
         Reference.reachabilityFence(found);
     }
 
-    private static double value(Case each, Rows[] inputs, Rows epsilon) {
+    private static double value(Case each, FloatRows[] inputs, FloatRows epsilon) {
         INDArray result = Nd4j.create(rows(each, inputs), columns(each, inputs));
-        Rows out = Rows.of(result);
+        FloatRows out = FloatRows.of(result);
         each.operation().forward(inputs, out);
         double sum = 0;
         for (int row = 0; row < out.rows(); row++) {
@@ -90,13 +90,13 @@ class RowOperationTest {
         return sum;
     }
 
-    private static int rows(Case each, Rows[] inputs) {
+    private static int rows(Case each, FloatRows[] inputs) {
         return each.operation().outRows(inputs);
     }
 
-    private static int columns(Case each, Rows[] inputs) {
+    private static int columns(Case each, FloatRows[] inputs) {
         return each.operation()
-                .outColumns(Arrays.stream(inputs).mapToInt(Rows::columns).toArray());
+                .outColumns(Arrays.stream(inputs).mapToInt(FloatRows::columns).toArray());
     }
 
     @Test
@@ -104,7 +104,7 @@ class RowOperationTest {
         // Clip 0: frames of two places (1, 2) and (3, 4); clip 1: (5, 6) and (7, 8).
         INDArray in = Nd4j.createFromArray(1f, 2f, 3f, 4f, 5f, 6f, 7f, 8f).reshape(8, 1);
         INDArray out = Nd4j.create(4, 2);
-        new RowOperation.StackFrames(2, 2).forward(new Rows[] {Rows.of(in)}, Rows.of(out));
+        new RowOperation.StackFrames(2, 2).forward(new FloatRows[] {FloatRows.of(in)}, FloatRows.of(out));
         Reference.reachabilityFence(in);
         assertArrayEquals(new float[] {1, 3, 2, 4, 5, 7, 6, 8}, out.data().asFloat());
     }
@@ -116,8 +116,8 @@ class RowOperationTest {
         INDArray values = Nd4j.createFromArray(9f, 9f, 1f, 0f, 0f, 1f).reshape(3, 2);
         INDArray subject = Nd4j.createFromArray(0f).reshape(1, 1);
         INDArray out = Nd4j.create(1, 2);
-        Rows[] inputs = {Rows.of(query), Rows.of(keys), Rows.of(values), Rows.of(subject)};
-        new RowOperation.Attend(3).forward(inputs, Rows.of(out));
+        FloatRows[] inputs = {FloatRows.of(query), FloatRows.of(keys), FloatRows.of(values), FloatRows.of(subject)};
+        new RowOperation.Attend(3).forward(inputs, FloatRows.of(out));
         Reference.reachabilityFence(List.of(query, keys, values, subject));
         assertArrayEquals(new float[] {0, 1}, out.data().asFloat(), 1e-4f);
     }

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.recaption.TinyData;
 import java.io.IOException;

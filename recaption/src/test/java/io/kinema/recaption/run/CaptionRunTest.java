@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
@@ -75,7 +75,7 @@ class CaptionRunTest {
     @Test
     void shouldSayWhatTheClipsShow() throws IOException {
         Path output = folder.resolve("captioned");
-        assertEquals(0, RunCommand.run(runFlags(output)));
+        assertEquals(0, CaptionRunCommand.run(runFlags(output)));
         try (Dataset captioned = Dataset.open(output.toString());
                 Dataset original = Dataset.open(data.toString())) {
             for (ClipEntry entry : captioned.clips()) {
@@ -102,12 +102,12 @@ class CaptionRunTest {
     @Test
     void shouldDoNothingWhenAllIsDone() throws IOException {
         Path output = folder.resolve("twice");
-        RunCommand.run(runFlags(output));
+        CaptionRunCommand.run(runFlags(output));
         Map<String, String> before = contents(output);
-        assertEquals(0, RunCommand.run(runFlags(output)));
+        assertEquals(0, CaptionRunCommand.run(runFlags(output)));
         assertEquals(before, contents(output));
         ConfigException other =
-                assertThrows(ConfigException.class, () -> RunCommand.run(runFlags(output, "--beam", "2")));
+                assertThrows(ConfigException.class, () -> CaptionRunCommand.run(runFlags(output, "--beam", "2")));
         assertTrue(other.getMessage().contains("--overwrite"), other.getMessage());
         assertEquals(before, contents(output), "what was there is still there");
     }
@@ -116,8 +116,8 @@ class CaptionRunTest {
     void shouldNotDependOnHowManyWork() throws IOException {
         Path one = folder.resolve("one");
         Path two = folder.resolve("two");
-        RunCommand.run(runFlags(one, "--master", "local[1]"));
-        RunCommand.run(runFlags(two, "--master", "local[2]"));
+        CaptionRunCommand.run(runFlags(one, "--master", "local[1]"));
+        CaptionRunCommand.run(runFlags(two, "--master", "local[2]"));
         Map<String, String> ofOne = contents(one);
         Map<String, String> ofTwo = contents(two);
         ofOne.remove(CaptionRun.ARGS);
@@ -261,7 +261,7 @@ class CaptionRunTest {
 
     private static void assertMistake(String expected, String... flags) {
         ConfigException mistake =
-                assertThrows(ConfigException.class, () -> RunCommand.run(runFlags(folder.resolve("none"), flags)));
+                assertThrows(ConfigException.class, () -> CaptionRunCommand.run(runFlags(folder.resolve("none"), flags)));
         assertTrue(mistake.getMessage().contains(expected), mistake.getMessage());
         assertEquals(1, mistake.getMessage().lines().count(), mistake.getMessage());
     }

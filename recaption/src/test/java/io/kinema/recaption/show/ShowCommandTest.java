@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.recaption.TinyData;
 import java.awt.Color;

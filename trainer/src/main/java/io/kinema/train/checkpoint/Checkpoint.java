@@ -3,7 +3,7 @@ package io.kinema.train.checkpoint;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.train.model.ParameterLayout;
 import java.io.IOException;
 import java.lang.foreign.Arena;

@@ -1,8 +1,8 @@
 package io.kinema.train.checkpoint;
 
-import io.kinema.data.Command;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.Command;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;

@@ -1,6 +1,6 @@
 package io.kinema.train.checkpoint;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -1,7 +1,7 @@
 package io.kinema.train.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Sha256;
 import java.io.FilterInputStream;
 import java.io.IOException;

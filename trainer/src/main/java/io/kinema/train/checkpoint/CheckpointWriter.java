@@ -1,7 +1,7 @@
 package io.kinema.train.checkpoint;
 
-import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.tensor.DType;
 import java.io.Closeable;
 import java.io.IOException;

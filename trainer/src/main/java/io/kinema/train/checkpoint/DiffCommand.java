@@ -1,7 +1,7 @@
 package io.kinema.train.checkpoint;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
+import io.kinema.data.command.CommandLine;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package io.kinema.train.checkpoint;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.train.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;

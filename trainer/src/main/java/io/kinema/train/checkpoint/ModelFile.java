@@ -2,7 +2,7 @@ package io.kinema.train.checkpoint;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.tensor.DType;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package io.kinema.train.checkpoint;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 
 /** Which weights of a checkpoint, {@code --weights}. */
 public enum WeightsKind {

@@ -1,6 +1,6 @@
 package io.kinema.train.diffusion;
 
-import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Parameters;

@@ -1,7 +1,7 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.data.clip.Patch;
-import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Patches;
 import java.util.List;

@@ -3,7 +3,7 @@ package io.kinema.train.diffusion;
 import java.util.Arrays;
 
 /** The discrete process of DDPM (Ho et al., 2006.11239, sections 2 and 3.2); the target is the noise. */
-public final class NoisePrediction implements Diffusion {
+public final class NoisePrediction implements Objective {
     /** The number of times. */
     public static final int TIMES = 1000;
 

@@ -1,6 +1,6 @@
 package io.kinema.train.diffusion;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import org.apache.commons.math3.distribution.NormalDistribution;
 
 /**
@@ -9,7 +9,7 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  * @param shift moves times towards noise, {@code t' = shift·t / (1 + (shift − 1)·t)} (there, equation 23), in training and in
  *     sampling alike: the more values a clip has, the more noise it takes to hide what it shows
  */
-public record RectifiedFlow(double shift) implements Diffusion {
+public record RectifiedFlow(double shift) implements Objective {
     /** The shift where none is asked for: what Esser et al. found best at 1024x1024. */
     public static final double DEFAULT_SHIFT = 3;
 

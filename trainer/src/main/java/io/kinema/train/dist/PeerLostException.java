@@ -2,9 +2,6 @@ package io.kinema.train.dist;
 
 /** Another rank, or the launcher, died or left in the middle of the run; the message names it. */
 public final class PeerLostException extends CollectiveException {
-    /** What a process should exit with when it stops for this reason, so that the launcher blames the other rank. */
-    public static final int EXIT_CODE = 75;
-
     /** The rank that is gone, or −1 for the launcher. */
     private final int lostRank;
 

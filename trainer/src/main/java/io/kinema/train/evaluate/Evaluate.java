@@ -2,19 +2,19 @@ package io.kinema.train.evaluate;
 
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
-import io.kinema.train.CaptionMix;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.checkpoint.WeightsKind;
-import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.device.DeviceFlags;
+import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.DeviceFlags;
-import io.kinema.train.tensor.Devices;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -163,8 +163,8 @@ public final class Evaluate {
         LossTable baseline = flags.baseline.isEmpty() ? null : LossTable.read("--baseline", Path.of(flags.baseline));
         HeldOutLoss.Settings settings = new HeldOutLoss.Settings(
                 CaptionMix.parse(flags.captionDropout, flags.captionMix), flags.times, flags.tokens, flags.seed);
-        Diffusion diffusion =
-                Diffusion.named(trained.config().diffusion(), trained.config().timeShift());
+        Objective diffusion =
+                Objective.named(trained.config().diffusion(), trained.config().timeShift());
         LossTable table;
         try (Dataset data = Dataset.open(flags.data);
                 Device device = Devices.open(flags.device.resolve(1))) {

@@ -4,17 +4,17 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Sha256;
-import io.kinema.train.CaptionMix;
-import io.kinema.train.diffusion.Diffusion;
-import io.kinema.train.diffusion.Diffusion.Mixture;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.diffusion.Objective.Mixture;
+import io.kinema.train.diffusion.Objective;
+import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Parameters;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -44,7 +44,7 @@ final class HeldOutLoss {
      */
     record Settings(CaptionMix captions, int times, int maxTokens, long seed) {}
 
-    HeldOutLoss(SpacetimeDit model, Diffusion diffusion, Device device, Parameters weights, Settings settings) {
+    HeldOutLoss(SpacetimeDit model, Objective diffusion, Device device, Parameters weights, Settings settings) {
         this.model = model;
         this.loss = new DiffusionLoss(model, device);
         this.device = device;
@@ -98,7 +98,7 @@ final class HeldOutLoss {
             philox.normals(Philox.Purpose.NOISE, fromTime + i, key, noiseLP, offset, cleanP.length);
         }
         Packing packing =
-                Packing.of(Collections.nCopies(copies, grid), Collections.nCopies(copies, CaptionTokens.of(caption)));
+                Packing.of(Collections.nCopies(copies, grid), Collections.nCopies(copies, CaptionBytes.of(caption)));
         Microbatch batch = new Microbatch(
                 Collections.nCopies(copies, clip.id()), packing, cleanLP, noiseLP, mixtures.subList(fromTime, toTime));
         try (Device.Scope _ = device.openScope()) {

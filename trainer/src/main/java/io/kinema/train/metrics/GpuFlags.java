@@ -1,8 +1,8 @@
 package io.kinema.train.metrics;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import java.util.Locale;
 
 /** The flags of every command that says what operations take on accelerators. */
@@ -27,7 +27,7 @@ public final class GpuFlags {
      * @throws ConfigException on a mistake in them
      */
     public void check() {
-        Gpu.named("--gpu", gpu);
+        GpuPrice.named("--gpu", gpu);
         CommandLine.requireRange("--utilisation", utilisation, 1e-6, 1);
         CommandLine.requireRange("--price", price, 0, 1e9);
     }
@@ -38,7 +38,7 @@ public final class GpuFlags {
      * @return floating point operations an hour
      */
     public double flopsPerHour() {
-        return Gpu.named("--gpu", gpu).flopsPerSecond() * utilisation * SECONDS_PER_HOUR;
+        return GpuPrice.named("--gpu", gpu).flopsPerSecond() * utilisation * SECONDS_PER_HOUR;
     }
 
     /**
@@ -59,7 +59,7 @@ public final class GpuFlags {
                 "%s on %d %s at %.0f %% of the peak%s",
                 time,
                 gpus,
-                Gpu.named("--gpu", gpu).name(),
+                GpuPrice.named("--gpu", gpu).name(),
                 100 * utilisation,
                 cost);
     }

@@ -1,8 +1,8 @@
 package io.kinema.train.metrics;
 
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.device.Devices;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.DeviceConfig;
-import io.kinema.train.tensor.Devices;
 import io.kinema.train.tensor.Tensor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

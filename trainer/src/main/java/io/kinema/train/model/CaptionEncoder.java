@@ -29,7 +29,7 @@ final class CaptionEncoder {
     CaptionEncoder(ParameterLayout layout, DitConfig config) {
         int width = config.captionWidth();
         headWidth = width / config.captionHeads();
-        embedding = layout.add("caption.embedding", Init.EMBEDDING, CaptionTokens.VOCABULARY, width);
+        embedding = layout.add("caption.embedding", Init.EMBEDDING, CaptionBytes.VOCABULARY, width);
         for (int i = 0; i < config.captionDepth(); i++) {
             String name = "caption.blocks." + i;
             blocks.add(new Block(

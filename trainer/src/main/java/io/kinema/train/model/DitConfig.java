@@ -1,7 +1,7 @@
 package io.kinema.train.model;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Matcher;

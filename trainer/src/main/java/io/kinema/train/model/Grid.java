@@ -1,7 +1,7 @@
 package io.kinema.train.model;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 
 /**
  * The patches of a clip, tokens in the order (t, h, w).

@@ -18,7 +18,7 @@ public record Packing(List<Grid> grids, Segments tokens, Segments captions, int[
      * Lays clips end to end.
      *
      * @param grids the patches of each clip
-     * @param captionIds the caption of each clip, as {@link CaptionTokens} reads it
+     * @param captionIds the caption of each clip, as {@link CaptionBytes} reads it
      * @return the packing
      */
     public static Packing of(List<Grid> grids, List<int[]> captionIds) {

@@ -46,7 +46,7 @@ final class Positions {
     }
 
     /** Where the tables of angles are filled: a row every {@code stride} elements. */
-    private record Rows(float[] cos, int cosAt, float[] sin, int sinAt, int stride) {
+    private record RotationRows(float[] cos, int cosAt, float[] sin, int sinAt, int stride) {
         void put(int row, int pair, Axis axis, int place) {
             int from = place * axis.pairs;
             System.arraycopy(axis.cos, from, cos, row * stride + cosAt + pair, axis.pairs);
@@ -61,7 +61,7 @@ final class Positions {
     Tensor absolute(Device device, Packing packing, int width) {
         int numRows = packing.tokens().total();
         float[] both = first.room(numRows * width);
-        fill(packing.grids(), width / 2, new Rows(both, 0, both, width / 2, width));
+        fill(packing.grids(), width / 2, new RotationRows(both, 0, both, width / 2, width));
         return first.tensor(device, numRows, width);
     }
 
@@ -75,7 +75,7 @@ final class Positions {
     /** Angles of text from places counted from the start of each segment. */
     Rotary ofText(Device device, Segments segments, int headWidth) {
         int pairs = headWidth / 2;
-        Rows rows = sideBySide(segments.total(), pairs);
+        RotationRows rows = sideBySide(segments.total(), pairs);
         Axis axis = axis(pairs);
         for (int s = 0; s < segments.count(); s++) {
             axis.upTo(segments.length(s));
@@ -86,7 +86,7 @@ final class Positions {
         return rotary(device, segments.total(), pairs);
     }
 
-    private void fill(List<Grid> grids, int pairs, Rows rows) {
+    private void fill(List<Grid> grids, int pairs, RotationRows rows) {
         int pairsOfPlane = 3 * pairs / 8;
         int pairsOfTime = pairs - 2 * pairsOfPlane;
         Axis time = axis(pairsOfTime);
@@ -119,8 +119,8 @@ final class Positions {
         return axis;
     }
 
-    private Rows sideBySide(int numRows, int pairs) {
-        return new Rows(first.room(numRows * pairs), 0, second.room(numRows * pairs), 0, pairs);
+    private RotationRows sideBySide(int numRows, int pairs) {
+        return new RotationRows(first.room(numRows * pairs), 0, second.room(numRows * pairs), 0, pairs);
     }
 
     private Rotary rotary(Device device, int numRows, int pairs) {

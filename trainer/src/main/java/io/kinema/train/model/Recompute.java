@@ -1,6 +1,6 @@
 package io.kinema.train.model;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 
 /** What backward computes again instead of remembering it, {@code --recompute} (Chen et al., 1604.06174). Gradients are the same bit for bit. */
 public enum Recompute {

@@ -183,7 +183,7 @@ public final class SpacetimeDit {
      *
      * @param to weights and sums
      */
-    public void walk(Gradients to) {
+    public void visitGroups(Gradients to) {
         int last = groups.size() - 1;
         for (int i = 0; i <= last; i++) {
             enter(to.weights(), i, Math.min(i + 1, last));

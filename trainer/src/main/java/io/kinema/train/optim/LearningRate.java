@@ -1,6 +1,6 @@
 package io.kinema.train.optim;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 
 /**
  * The learning rate of each step: a linear warm-up, then constant or half a cosine down to 0 at the last step (Loshchilov and Hutter,

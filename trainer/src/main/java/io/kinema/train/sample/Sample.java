@@ -1,16 +1,16 @@
 package io.kinema.train.sample;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.data.LaunchScript;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.LaunchScript;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.TrainedWeights;
-import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.device.Devices;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.DeviceConfig;
-import io.kinema.train.tensor.Devices;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,14 +28,14 @@ public final class Sample {
     private final SampleFlags flags;
     private final TrainedWeights trained;
     private final SpacetimeDit model;
-    private final Diffusion diffusion;
+    private final Objective diffusion;
 
     private Sample(SampleFlags flags) throws IOException {
         this.flags = flags;
         trained = TrainedWeights.open(Path.of(flags.checkpoint), flags.weights);
         model = new SpacetimeDit(trained.config().model().toConfig());
         diffusion =
-                Diffusion.named(trained.config().diffusion(), trained.config().timeShift());
+                Objective.named(trained.config().diffusion(), trained.config().timeShift());
     }
 
     /**

@@ -2,7 +2,7 @@ package io.kinema.train.sample;
 
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
-import io.kinema.train.tensor.DeviceFlags;
+import io.kinema.train.device.DeviceFlags;
 
 /** The flags of {@code launch/sample.sh}. */
 final class SampleFlags {

@@ -1,12 +1,12 @@
 package io.kinema.train.sample;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.order.Philox;
-import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.RectifiedFlow;
-import io.kinema.train.model.CaptionTokens;
+import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Parameters;
@@ -24,7 +24,7 @@ import java.util.function.IntConsumer;
 /** Turns noise into clips, guided by a caption; docs/numerics.md, "Sampling". The same request gives the same bytes. */
 public final class Sampler {
     private final SpacetimeDit model;
-    private final Diffusion diffusion;
+    private final Objective diffusion;
     private final Device device;
     private final Parameters weights;
 
@@ -68,7 +68,7 @@ public final class Sampler {
      * @param device fp32
      * @param weights its parameters, the averaged ones for best results
      */
-    public Sampler(SpacetimeDit model, Diffusion diffusion, Device device, Parameters weights) {
+    public Sampler(SpacetimeDit model, Objective diffusion, Device device, Parameters weights) {
         if (device.dtype() != DType.FP32) {
             throw new IllegalArgumentException("sampling needs fp32, the device has " + device.dtype());
         }
@@ -84,7 +84,7 @@ public final class Sampler {
      * @param diffusion what it learned to predict
      * @return Euler for flow, DDIM for noise
      */
-    public static Method defaultMethod(Diffusion diffusion) {
+    public static Method defaultMethod(Objective diffusion) {
         return diffusion instanceof RectifiedFlow ? Method.EULER : Method.DDIM;
     }
 
@@ -173,10 +173,10 @@ public final class Sampler {
             guided = guidance != 1;
             tokens = grid.tokens();
             List<Grid> grids = new ArrayList<>(List.of(grid));
-            List<int[]> captions = new ArrayList<>(List.of(CaptionTokens.of(request.prompt)));
+            List<int[]> captions = new ArrayList<>(List.of(CaptionBytes.of(request.prompt)));
             if (guided) {
                 grids.add(grid);
-                captions.add(CaptionTokens.none());
+                captions.add(CaptionBytes.none());
             }
             packing = Packing.of(grids, captions);
         }

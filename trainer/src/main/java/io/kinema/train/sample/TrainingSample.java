@@ -3,7 +3,7 @@ package io.kinema.train.sample;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
-import io.kinema.train.diffusion.Diffusion;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.Parameters;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
@@ -37,7 +37,7 @@ public record TrainingSample(String ffmpeg, String prompt, int steps, double gui
      * @throws IOException when the data cannot be read or the file not be written
      */
     public Path write(
-            SpacetimeDit model, Diffusion diffusion, Device device, Parameters weights, Dataset dataset, Path stem)
+            SpacetimeDit model, Objective diffusion, Device device, Parameters weights, Dataset dataset, Path stem)
             throws IOException {
         Clip like = exampleOf(dataset);
         String caption =

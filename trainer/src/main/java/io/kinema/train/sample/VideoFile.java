@@ -1,7 +1,7 @@
 package io.kinema.train.sample;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.video.Ffmpeg;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -2,10 +2,10 @@ package io.kinema.train.sweep;
 
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
-import io.kinema.train.Workload;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.memory.Workload;
 import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;

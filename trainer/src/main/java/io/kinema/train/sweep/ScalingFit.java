@@ -1,7 +1,7 @@
 package io.kinema.train.sweep;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.order.Philox;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,9 +1,9 @@
 package io.kinema.train.sweep;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.train.FolderLock;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.run.FolderLock;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

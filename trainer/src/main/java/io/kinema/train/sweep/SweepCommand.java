@@ -1,7 +1,7 @@
 package io.kinema.train.sweep;
 
-import io.kinema.data.Command;
-import io.kinema.data.CommandLine;
+import io.kinema.data.command.Command;
+import io.kinema.data.command.CommandLine;
 import java.util.List;
 
 /** The command {@code launch/sweep.sh}: many trainings, the scaling law that they follow, and what that says of the next one. */
@@ -47,7 +47,7 @@ public final class SweepCommand {
                 PROGRAM,
                 USAGE.formatted(PROGRAM),
                 List.of(
-                        new Command("run", RunCommand::run),
+                        new Command("run", SweepRunCommand::run),
                         new Command("status", StatusCommand::run),
                         new Command("fit", FitCommand::run),
                         new Command("recommend", RecommendCommand::run),

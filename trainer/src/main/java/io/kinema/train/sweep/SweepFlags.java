@@ -1,14 +1,14 @@
 package io.kinema.train.sweep;
 
 import com.beust.jcommander.Parameter;
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
-import io.kinema.train.SyntheticData;
-import io.kinema.train.Workload;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.evaluate.Evaluate;
+import io.kinema.train.input.SyntheticData;
+import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
-import io.kinema.train.tensor.DeviceConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.kinema.train.sweep;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.train.Workload;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -1,11 +1,11 @@
 package io.kinema.train.sweep;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
-import io.kinema.data.LaunchScript;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.LaunchScript;
 import io.kinema.data.shard.Sha256;
-import io.kinema.train.FolderLock;
-import io.kinema.train.SlurmJob;
+import io.kinema.train.launch.SlurmJob;
+import io.kinema.train.run.FolderLock;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package io.kinema.train.tensor;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 
 /** What models are trained in, {@code --precision}. */
 public enum Precision {

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.CommandLine;
+import io.kinema.data.command.CommandLine;
 import io.kinema.train.model.ParameterLayout;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

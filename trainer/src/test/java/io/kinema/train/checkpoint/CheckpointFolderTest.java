@@ -13,8 +13,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
-import io.kinema.data.ConfigException;
-import io.kinema.train.dist.ShardLayout;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.dist.reduction.ShardLayout;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
-import io.kinema.train.diffusion.Diffusion.Mixture;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.diffusion.Objective.Mixture;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -20,7 +20,7 @@ class DiffusionTest {
 
     @Test
     void shouldDrawLogitNormalTimes() {
-        Diffusion flow = Diffusion.named("flow", 1);
+        Objective flow = Objective.named("flow", 1);
         assertEquals(500, flow.draw(0.123, 0).tau(), 1e-9);
         assertEquals(1000 / (1 + Math.exp(-1.5)), flow.draw(0.9, 1.5).tau(), 1e-9);
     }
@@ -33,12 +33,12 @@ class DiffusionTest {
         assertEquals(1, flow.shifted(1));
         assertEquals(
                 1000 / (1 + Math.exp(-(0.4 + Math.log(3)))), flow.draw(0.5, 0.4).tau(), 1e-9);
-        assertThrows(ConfigException.class, () -> Diffusion.named("flow", -1));
+        assertThrows(ConfigException.class, () -> Objective.named("flow", -1));
     }
 
     @Test
     void shouldFindTheTimeBelowWhichAShareIsDrawn() {
-        for (Diffusion process : new Diffusion[] {new RectifiedFlow(3), NoisePrediction.cosine()}) {
+        for (Objective process : new Objective[] {new RectifiedFlow(3), NoisePrediction.cosine()}) {
             Random random = new Random(1);
             double[] drawn = new double[20_000];
             Arrays.setAll(
@@ -71,7 +71,7 @@ class DiffusionTest {
 
     @Test
     void shouldDrawEveryDiscreteTime() {
-        Diffusion process = Diffusion.named("ddpm-cosine", 0);
+        Objective process = Objective.named("ddpm-cosine", 0);
         assertEquals(0, process.draw(0x1p-33, 3).tau());
         assertEquals(999, process.draw(1 - 0x1p-33, 3).tau());
         assertEquals(250, process.draw(0.25, 3).tau());
@@ -79,7 +79,7 @@ class DiffusionTest {
 
     @Test
     void shouldNameTheProcessesThatThereAre() {
-        ConfigException e = assertThrows(ConfigException.class, () -> Diffusion.named("ddpm", 0));
+        ConfigException e = assertThrows(ConfigException.class, () -> Objective.named("ddpm", 0));
         assertTrue(e.getMessage().contains("ddpm-linear"), e.getMessage());
     }
 }

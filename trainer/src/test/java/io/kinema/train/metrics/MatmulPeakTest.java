@@ -3,7 +3,7 @@ package io.kinema.train.metrics;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.train.tensor.DeviceConfig;
+import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 import org.junit.jupiter.api.Test;
 
 class DitConfigTest {

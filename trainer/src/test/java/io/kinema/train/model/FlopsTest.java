@@ -22,7 +22,7 @@ class FlopsTest {
     private static final DitConfig CONFIG = new DitConfig(3, 24, 2, 2, 12, 3, new Patch(2, 4, 2));
     private static final Packing PACKING = Packing.of(
             List.of(new Grid(2, 3, 4), new Grid(1, 1, 1), new Grid(1, 5, 2)),
-            List.of(CaptionTokens.of("a red circle"), CaptionTokens.none(), CaptionTokens.of("blue")));
+            List.of(CaptionBytes.of("a red circle"), CaptionBytes.none(), CaptionBytes.of("blue")));
 
     /** Passes everything on, default methods taken apart, and counts products. */
     private static final class Counting implements InvocationHandler {

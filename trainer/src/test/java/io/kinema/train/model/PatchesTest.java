@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;

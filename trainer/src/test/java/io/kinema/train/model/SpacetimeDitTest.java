@@ -21,7 +21,7 @@ import org.junit.jupiter.api.condition.OS;
 class SpacetimeDitTest {
     private static final DitConfig TINY = new DitConfig(2, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
     private static final Packing PACKING = Packing.of(
-            List.of(new Grid(2, 2, 3), new Grid(1, 1, 2)), List.of(CaptionTokens.of("red"), CaptionTokens.none()));
+            List.of(new Grid(2, 2, 3), new Grid(1, 1, 2)), List.of(CaptionBytes.of("red"), CaptionBytes.none()));
     private static final double[] TIMES = {120, 840};
 
     private final SpacetimeDit model = new SpacetimeDit(TINY);
@@ -157,7 +157,7 @@ class SpacetimeDitTest {
             SpacetimeDit deep = new SpacetimeDit(new DitConfig(depth, 64, 2, 1, 8, 2, TINY.patch()), recompute);
             ParameterSet weights = ParameterSet.weights(device, deep.layout());
             ParameterSet gradients = ParameterSet.gradients(device, deep.layout());
-            Packing packing = Packing.of(List.of(new Grid(1, 1, tokens)), List.of(CaptionTokens.none()));
+            Packing packing = Packing.of(List.of(new Grid(1, 1, tokens)), List.of(CaptionBytes.none()));
             try (Device.Scope _ = device.openScope()) {
                 Tensor x = device.zeros(tokens, Patches.values(TINY.patch()));
                 SpacetimeDit.Forward forward = deep.forward(device, weights, x, packing, new double[] {1});
@@ -192,7 +192,7 @@ class SpacetimeDitTest {
                             .outputLP());
             float[] last = new float[2 * values];
             System.arraycopy(rows, 12 * values, last, 0, last.length);
-            Packing alone = Packing.of(List.of(PACKING.grids().get(1)), List.of(CaptionTokens.none()));
+            Packing alone = Packing.of(List.of(PACKING.grids().get(1)), List.of(CaptionBytes.none()));
             double[] single = read(
                     device,
                     model.forward(device, weights, device.of(last, 2, values), alone, new double[] {TIMES[1]})

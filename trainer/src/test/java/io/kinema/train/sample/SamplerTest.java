@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
+import io.kinema.data.command.ConfigException;
 import io.kinema.data.order.Philox;
-import io.kinema.train.diffusion.Diffusion;
 import io.kinema.train.diffusion.NoisePrediction;
+import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
@@ -48,7 +48,7 @@ class SamplerTest {
         float[] values = new float[bias.size()];
         Arrays.fill(values, OUTPUT);
         device.add(weights.get(bias), device.of(values, values.length));
-        return new Sampler(model, Diffusion.named(diffusion, 1), device, weights);
+        return new Sampler(model, Objective.named(diffusion, 1), device, weights);
     }
 
     private static Sampler.Request request(Method method, int steps, long seed) {

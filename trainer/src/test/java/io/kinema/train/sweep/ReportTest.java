@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
-import io.kinema.train.Workload;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
 import java.io.IOException;
 import java.nio.file.Files;

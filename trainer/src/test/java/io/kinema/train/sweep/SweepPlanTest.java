@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.kinema.data.CommandLine;
-import io.kinema.data.ConfigException;
 import io.kinema.data.clip.Patch;
-import io.kinema.train.Workload;
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Grid;

@@ -87,8 +87,8 @@ final class Activations {
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
             Pieces.run(workers, x.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
-                function.run(Rows.floats(x, first, row, n), Rows.target(y, first, row, n), n);
-                Rows.finish(y, first, row, n);
+                function.run(RowKernels.floats(x, first, row, n), RowKernels.target(y, first, row, n), n);
+                RowKernels.finish(y, first, row, n);
             });
         }
         return y;
@@ -101,10 +101,10 @@ final class Activations {
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
             Pieces.run(workers, x.size(), (first, n, worker) -> {
-                long dyRow = Rows.floats(dy, first, scratch.row(worker, 0), n);
+                long dyRow = RowKernels.floats(dy, first, scratch.row(worker, 0), n);
                 long row = scratch.row(worker, 1);
-                function.run(dyRow, Rows.floats(x, first, row, n), Rows.target(dx, first, row, n), n);
-                Rows.finish(dx, first, row, n);
+                function.run(dyRow, RowKernels.floats(x, first, row, n), RowKernels.target(dx, first, row, n), n);
+                RowKernels.finish(dx, first, row, n);
             });
         }
         return dx;

@@ -16,7 +16,7 @@ final class AttentionWork {
     private static final double LOG2_E = 1 / Math.log(2);
 
     private final Matmuls matmuls;
-    private final List<TileProducts.Grid> grids = new ArrayList<>();
+    private final List<TileProducts.TileGrid> grids = new ArrayList<>();
 
     AttentionWork(Matmuls matmuls) {
         this.matmuls = matmuls;
@@ -28,13 +28,13 @@ final class AttentionWork {
     }
 
     /** The products for heads of a width. */
-    TileProducts.Grid grid(int width) {
-        for (TileProducts.Grid grid : grids) {
+    TileProducts.TileGrid grid(int width) {
+        for (TileProducts.TileGrid grid : grids) {
             if (grid.width() == width) {
                 return grid;
             }
         }
-        TileProducts.Grid grid = new TileProducts.Grid(matmuls, width, LONGEST_TILE);
+        TileProducts.TileGrid grid = new TileProducts.TileGrid(matmuls, width, LONGEST_TILE);
         grids.add(grid);
         return grid;
     }

@@ -35,15 +35,15 @@ final class BySegment {
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
-                long gateRow = Rows.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
+                long gateRow = RowKernels.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 2);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
-                    long yRow = Rows.floats(y, first, scratch.row(worker, 1), width);
-                    long xRow = Rows.floats(x, first, room, width);
-                    Rows.multiplyAdd(yRow, gateRow, xRow, Rows.target(out, first, room, width), width);
-                    Rows.finish(out, first, room, width);
+                    long yRow = RowKernels.floats(y, first, scratch.row(worker, 1), width);
+                    long xRow = RowKernels.floats(x, first, room, width);
+                    RowKernels.multiplyAdd(yRow, gateRow, xRow, RowKernels.target(out, first, room, width), width);
+                    RowKernels.finish(out, first, room, width);
                 }
             });
         }
@@ -58,29 +58,29 @@ final class BySegment {
         CpuTensor dOut = memory.inside(dOutLD);
         CpuTensor y = memory.inside(yLD);
         CpuTensor gate = memory.inside(gateSD);
-        CpuTensor into = Rows.requireFp32("dGate", memory.inside(dGate)).changed();
+        CpuTensor into = RowKernels.requireFp32("dGate", memory.inside(dGate)).changed();
         CpuTensor dy = memory.allocateLike(y.dtype(), y);
         int width = y.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
                 TileSums sums = TileSums.of(memory, tiles.count(), width)) {
             workers.run(tiles.count(), (tile, worker) -> {
-                long gateRow = Rows.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
+                long gateRow = RowKernels.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 2);
                 long sum = sums.begin(tile);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
-                    long dOutRow = Rows.floats(dOut, first, scratch.row(worker, 1), width);
-                    long yRow = Rows.floats(y, first, room, width);
-                    gateBackward(dOutRow, yRow, gateRow, Rows.target(dy, first, room, width), sum, width);
-                    Rows.finish(dy, first, room, width);
+                    long dOutRow = RowKernels.floats(dOut, first, scratch.row(worker, 1), width);
+                    long yRow = RowKernels.floats(y, first, room, width);
+                    gateBackward(dOutRow, yRow, gateRow, RowKernels.target(dy, first, room, width), sum, width);
+                    RowKernels.finish(dy, first, room, width);
                 }
             });
             workers.run(segments.count(), (s, _) -> {
                 long intoRow = into.address((long) s * width);
                 long total = sums.total(tiles.firstTile(s), tiles.firstTile(s + 1));
-                Rows.add(intoRow, total, intoRow, width);
+                RowKernels.add(intoRow, total, intoRow, width);
             });
         }
         return dy;
@@ -107,12 +107,12 @@ final class BySegment {
                 long sum = sums.begin(tile);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
-                    Rows.add(sum, Rows.floats(x, (long) row * width, scratch.row(worker, 0), width), sum, width);
+                    RowKernels.add(sum, RowKernels.floats(x, (long) row * width, scratch.row(worker, 0), width), sum, width);
                 }
             });
             workers.run(segments.count(), (s, _) -> {
                 long total = sums.total(tiles.firstTile(s), tiles.firstTile(s + 1));
-                Rows.scaled(total, 1f / segments.length(s), 0, total, width);
+                RowKernels.scaled(total, 1f / segments.length(s), 0, total, width);
                 Vectors.copy(total, DType.FP32, mean.address((long) s * width), workingType, width);
             });
         }
@@ -129,7 +129,7 @@ final class BySegment {
             workers.run(tiles.count(), (tile, worker) -> {
                 int s = tiles.segment(tile);
                 long share = scratch.row(worker, 0);
-                Rows.scaled(Rows.floats(dy, (long) s * width, share, width), 1f / segments.length(s), 0, share, width);
+                RowKernels.scaled(RowKernels.floats(dy, (long) s * width, share, width), 1f / segments.length(s), 0, share, width);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     Vectors.copy(share, DType.FP32, dx.address((long) row * width), workingType, width);
@@ -157,9 +157,9 @@ final class BySegment {
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
-                    long aRow = Rows.floats(a, first, scratch.row(worker, 0), width);
-                    long bRow = Rows.floats(b, first, scratch.row(worker, 1), width);
-                    Rows.mix(aRow, (float) weightA[s], bRow, (float) weightB[s], out.address(first), width);
+                    long aRow = RowKernels.floats(a, first, scratch.row(worker, 0), width);
+                    long bRow = RowKernels.floats(b, first, scratch.row(worker, 1), width);
+                    RowKernels.mix(aRow, (float) weightA[s], bRow, (float) weightB[s], out.address(first), width);
                 }
             });
         }
@@ -182,13 +182,13 @@ final class BySegment {
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
-                    long predictionRow = Rows.floats(prediction, first, difference, width);
-                    long targetRow = Rows.floats(target, first, room, width);
-                    Rows.mix(predictionRow, 1, targetRow, -1, difference, width);
-                    tileSums[tile] += Rows.wideSumOfSquares(difference, width);
-                    Rows.scaled(
-                            difference, (float) (2 * scale), 0, Rows.target(dPrediction, first, room, width), width);
-                    Rows.finish(dPrediction, first, room, width);
+                    long predictionRow = RowKernels.floats(prediction, first, difference, width);
+                    long targetRow = RowKernels.floats(target, first, room, width);
+                    RowKernels.mix(predictionRow, 1, targetRow, -1, difference, width);
+                    tileSums[tile] += RowKernels.wideSumOfSquares(difference, width);
+                    RowKernels.scaled(
+                            difference, (float) (2 * scale), 0, RowKernels.target(dPrediction, first, room, width), width);
+                    RowKernels.finish(dPrediction, first, room, width);
                 }
             });
         }

@@ -80,16 +80,16 @@ final class Columns {
         requireIds(dTable, ids);
         Shapes.require("dy", dyLD, ids.length, dTable.dim(1));
         CpuTensor dy = memory.inside(dyLD);
-        CpuTensor into = Rows.requireFp32("dTable", memory.inside(dTable)).changed();
+        CpuTensor into = RowKernels.requireFp32("dTable", memory.inside(dTable)).changed();
         int width = into.columns();
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, STRIPE)) {
             workers.run((width + STRIPE - 1) / STRIPE, (stripe, worker) -> {
                 int column = stripe * STRIPE;
                 int n = Math.min(STRIPE, width - column);
                 for (int row = 0; row < ids.length; row++) {
-                    long grad = Rows.floats(dy, (long) row * width + column, scratch.row(worker, 0), n);
+                    long grad = RowKernels.floats(dy, (long) row * width + column, scratch.row(worker, 0), n);
                     long sum = into.address((long) ids[row] * width + column);
-                    Rows.add(sum, grad, sum, n);
+                    RowKernels.add(sum, grad, sum, n);
                 }
             });
         }
@@ -111,7 +111,7 @@ final class Columns {
     }
 
     private void forRows(int numRows, int width, Row body) {
-        int perTile = Rows.perTile(width);
+        int perTile = RowKernels.perTile(width);
         workers.run((numRows + perTile - 1) / perTile, (tile, _) -> {
             int end = Math.min(numRows, (tile + 1) * perTile);
             for (int row = tile * perTile; row < end; row++) {

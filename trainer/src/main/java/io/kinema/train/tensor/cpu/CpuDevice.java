@@ -73,7 +73,7 @@ public final class CpuDevice implements Device {
      * @param workingType FP32, or BF16 for mixed precision
      * @param threads how many compute, the calling one among them
      * @return a device without tensors; close it to free all that it will hold and end its threads
-     * @throws io.kinema.data.ConfigException where oneDNN has no build for this platform
+     * @throws io.kinema.data.command.ConfigException where oneDNN has no build for this platform
      */
     public static CpuDevice open(DType workingType, int threads) {
         return new CpuDevice(workingType, threads, false);

@@ -51,7 +51,7 @@ final class FlashAttention {
         private final int numHeads;
         private final int width;
         private final DType type = work.productType();
-        private final TileProducts.Grid grid;
+        private final TileProducts.TileGrid grid;
         private final AttentionWork.Tasks tasks;
         private final AttentionWork.Position[] positions = AttentionWork.Position.forWorkers(workers.count());
         private final Cut[] keyCuts;

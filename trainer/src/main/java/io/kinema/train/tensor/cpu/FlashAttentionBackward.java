@@ -73,7 +73,7 @@ final class FlashAttentionBackward {
         private final int numHeads;
         private final int width;
         private final DType type = work.productType();
-        private final TileProducts.Grid grid;
+        private final TileProducts.TileGrid grid;
         private final AttentionWork.Position[] positions = AttentionWork.Position.forWorkers(workers.count());
         private final Cut[] keyCuts;
         private final Cut[] queryCuts;
@@ -186,7 +186,7 @@ final class FlashAttentionBackward {
                     long sum = buffers.partial + head * stripes * partBytes;
                     long at = 4L * queries.start(tile) * width;
                     for (int i = 1; i < stripes; i++) {
-                        Rows.add(sum + at, sum + i * partBytes + at, sum + at, queries.paddedRows(tile) * width);
+                        RowKernels.add(sum + at, sum + i * partBytes + at, sum + at, queries.paddedRows(tile) * width);
                     }
                     AttentionWork.Position on = positions[worker];
                     on.moveTo(segment, firstHead + head);

@@ -44,7 +44,7 @@ final class Heads {
             long sines = row + 4L * half;
             Vectors.copy(sinLP.address(first), sinLP.dtype(), sines, DType.FP32, half);
             if (direction < 0) {
-                Rows.scaled(sines, direction, 0, sines, half);
+                RowKernels.scaled(sines, direction, 0, sines, half);
             }
         }
     }
@@ -79,10 +79,10 @@ final class Heads {
                 angles.read(token, scratch.row(worker, 0));
                 long first = (long) token * width;
                 long room = scratch.row(worker, 1);
-                long in = Rows.floats(x, first, room, width);
-                long out = Rows.target(y, first, room, width);
+                long in = RowKernels.floats(x, first, room, width);
+                long out = RowKernels.target(y, first, room, width);
                 turnHeads(in, scratch.row(worker, 0), out, width, headWidth);
-                Rows.finish(y, first, room, width);
+                RowKernels.finish(y, first, room, width);
             });
         }
         return y;
@@ -137,14 +137,14 @@ final class Heads {
                 angles.read(token, angleRow);
                 long first = (long) token * width;
                 for (int part = 0; part < norms.length; part++) {
-                    long x = Rows.floats(qkv, PARTS * first + part * width, room, width);
-                    long norm = Rows.floats(norms[part], 0, scratch.row(worker, 1), headWidth);
-                    long y = Rows.target(out[part], first, room, width);
+                    long x = RowKernels.floats(qkv, PARTS * first + part * width, room, width);
+                    long norm = RowKernels.floats(norms[part], 0, scratch.row(worker, 1), headWidth);
+                    long y = RowKernels.target(out[part], first, room, width);
                     for (int i = 0; i < width; i += headWidth) {
                         norm(x + 4L * i, norm, y + 4L * i, scratch.row(worker, 3), headWidth);
                     }
                     turnHeads(y, angleRow, y, width, headWidth);
-                    Rows.finish(out[part], first, room, width);
+                    RowKernels.finish(out[part], first, room, width);
                 }
                 long values = qkv.address(PARTS * first + 2L * width);
                 Vectors.copy(values, qkv.dtype(), out[2].address(first), workingType, width);
@@ -173,9 +173,9 @@ final class Heads {
         Shapes.require("dQueryNorm", dQueryNorm, headWidth);
         Shapes.require("dKeyNorm", dKeyNorm, headWidth);
         CpuTensor intoQuery =
-                Rows.requireFp32("dQueryNorm", memory.inside(dQueryNorm)).changed();
+                RowKernels.requireFp32("dQueryNorm", memory.inside(dQueryNorm)).changed();
         CpuTensor intoKey =
-                Rows.requireFp32("dKeyNorm", memory.inside(dKeyNorm)).changed();
+                RowKernels.requireFp32("dKeyNorm", memory.inside(dKeyNorm)).changed();
         Backward backward = new Backward(
                 widths,
                 new CpuTensor[] {memory.inside(grad.dqLNK()), memory.inside(grad.dkLNK())},
@@ -216,13 +216,13 @@ final class Heads {
             int width = widths.width;
             int headWidth = widths.headWidth;
             long first = ((long) PARTS * token + part) * width;
-            long norm = Rows.floats(norms[part], 0, scratch + rowBytes, headWidth);
+            long norm = RowKernels.floats(norms[part], 0, scratch + rowBytes, headWidth);
             long turned = scratch + 2 * rowBytes;
             long room = scratch + 3 * rowBytes;
-            long grad = Rows.floats(grads[part], (long) token * width, turned, width);
+            long grad = RowKernels.floats(grads[part], (long) token * width, turned, width);
             turnHeads(grad, scratch, turned, width, headWidth);
-            long x = Rows.floats(qkv, first, room, width);
-            long dx = Rows.target(dQkv, first, room, width);
+            long x = RowKernels.floats(qkv, first, room, width);
+            long dx = RowKernels.target(dQkv, first, room, width);
             for (int i = 0; i < width; i += headWidth) {
                 long dy = Lanes.filled(turned + 4L * i, scratch + 4 * rowBytes, headWidth);
                 long in = Lanes.filled(x + 4L * i, scratch + 5 * rowBytes, headWidth);
@@ -232,7 +232,7 @@ final class Heads {
                     Vectors.copy(out, DType.FP32, dx + 4L * i, DType.FP32, headWidth);
                 }
             }
-            Rows.finish(dQkv, first, room, width);
+            RowKernels.finish(dQkv, first, room, width);
         }
 
         void values(int token, CpuTensor dQkv, long scratch) {

@@ -37,8 +37,8 @@ final class LinearGradients {
         Gradient of = new Gradient(
                 dy,
                 x,
-                Rows.requireFp32("dWeight", memory.inside(dWeight)).changed(),
-                Rows.requireFp32("dBias", memory.inside(dBias)).changed(),
+                RowKernels.requireFp32("dWeight", memory.inside(dWeight)).changed(),
+                RowKernels.requireFp32("dBias", memory.inside(dBias)).changed(),
                 tallest,
                 widest,
                 new Matmul[KINDS]);
@@ -119,7 +119,7 @@ final class LinearGradients {
             }
         }
         if (in == 0) {
-            Rows.add(of.dBias.address(out), sums, of.dBias.address(out), m);
+            RowKernels.add(of.dBias.address(out), sums, of.dBias.address(out), m);
         }
     }
 
@@ -142,7 +142,7 @@ final class LinearGradients {
     private static void addColumns(CpuTensor of, int row, int rows, int column, int n, long sums) {
         for (int i = 0; i < rows; i++) {
             long at = of.address((long) (row + i) * of.columns() + column);
-            Rows.add(sums, Vectors.floats(at, of.dtype(), sums + 4L * n, n), sums, n);
+            RowKernels.add(sums, Vectors.floats(at, of.dtype(), sums + 4L * n, n), sums, n);
         }
     }
 }

@@ -74,7 +74,7 @@ final class Linears {
         Epilogue store = storeTo(out);
         forward(xRI, weightOI, biasO, null, (values, row, column, n, scratch) -> {
             long at = residual.address((long) row * columns + column);
-            Rows.add(values, Vectors.floats(at, residual.dtype(), scratch, n), values, n);
+            RowKernels.add(values, Vectors.floats(at, residual.dtype(), scratch, n), values, n);
             store.take(values, row, column, n, scratch);
         });
         return out;
@@ -96,7 +96,7 @@ final class Linears {
             toBranch.take(values, row, column, n, scratch);
             long gateAt = gate.address((long) segments.indexOf(row) * columns + column);
             long residualAt = residual.address((long) row * columns + column);
-            Rows.multiplyAdd(
+            RowKernels.multiplyAdd(
                     values,
                     Vectors.floats(gateAt, gate.dtype(), scratch + 4L * n, n),
                     Vectors.floats(residualAt, residual.dtype(), scratch, n),

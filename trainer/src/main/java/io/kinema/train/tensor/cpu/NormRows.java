@@ -21,7 +21,7 @@ final class NormRows {
 
     /** {@code y = x·r·weight} with {@code r = 1 / √(mean(x²) + NORM_EPSILON)}; y may be x. */
     static void rms(long x, long weight, long y, int n) {
-        FloatVector r = FloatVector.broadcast(FLOATS, inverseRoot(Rows.sumOfSquares(x, n), n));
+        FloatVector r = FloatVector.broadcast(FLOATS, inverseRoot(RowKernels.sumOfSquares(x, n), n));
         for (int i = 0; i < n; i += LANES) {
             store(load(x + 4L * i).mul(r).mul(load(weight + 4L * i)), y + 4L * i);
         }
@@ -59,7 +59,7 @@ final class NormRows {
 
     /** The mean, up to which the row is filled, so that what is beyond its end does not deviate. */
     private static float meanFilled(long x, int n) {
-        float mean = Rows.sum(x, n) / n;
+        float mean = RowKernels.sum(x, n) / n;
         Lanes.fill(x, n, mean);
         return mean;
     }

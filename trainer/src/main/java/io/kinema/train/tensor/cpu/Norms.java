@@ -24,17 +24,17 @@ final class Norms {
         CpuTensor y = memory.allocateLike(workingType, x);
         int width = x.columns();
         int numRows = x.rows();
-        int perTile = Rows.perTile(width);
+        int perTile = RowKernels.perTile(width);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
             workers.run((numRows + perTile - 1) / perTile, (tile, worker) -> {
-                long weightRow = Rows.floats(weight, 0, scratch.row(worker, 0), width);
+                long weightRow = RowKernels.floats(weight, 0, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 1);
                 int end = Math.min(numRows, (tile + 1) * perTile);
                 for (int row = tile * perTile; row < end; row++) {
                     long first = (long) row * width;
                     NormRows.rms(
-                            Rows.floats(x, first, room, width), weightRow, Rows.target(y, first, room, width), width);
-                    Rows.finish(y, first, room, width);
+                            RowKernels.floats(x, first, room, width), weightRow, RowKernels.target(y, first, room, width), width);
+                    RowKernels.finish(y, first, room, width);
                 }
             });
         }
@@ -48,25 +48,25 @@ final class Norms {
         CpuTensor dy = memory.inside(dyRD);
         CpuTensor x = memory.inside(xRD);
         CpuTensor weight = memory.inside(weightD);
-        CpuTensor into = Rows.requireFp32("dWeight", memory.inside(dWeight)).changed();
+        CpuTensor into = RowKernels.requireFp32("dWeight", memory.inside(dWeight)).changed();
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         int numRows = x.rows();
-        int perTile = Rows.perTile(width);
+        int perTile = RowKernels.perTile(width);
         int numTiles = (numRows + perTile - 1) / perTile;
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
                 TileSums sums = TileSums.of(memory, numTiles, Lanes.filledLength(width))) {
             workers.run(numTiles, (tile, worker) -> {
-                long weightRow = Rows.floats(weight, 0, scratch.row(worker, 0), width);
+                long weightRow = RowKernels.floats(weight, 0, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 2);
                 long sum = sums.begin(tile);
                 int end = Math.min(numRows, (tile + 1) * perTile);
                 for (int row = tile * perTile; row < end; row++) {
                     long first = (long) row * width;
-                    long dyRow = Rows.floats(dy, first, scratch.row(worker, 1), width);
-                    long xRow = Rows.floats(x, first, room, width);
-                    NormRows.rmsBackward(dyRow, xRow, weightRow, Rows.target(dx, first, room, width), sum, width);
-                    Rows.finish(dx, first, room, width);
+                    long dyRow = RowKernels.floats(dy, first, scratch.row(worker, 1), width);
+                    long xRow = RowKernels.floats(x, first, room, width);
+                    NormRows.rmsBackward(dyRow, xRow, weightRow, RowKernels.target(dx, first, room, width), sum, width);
+                    RowKernels.finish(dx, first, room, width);
                 }
             });
             sums.addTo(into, numTiles, workers);
@@ -87,17 +87,17 @@ final class Norms {
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
                 long ofSegment = (long) tiles.segment(tile) * width;
-                long shiftRow = Rows.floats(shift, ofSegment, scratch.row(worker, 0), width);
+                long shiftRow = RowKernels.floats(shift, ofSegment, scratch.row(worker, 0), width);
                 long onePlusScale = onePlus(scale, ofSegment, scratch.row(worker, 1), width);
                 long room = scratch.row(worker, 2);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
-                    long xRow = Rows.floats(x, first, room, width);
-                    long yRow = Rows.target(y, first, room, width);
+                    long xRow = RowKernels.floats(x, first, room, width);
+                    long yRow = RowKernels.target(y, first, room, width);
                     NormRows.normalise(xRow, yRow, width);
-                    Rows.multiplyAdd(yRow, onePlusScale, shiftRow, yRow, width);
-                    Rows.finish(y, first, room, width);
+                    RowKernels.multiplyAdd(yRow, onePlusScale, shiftRow, yRow, width);
+                    RowKernels.finish(y, first, room, width);
                 }
             });
         }
@@ -114,8 +114,8 @@ final class Norms {
         CpuTensor dy = memory.inside(dyLD);
         CpuTensor x = memory.inside(xLD);
         CpuTensor scale = memory.inside(scaleSD);
-        CpuTensor intoShift = Rows.requireFp32("dShift", memory.inside(dShift)).changed();
-        CpuTensor intoScale = Rows.requireFp32("dScale", memory.inside(dScale)).changed();
+        CpuTensor intoShift = RowKernels.requireFp32("dShift", memory.inside(dShift)).changed();
+        CpuTensor intoScale = RowKernels.requireFp32("dScale", memory.inside(dScale)).changed();
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         SegmentTiles tiles = new SegmentTiles(segments);
@@ -129,28 +129,28 @@ final class Norms {
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     long first = (long) row * width;
-                    long dyRow = Rows.floats(dy, first, scratch.row(worker, 1), width);
-                    long xRow = Rows.floats(x, first, room, width);
+                    long dyRow = RowKernels.floats(dy, first, scratch.row(worker, 1), width);
+                    long xRow = RowKernels.floats(x, first, room, width);
                     float root = NormRows.normalise(xRow, room, width);
-                    long dxRow = Rows.target(dx, first, room, width);
+                    long dxRow = RowKernels.target(dx, first, room, width);
                     NormRows.modulatedBackward(dyRow, room, onePlusScale, dxRow, sum, width);
-                    Rows.scaled(dxRow, root, 0, dxRow, width);
-                    Rows.finish(dx, first, room, width);
+                    RowKernels.scaled(dxRow, root, 0, dxRow, width);
+                    RowKernels.finish(dx, first, room, width);
                 }
             });
             workers.run(segments.count(), (s, _) -> {
                 long total = sums.total(tiles.firstTile(s), tiles.firstTile(s + 1));
                 long shiftRow = intoShift.address((long) s * width);
                 long scaleRow = intoScale.address((long) s * width);
-                Rows.add(shiftRow, total, shiftRow, width);
-                Rows.add(scaleRow, total + 4L * Lanes.filledLength(width), scaleRow, width);
+                RowKernels.add(shiftRow, total, shiftRow, width);
+                RowKernels.add(scaleRow, total + 4L * Lanes.filledLength(width), scaleRow, width);
             });
         }
         return dx;
     }
 
     private static long onePlus(CpuTensor scale, long first, long room, int width) {
-        Rows.scaled(Rows.floats(scale, first, room, width), 1, 1, room, width);
+        RowKernels.scaled(RowKernels.floats(scale, first, room, width), 1, 1, room, width);
         return room;
     }
 }

@@ -18,7 +18,7 @@ final class TileProducts {
     private Matmul columns;
     private Matmul columnsAdded;
 
-    private TileProducts(Grid grid, int a, int b) {
+    private TileProducts(TileGrid grid, int a, int b) {
         this.a = a;
         this.b = b;
         width = grid.width;
@@ -27,7 +27,7 @@ final class TileProducts {
     }
 
     /** The products for heads of one width, by the sizes of the tiles; compiled by the device's thread, then run by its workers. */
-    static final class Grid {
+    static final class TileGrid {
         private static final int STEP = Cut.padded(1);
 
         private final int width;
@@ -35,7 +35,7 @@ final class TileProducts {
         private final Matmuls matmuls;
         private final TileProducts[][] bySizes;
 
-        Grid(Matmuls matmuls, int width, int longestTile) {
+        TileGrid(Matmuls matmuls, int width, int longestTile) {
             this.matmuls = matmuls;
             type = matmuls.productType();
             this.width = width;

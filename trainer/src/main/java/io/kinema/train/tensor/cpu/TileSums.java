@@ -28,7 +28,7 @@ record TileSums(Scratch rows, int width) implements AutoCloseable {
     private long total(int firstTile, int endTile, int column, int n) {
         long total = rows.row(firstTile, 0) + 4L * column;
         for (int tile = firstTile + 1; tile < endTile; tile++) {
-            Rows.add(total, rows.row(tile, 0) + 4L * column, total, n);
+            RowKernels.add(total, rows.row(tile, 0) + 4L * column, total, n);
         }
         return total;
     }
@@ -39,7 +39,7 @@ record TileSums(Scratch rows, int width) implements AutoCloseable {
         workers.run((numColumns + COLUMNS - 1) / COLUMNS, (stripe, _) -> {
             int column = stripe * COLUMNS;
             int n = Math.min(COLUMNS, numColumns - column);
-            Rows.add(into.address(column), total(0, numTiles, column, n), into.address(column), n);
+            RowKernels.add(into.address(column), total(0, numTiles, column, n), into.address(column), n);
         });
     }
 

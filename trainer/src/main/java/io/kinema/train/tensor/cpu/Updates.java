@@ -76,9 +76,9 @@ final class Updates {
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
             Pieces.run(workers, sum.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
-                long a = Rows.floats(sum, first, row, n);
-                Rows.add(a, Rows.floats(other, first, scratch.row(worker, 1), n), a, n);
-                Rows.finish(sum, first, row, n);
+                long a = RowKernels.floats(sum, first, row, n);
+                RowKernels.add(a, RowKernels.floats(other, first, scratch.row(worker, 1), n), a, n);
+                RowKernels.finish(sum, first, row, n);
             });
         }
     }
@@ -86,7 +86,7 @@ final class Updates {
     void sumOfSquares(Tensor vectorAny, int block, double[] sums) {
         int numBlocks = Shapes.requireBlocks(vectorAny, block, sums);
         CpuTensor vector = memory.inside(vectorAny);
-        int perTile = Rows.perTile(block);
+        int perTile = RowKernels.perTile(block);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
             workers.run((numBlocks + perTile - 1) / perTile, (tile, worker) -> {
                 int end = Math.min(numBlocks, (tile + 1) * perTile);
@@ -101,7 +101,7 @@ final class Updates {
         double sum = 0;
         for (int i = 0; i < length; i += Pieces.LENGTH) {
             int n = Math.min(Pieces.LENGTH, length - i);
-            sum += Rows.wideSumOfSquares(Rows.floats(vector, first + i, scratch, n), n);
+            sum += RowKernels.wideSumOfSquares(RowKernels.floats(vector, first + i, scratch, n), n);
         }
         return sum;
     }
@@ -117,27 +117,27 @@ final class Updates {
         Shapes.requireSameSize("param", param, "firstMoment", firstMoment);
         Shapes.requireSameSize("param", param, "secondMoment", secondMoment);
         Shapes.requireSameSize("param", param, "working", workingCopy);
-        CpuTensor p = Rows.requireFp32("param", memory.inside(param)).changed();
+        CpuTensor p = RowKernels.requireFp32("param", memory.inside(param)).changed();
         CpuTensor grad = memory.inside(gradient);
         CpuTensor m =
-                Rows.requireFp32("firstMoment", memory.inside(firstMoment)).changed();
+                RowKernels.requireFp32("firstMoment", memory.inside(firstMoment)).changed();
         CpuTensor v =
-                Rows.requireFp32("secondMoment", memory.inside(secondMoment)).changed();
+                RowKernels.requireFp32("secondMoment", memory.inside(secondMoment)).changed();
         CpuTensor working = memory.inside(workingCopy).changed();
         Factors factors = Factors.of(step);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 4, Pieces.LENGTH)) {
             Pieces.run(workers, p.size(), (first, n, worker) -> {
-                long gradRow = Rows.floats(grad, first, scratch.row(worker, 0), n);
+                long gradRow = RowKernels.floats(grad, first, scratch.row(worker, 0), n);
                 if (n % LANES == 0) {
                     adamw(p.address(first), gradRow, m.address(first), v.address(first), n, factors);
                 } else {
-                    long pRow = Rows.floats(p, first, scratch.row(worker, 1), n);
-                    long mRow = Rows.floats(m, first, scratch.row(worker, 2), n);
-                    long vRow = Rows.floats(v, first, scratch.row(worker, 3), n);
+                    long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
+                    long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
+                    long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
                     adamw(pRow, gradRow, mRow, vRow, n, factors);
-                    Rows.finish(p, first, pRow, n);
-                    Rows.finish(m, first, mRow, n);
-                    Rows.finish(v, first, vRow, n);
+                    RowKernels.finish(p, first, pRow, n);
+                    RowKernels.finish(m, first, mRow, n);
+                    RowKernels.finish(v, first, vRow, n);
                 }
                 if (working.address() != p.address()) {
                     // Still in the innermost cache.
@@ -178,10 +178,10 @@ final class Updates {
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
             Pieces.run(workers, average.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
-                long mean = Rows.floats(average, first, row, n);
-                long value = Rows.floats(param, first, scratch.row(worker, 1), n);
-                Rows.mix(mean, (float) decay, value, (float) (1 - decay), mean, n);
-                Rows.finish(average, first, row, n);
+                long mean = RowKernels.floats(average, first, row, n);
+                long value = RowKernels.floats(param, first, scratch.row(worker, 1), n);
+                RowKernels.mix(mean, (float) decay, value, (float) (1 - decay), mean, n);
+                RowKernels.finish(average, first, row, n);
             });
         }
     }

@@ -43,7 +43,7 @@ final class CudaDriver {
      *
      * @param libraryName {@link #LIBRARY}, or a path
      * @return no element where the driver shows no card
-     * @throws io.kinema.data.ConfigException where there is no driver, or it fails
+     * @throws io.kinema.data.command.ConfigException where there is no driver, or it fails
      */
     static List<CudaProperties> cards(String libraryName) {
         SymbolLookup library;

@@ -1,6 +1,6 @@
 package io.kinema.train.tensor.nd4j;
 
-import io.kinema.data.ConfigException;
+import io.kinema.data.command.ConfigException;
 import java.util.List;
 
 /**

@@ -48,7 +48,7 @@ public final class Nd4jDevice implements Device {
      *
      * @param workingType the type of its tensors; with {@link DType#FP16} for mixed precision {@link Device#dtype()} is FP32
      * @return a device without tensors; close it to free all that it will hold
-     * @throws io.kinema.data.ConfigException where ND4J's CUDA backend is on the classpath and cannot run on the cards at hand
+     * @throws io.kinema.data.command.ConfigException where ND4J's CUDA backend is on the classpath and cannot run on the cards at hand
      */
     public static Device open(DType workingType) {
         boolean onCuda = isOnCuda();

@@ -1,0 +1,395 @@
+package io.kinema.data.command;
+
+import com.beust.jcommander.JCommander;
+import com.beust.jcommander.Parameter;
+import com.beust.jcommander.ParameterDescription;
+import com.beust.jcommander.ParameterException;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/**
+ * The flags of one command: parsed into an object whose fields carry JCommander's {@link Parameter}, explained by
+ * {@code --help}, and printed back as flags to paste.
+ *
+ * <p>{@code @FILE} stands for the flags in that file; files may name further files. Of a flag that is given more than
+ * once the last value counts, save for lists, which collect. {@code --flag value} and {@code --flag=value} are the same.
+ */
+public final class CommandLine {
+    private static final String HELP = "--help";
+
+    private final String program;
+    private final String summary;
+    private final Object flags;
+    private final Map<String, String> defaults = new HashMap<>();
+
+    /**
+     * Describes a command.
+     *
+     * @param program the command as the user types it, for {@code --help} and messages
+     * @param summary what the command does, for {@code --help}
+     * @param flags the object whose fields carry {@link Parameter}; its values before parsing are the defaults
+     */
+    public CommandLine(String program, String summary, Object flags) {
+        this.program = program;
+        this.summary = summary;
+        this.flags = flags;
+        for (ParameterDescription flag : ordered(parser())) {
+            defaults.put(
+                    flag.getLongestName(),
+                    isEmpty(flag.getDefault()) ? "" : flag.getDefault().toString());
+        }
+    }
+
+    /**
+     * Runs a command and says how it went.
+     *
+     * @param command what to run; its value is the exit code
+     * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1 after
+     *     an {@link IOException}, likewise one line, after any other exception, which goes to stderr with its stack trace, and after any while the JVM ends, as it has been told to
+     */
+    public static int run(Callable<Integer> command) {
+        try {
+            return command.call();
+        } catch (Exception e) {
+            if (isJvmEnding()) {
+                // Whatever failed, failed because Ctrl-C or a signal took its ground away.
+                System.err.println("stopped before the end");
+                return 1;
+            }
+            if (e instanceof ConfigException) {
+                System.err.println("error: " + e.getMessage());
+                return 2;
+            }
+            // What the system says of a file is no use without its kind: the message may be a path and nothing else.
+            System.err.println("error: " + (e instanceof FileSystemException ? e.toString() : e.getMessage()));
+            if (!(e instanceof IOException)) {
+                e.printStackTrace();
+            }
+            return 1;
+        }
+    }
+
+    /**
+     * Shows how far something has come, on stderr.
+     *
+     * @param name what is going on, such as {@code Preparing}
+     * @param unit what is counted, such as {@code files}
+     * @param total how many of them there are
+     * @return the bar; the caller closes it
+     */
+    public static ProgressBar progressBar(String name, String unit, long total) {
+        return new ProgressBarBuilder()
+                .setTaskName(name)
+                .setInitialMax(total)
+                .setUnit(" " + unit, 1)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(500)
+                .build();
+    }
+
+    /**
+     * Checks a flag's number.
+     *
+     * @param flag its name
+     * @param value what was given
+     * @param low the least that is allowed
+     * @param high the most
+     * @throws ConfigException if it lies outside, or is no number
+     */
+    public static void requireRange(String flag, double value, double low, double high) {
+        if (!(value >= low && value <= high)) {
+            throw new ConfigException(
+                    flag + " " + number(value) + " is out of range; use " + number(low) + " to " + number(high));
+        }
+    }
+
+    /**
+     * Writes a number as a user would: whole ones without a fraction.
+     *
+     * @param value any
+     * @return the text
+     */
+    public static String number(double value) {
+        return value == Math.rint(value) && Math.abs(value) < 1e15
+                ? Long.toString((long) value)
+                : Double.toString(value);
+    }
+
+    /**
+     * Checks that a file can be made where a flag says, before work is done for it.
+     *
+     * @param flag its name
+     * @param file what was given
+     * @throws ConfigException if its folder is not there or cannot be written to, or it is a folder itself
+     */
+    public static void requireWritable(String flag, Path file) {
+        Path parent = file.toAbsolutePath().normalize().getParent();
+        if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
+            throw new ConfigException(flag + " " + file + ": " + parent + " is not a folder that can be written");
+        }
+        if (Files.isDirectory(file)) {
+            throw new ConfigException(flag + " " + file + " is a folder; name a file");
+        }
+    }
+
+    private static boolean isJvmEnding() {
+        Thread probe = Thread.ofPlatform().unstarted(() -> {});
+        try {
+            Runtime.getRuntime().addShutdownHook(probe);
+            return !Runtime.getRuntime().removeShutdownHook(probe);
+        } catch (IllegalStateException e) {
+            return true;
+        }
+    }
+
+    /**
+     * Parses arguments into the flags object.
+     *
+     * @param args the arguments
+     * @return whether to go on: false when {@code --help} was among the arguments and has been printed to stdout
+     * @throws ConfigException on an unknown flag (the nearest one is named), a missing or bad value, a missing required
+     *     flag, or an args file that is not there
+     */
+    public boolean parse(String... args) {
+        JCommander parser = parser();
+        Map<String, ParameterDescription> known = known(parser);
+        List<String> tokens = new ArrayList<>();
+        collect(Arrays.asList(args), known, parser.getMainParameterValue() != null, tokens, new HashSet<>());
+        if (tokens.contains(HELP)) {
+            System.out.print(usage());
+            return false;
+        }
+        requireAll(known, tokens);
+        try {
+            parser.parse(tokens.toArray(String[]::new));
+        } catch (ParameterException e) {
+            throw new ConfigException(e.getMessage().replace("\"", "") + "; " + seeHelp(), e);
+        }
+        return true;
+    }
+
+    /**
+     * The text of {@code --help}.
+     *
+     * @return the command, what it does, and every flag with its meaning and default
+     */
+    public String usage() {
+        JCommander fresh = parser();
+        StringBuilder text = new StringBuilder(program + " — " + summary + "\n\n");
+        ParameterDescription main = fresh.getMainParameterValue();
+        text.append("usage: ").append(program).append(" [@FILE] [flags]");
+        text.append(main == null ? "\n\n" : " " + main.getDescription() + "\n\n");
+        for (ParameterDescription flag : ordered(fresh)) {
+            if (flag.getParameterAnnotation().hidden()) {
+                continue;
+            }
+            String value = isSwitch(flag) ? "" : " " + placeholder(flag);
+            text.append("  ").append(flag.getNames()).append(value).append('\n');
+            text.append("      ").append(flag.getDescription());
+            if (flag.getParameterAnnotation().required()) {
+                text.append(" (required)");
+            } else if (!isSwitch(flag) && !defaultOf(flag).isEmpty()) {
+                text.append(" (default ").append(defaultOf(flag)).append(')');
+            }
+            text.append('\n');
+        }
+        return text.append("  ")
+                .append(HELP)
+                .append("\n      Print this text\n")
+                .toString();
+    }
+
+    /**
+     * The resolved flags, as an args file that repeats the command: one flag a line, defaults included.
+     *
+     * <p>Hidden flags, switches that are off, and empty values whose default is empty are left out.
+     *
+     * @return lines in the syntax of {@code @FILE}, each ended by a line feed
+     */
+    public String toArgs() {
+        StringBuilder text = new StringBuilder();
+        for (ParameterDescription flag : ordered(parser())) {
+            Object value = flag.getParameterized().get(flag.getObject());
+            if (flag.getParameterAnnotation().hidden() || value == null) {
+                continue;
+            }
+            if (isSwitch(flag)) {
+                text.append((Boolean) value ? flag.getLongestName() + "\n" : "");
+            } else {
+                Collection<?> values = value instanceof Collection<?> list ? list : List.of(value);
+                for (Object each : values) {
+                    if (!isEmpty(each) || !defaultOf(flag).isEmpty()) {
+                        String line = flag.getLongestName() + " " + ArgsFile.quote(each.toString());
+                        text.append(line).append('\n');
+                    }
+                }
+            }
+        }
+        return text.toString();
+    }
+
+    /**
+     * Writes tokens as an args file.
+     *
+     * @param tokens as on a command line
+     * @return lines in the syntax of {@code @FILE}, each flag on one of its own
+     */
+    public static String argsFile(List<String> tokens) {
+        StringBuilder text = new StringBuilder();
+        for (String token : tokens) {
+            boolean beginsLine = text.isEmpty() || token.startsWith("--") || token.startsWith("@");
+            text.append(text.isEmpty() ? "" : beginsLine ? "\n" : " ").append(ArgsFile.quote(token));
+        }
+        return text.append('\n').toString();
+    }
+
+    private JCommander parser() {
+        JCommander parser = JCommander.newBuilder()
+                .addObject(flags)
+                .expandAtSign(false)
+                .allowParameterOverwriting(true)
+                .build();
+        parser.createDescriptions();
+        return parser;
+    }
+
+    /** Reads args files, splits {@code --flag=value}, and checks that every flag is known and has its value. */
+    private void collect(
+            List<String> args,
+            Map<String, ParameterDescription> known,
+            boolean takesArgument,
+            List<String> tokens,
+            Set<Path> openFiles) {
+        for (int i = 0; i < args.size(); i++) {
+            String arg = args.get(i);
+            int equals = arg.indexOf('=');
+            ParameterDescription flag = known.get(arg);
+            if (flag != null && isSwitch(flag)) {
+                // JCommander would turn a switch that is given twice off again.
+                if (!tokens.contains(arg)) {
+                    tokens.add(arg);
+                }
+            } else if (flag != null) {
+                if (i + 1 >= args.size() || known.containsKey(args.get(i + 1))) {
+                    throw new ConfigException(arg + " needs a value: " + flag.getDescription() + "; " + seeHelp());
+                }
+                tokens.add(arg);
+                tokens.add(args.get(++i));
+            } else if (equals > 0 && known.containsKey(arg.substring(0, equals))) {
+                tokens.add(arg.substring(0, equals));
+                tokens.add(arg.substring(equals + 1));
+            } else if (arg.startsWith("@")) {
+                Path file = Path.of(arg.substring(1));
+                if (!openFiles.add(file.toAbsolutePath().normalize())) {
+                    throw new ConfigException(arg + " includes itself; remove that line from " + file);
+                }
+                collect(ArgsFile.read(file), known, takesArgument, tokens, openFiles);
+                openFiles.remove(file.toAbsolutePath().normalize());
+            } else if (arg.equals(HELP) || arg.equals("-h")) {
+                tokens.add(HELP);
+            } else if (arg.startsWith("-")) {
+                throw unknown(arg, known.keySet());
+            } else if (takesArgument) {
+                tokens.add(arg);
+            } else {
+                throw new ConfigException("unexpected argument '" + arg + "': flags begin with --; " + seeHelp());
+            }
+        }
+    }
+
+    private ConfigException unknown(String arg, Set<String> known) {
+        String name = arg.indexOf('=') > 0 ? arg.substring(0, arg.indexOf('=')) : arg;
+        String nearest = known.stream()
+                .min(Comparator.comparingInt((String flag) -> editDistance(flag, name))
+                        .thenComparing(Comparator.naturalOrder()))
+                .orElse(HELP);
+        return new ConfigException("unknown flag " + name + "; did you mean " + nearest + "? " + seeHelp());
+    }
+
+    private void requireAll(Map<String, ParameterDescription> known, List<String> tokens) {
+        for (ParameterDescription flag : new HashSet<>(known.values())) {
+            boolean given = Arrays.stream(flag.getParameter().names()).anyMatch(tokens::contains);
+            if (flag.getParameterAnnotation().required() && !given) {
+                throw new ConfigException(
+                        flag.getLongestName() + " is missing: " + flag.getDescription() + "; " + seeHelp());
+            }
+        }
+    }
+
+    private String defaultOf(ParameterDescription flag) {
+        return defaults.get(flag.getLongestName());
+    }
+
+    private String seeHelp() {
+        return "see " + program + " " + HELP;
+    }
+
+    private static Map<String, ParameterDescription> known(JCommander parser) {
+        Map<String, ParameterDescription> known = new LinkedHashMap<>();
+        for (ParameterDescription flag : ordered(parser)) {
+            for (String name : flag.getParameter().names()) {
+                known.put(name, flag);
+            }
+        }
+        return known;
+    }
+
+    private static List<ParameterDescription> ordered(JCommander parser) {
+        List<ParameterDescription> sorted = new ArrayList<>(parser.getParameters());
+        sorted.sort(Comparator.comparingInt((ParameterDescription flag) ->
+                        flag.getParameterAnnotation().order())
+                .thenComparing(ParameterDescription::getLongestName));
+        return sorted;
+    }
+
+    private static boolean isSwitch(ParameterDescription flag) {
+        Class<?> type = flag.getParameterized().getType();
+        return (type == boolean.class || type == Boolean.class)
+                && flag.getParameterAnnotation().arity() <= 0;
+    }
+
+    private static String placeholder(ParameterDescription flag) {
+        String placeholder = flag.getParameterAnnotation().placeholder();
+        if (!placeholder.isEmpty()) {
+            return placeholder;
+        }
+        Class<?> type = flag.getParameterized().getType();
+        return type.isEnum() ? Arrays.toString(type.getEnumConstants()).replace(", ", "|") : "VALUE";
+    }
+
+    private static boolean isEmpty(Object value) {
+        return value == null || value.toString().isEmpty() || value instanceof Collection<?> list && list.isEmpty();
+    }
+
+    /** The Levenshtein distance: insertions, deletions and substitutions that turn one name into the other. */
+    private static int editDistance(String a, String b) {
+        int[] above = new int[b.length() + 1];
+        Arrays.setAll(above, i -> i);
+        for (int i = 1; i <= a.length(); i++) {
+            int[] row = new int[b.length() + 1];
+            row[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int substituted = above[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                row[j] = Math.min(substituted, Math.min(above[j], row[j - 1]) + 1);
+            }
+            above = row;
+        }
+        return above[b.length()];
+    }
+}

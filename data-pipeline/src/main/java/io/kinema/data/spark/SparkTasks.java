@@ -1,0 +1,145 @@
+package io.kinema.data.spark;
+import org.apache.spark.Success$;
+
+import io.kinema.data.command.ConfigException;
+import java.io.IOException;
+import java.io.Serializable;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkException;
+import org.apache.spark.SparkFiles;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+
+/** Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on how Java writes objects. */
+public final class SparkTasks implements AutoCloseable {
+    private final JavaSparkContext spark;
+
+    /** What is done with a task, on whatever machine runs it: a reference to a static method. */
+    public interface Work extends Serializable {
+        /**
+         * Does a task.
+         *
+         * @param task what to do
+         * @param scratch a local folder for what is needed meanwhile
+         * @return what came of it
+         * @throws Exception if it cannot be done
+         */
+        String of(String task, Path scratch) throws Exception;
+    }
+
+    /**
+     * Starts Spark.
+     *
+     * @param master URL of the Spark master; {@code local[N]} for threads of this process
+     * @param name of the application
+     * @throws ConfigException if Spark does not start with that master
+     */
+    public SparkTasks(String master, String name) {
+        SparkConf conf = new SparkConf()
+                .setMaster(master)
+                .setAppName(name)
+                .set("spark.ui.enabled", "false")
+                // A failed task says the same four times over otherwise; what can be helped is in quarantine instead.
+                .set("spark.task.maxFailures", "2");
+        if (master.equals("local") || master.startsWith("local[")) {
+            // Whether and how this machine's name resolves does not matter then.
+            conf.set("spark.driver.host", "localhost").set("spark.driver.bindAddress", "127.0.0.1");
+        } else {
+            // What the executors need beside Spark is what this process has.
+            conf.setJars(Arrays.stream(System.getProperty("java.class.path").split(":"))
+                    .filter(entry -> entry.endsWith(".jar"))
+                    .toArray(String[]::new));
+            conf.setIfMissing("spark.executor.extraJavaOptions", flagsForExecutors());
+            for (String threads : List.of("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")) {
+                conf.setIfMissing(
+                        "spark.executorEnv." + threads, System.getenv().getOrDefault(threads, "1"));
+            }
+        }
+        try {
+            this.spark = new JavaSparkContext(conf);
+        } catch (RuntimeException e) {
+            throw new ConfigException(
+                    "cannot start Spark with --master " + master + ": " + rootCause(e) + "; give a Spark master's URL",
+                    e);
+        }
+    }
+
+    /** This JVM's flags that open the JDK to libraries; memory is the cluster's to decide. */
+    private static String flagsForExecutors() {
+        return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> flag.startsWith("--"))
+                .collect(Collectors.joining(" "));
+    }
+
+    /**
+     * How many tasks run at once.
+     *
+     * @return cores of all executors
+     */
+    public int parallelism() {
+        return spark.defaultParallelism();
+    }
+
+    /**
+     * Runs tasks.
+     *
+     * @param tasks what to do
+     * @param work how
+     * @param ended is told the index of each task that has ended well, from a thread of Spark's
+     * @return what came of each, in the order of the tasks
+     * @throws ConfigException if a task failed by the user's mistake
+     * @throws IOException if a task failed otherwise
+     */
+    public List<String> run(List<String> tasks, Work work, IntConsumer ended) throws IOException {
+        spark.sc().addSparkListener(new SparkListener() {
+            @Override
+            public void onTaskEnd(SparkListenerTaskEnd end) {
+                if (end.reason() instanceof Success$) {
+                    ended.accept(end.taskInfo().index());
+                }
+            }
+        });
+        try {
+            return spark.parallelize(tasks, tasks.size())
+                    .map(task -> work.of(task, Path.of(SparkFiles.getRootDirectory())))
+                    .collect();
+        } catch (Exception e) {
+            // Scala's methods throw checked exceptions without declaring them.
+            if (e instanceof SparkException) {
+                for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                    if (cause instanceof ConfigException mistake) {
+                        throw new ConfigException(mistake.getMessage(), e);
+                    }
+                }
+                throw new IOException("a task failed: " + rootCause(e), e);
+            }
+            if (spark.sc().isStopped()) {
+                throw new IOException(
+                        "Spark has ended before the work was done: its master has removed the application or is gone;"
+                                + " the logs of the master and the executors say why",
+                        e);
+            }
+            throw e;
+        }
+    }
+
+    private static String rootCause(Throwable e) {
+        Throwable root = e;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return String.valueOf(root.getMessage()).lines().findFirst().orElse(root.toString());
+    }
+
+    @Override
+    public void close() {
+        spark.close();
+    }
+}

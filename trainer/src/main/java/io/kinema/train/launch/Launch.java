@@ -1,0 +1,25 @@
+package io.kinema.train.launch;
+
+import io.kinema.train.dist.process.RunOutcome;
+import java.io.IOException;
+import java.time.Duration;
+
+/** How a run's ranks are started, once and again. */
+sealed interface Launch extends AutoCloseable permits LocalLaunch, ClusterLaunch {
+    /** Ranks finish a step and write a checkpoint before they stop; a second signal ends them at once. */
+    Duration STOP_LIMIT = Duration.ofHours(1);
+
+    /**
+     * Starts the ranks and waits until all have ended.
+     *
+     * @param nodes how many
+     * @param resumeFrom the checkpoint to begin with, an absolute path; empty for none
+     */
+    RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException;
+
+    /** Says what the launcher will exit with, for all who take part to exit with the same. */
+    void finish(int exitCode);
+
+    @Override
+    void close() throws IOException;
+}

@@ -1,0 +1,87 @@
+package io.kinema.train.launch;
+
+import io.kinema.train.dist.process.ExitCode;
+import io.kinema.train.dist.process.RunOutcome;
+import io.kinema.train.run.TrainFlags;
+import java.util.Optional;
+
+/**
+ * How often a run is started again after failures, and on how many nodes.
+ *
+ * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one which fails always at the same place
+ * ends. When as many as are allowed have not helped, it goes on with one node fewer, which counts anew too.
+ */
+final class Restarts {
+    private final int maxRestarts;
+    private final int minNodes;
+    private int nodes;
+    private int made;
+    private long furthestStep;
+
+    /**
+     * Begins to count.
+     *
+     * @param flags of the run
+     * @param firstStep the step that it starts from
+     */
+    Restarts(TrainFlags flags, long firstStep) {
+        maxRestarts = flags.maxRestarts;
+        minNodes = flags.minNodes();
+        nodes = flags.nodes;
+        furthestStep = firstStep;
+    }
+
+    /** Whether the same again could end otherwise, and is asked for. */
+    boolean mayHelp(RunOutcome outcome) {
+        boolean isWanted = maxRestarts > 0 || minNodes < nodes;
+        return isWanted
+                && switch (outcome) {
+                    case RunOutcome.Finished _, RunOutcome.Stopped _ -> false;
+                    case RunOutcome.Failed failed -> failed.signal().isEmpty() && isRestarted(failed.code());
+                    case RunOutcome.Hung _, RunOutcome.HostMissing _ -> true;
+                };
+    }
+
+    /** A code that Kinema does not set, such as 137 after SIGKILL, is worth another try. */
+    private static boolean isRestarted(int code) {
+        return ExitCode.of(code).map(ExitCode::isRestarted).orElse(true);
+    }
+
+    /** How many ranks the next start has. */
+    int nodes() {
+        return nodes;
+    }
+
+    /**
+     * Decides after a failure.
+     *
+     * @param step of the newest valid checkpoint
+     * @return which restart this is, in words; empty when it is time to give up
+     */
+    Optional<String> next(long step) {
+        if (step > furthestStep) {
+            furthestStep = step;
+            made = 0;
+        }
+        if (made < maxRestarts) {
+            made++;
+            return Optional.of("restart " + made + " of " + maxRestarts);
+        }
+        if (nodes > minNodes) {
+            made = 0;
+            nodes--;
+            return Optional.of("going on with " + nodes + " of " + (nodes + 1) + " nodes after " + times(maxRestarts)
+                    + " without a new checkpoint (--min-nodes " + minNodes + ")");
+        }
+        return Optional.empty();
+    }
+
+    /** What was tried before giving up; empty where nothing was. */
+    String tried() {
+        return made == 0 ? "" : "gave up after " + times(made) + " without a new checkpoint; ";
+    }
+
+    private static String times(int restarts) {
+        return restarts + (restarts == 1 ? " restart" : " restarts");
+    }
+}

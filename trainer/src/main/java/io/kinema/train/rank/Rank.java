@@ -1,0 +1,271 @@
+package io.kinema.train.rank;
+
+import io.kinema.data.command.CommandLine;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.Train;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.checkpoint.TrainedWeights;
+import io.kinema.train.device.Devices;
+import io.kinema.train.dist.CollectiveException;
+import io.kinema.train.dist.CollectiveTimeoutException;
+import io.kinema.train.dist.PeerLostException;
+import io.kinema.train.dist.collective.Collectives;
+import io.kinema.train.dist.collective.CollectivesConfig;
+import io.kinema.train.dist.process.ExitCode;
+import io.kinema.train.dist.process.ParentWatch;
+import io.kinema.train.dist.process.TerminationSignals;
+import io.kinema.train.dist.reduction.Reduction;
+import io.kinema.train.dist.reduction.Wire;
+import io.kinema.train.dist.rendezvous.RankIdentity;
+import io.kinema.train.dist.rendezvous.RendezvousAddress;
+import io.kinema.train.dist.rendezvous.RendezvousException;
+import io.kinema.train.dist.rendezvous.Secret;
+import io.kinema.train.metrics.HostMemory;
+import io.kinema.train.metrics.MatmulPeak;
+import io.kinema.train.model.ParameterSet;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.Spikes;
+import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunFolder;
+import io.kinema.train.run.TrainFlags;
+import io.kinema.train.sample.TrainingSample;
+import io.kinema.train.save.BackgroundCheckpoint;
+import io.kinema.train.save.StateCopy;
+import io.kinema.train.save.StateStore;
+import io.kinema.train.step.Sharding;
+import io.kinema.train.step.TrainState;
+import io.kinema.train.step.Trainer;
+import io.kinema.train.step.TrainingException;
+import io.kinema.train.tensor.Device;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** The process of one rank: joins the others, restores, trains, saves. {@link Train} starts it. */
+final class Rank {
+    private final RankEnvironment environment;
+    private final TrainFlags flags;
+    private final Recipe config;
+    private final RunFolder folder;
+    private final Secret secret;
+    private final AtomicBoolean stop;
+
+    private Rank(RankEnvironment environment, TrainFlags flags, Secret secret, AtomicBoolean stop) {
+        this.environment = environment;
+        this.secret = secret;
+        this.flags = flags;
+        this.config = flags.toConfig();
+        this.folder = new RunFolder(flags.runFolder());
+        this.stop = stop;
+    }
+
+    /**
+     * Runs a rank.
+     *
+     * @param args the flags of {@code launch/train.sh}, {@code --data} and {@code --run} among them
+     */
+    public static void main(String[] args) {
+        System.exit(CommandLine.run(() -> {
+            AtomicBoolean stop = new AtomicBoolean();
+            TerminationSignals.install(_ -> stop.set(true));
+            RankEnvironment environment = RankEnvironment.of(System.getenv());
+            ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
+            TrainFlags flags = new TrainFlags();
+            new CommandLine("rank", "one process of a training", flags).parse(args);
+            Secret secret = flags.secretFile.equals(TrainFlags.NO_SECRET) ? Secret.NONE : readSecret();
+            try {
+                return new Rank(environment, flags, secret, stop).run();
+            } catch (TrainingException e) {
+                System.out.println("error: " + e.getMessage());
+                return ExitCode.TRAINING_FAILED.number();
+            } catch (CollectiveException | IOException e) {
+                System.out.println("error: " + e.getMessage());
+                return exitCode(e);
+            }
+        }));
+    }
+
+    /** From whoever has started this process: nothing where there is none. */
+    private static Secret readSecret() throws IOException {
+        return Secret.ofHex(new String(System.in.readAllBytes(), StandardCharsets.US_ASCII).strip());
+    }
+
+    /** By which the launcher tells who is to blame: not a rank that has lost another, or has waited for one in vain. */
+    private static int exitCode(Exception failure) {
+        return switch (failure) {
+            case PeerLostException _ -> ExitCode.PEER_LOST.number();
+            case CollectiveTimeoutException _, RendezvousException _ -> ExitCode.COLLECTIVE_TIMEOUT.number();
+            default -> ExitCode.FAILED.number();
+        };
+    }
+
+    private int run() throws IOException {
+        try (Dataset dataset = Dataset.open(flags.data)) {
+            boolean isComplete;
+            try (Device device = Devices.open(flags.device());
+                    Collectives collectives = join(dataset)) {
+                Sharding sharding = new Sharding(flags.zero(), environment.rank(), environment.worldSize());
+                TrainState state =
+                        new TrainState(config, flags.recompute(), device, sharding, Optional.of(collectives));
+                train(state, collectives, dataset);
+                isComplete = state.step == config.steps();
+            }
+            if (environment.rank() == 0) {
+                if (flags.sampleSteps > 0 && isComplete) {
+                    System.out.println("sampled " + sample(dataset));
+                }
+                System.out.println(
+                        "peak memory of rank 0: " + HostMemory.ofThisHost().peakResidentBytes() + " bytes");
+            }
+            return 0;
+        }
+    }
+
+    /** Samples from the last checkpoint; what training has kept in memory is gone by then. */
+    private Path sample(Dataset dataset) throws IOException {
+        Path checkpoint = new CheckpointFolder(folder.checkpoints()).list().getFirst();
+        Path stem = folder.samples().resolve(checkpoint.getFileName());
+        TrainingSample sample =
+                new TrainingSample(flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
+        try (Device device = Devices.open(flags.device())) {
+            SpacetimeDit model = new SpacetimeDit(config.model());
+            ParameterSet weights = TrainedWeights.open(checkpoint, "").load(model.layout(), device);
+            return sample.write(model, config.diffusion(), device, weights, dataset, stem);
+        }
+    }
+
+    private void train(TrainState state, Collectives collectives, Dataset dataset) throws IOException {
+        CheckpointFolder checkpointFolder = new CheckpointFolder(folder.checkpoints());
+        try (StateStore checkpoints = new StateStore(
+                checkpointFolder,
+                new StateCopy(state, collectives),
+                needed -> prune(checkpointFolder, needed),
+                flags.checkpointAsync
+                        ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
+                        : Optional.empty())) {
+            train(state, collectives, dataset, checkpoints);
+        }
+    }
+
+    private void train(TrainState state, Collectives collectives, Dataset dataset, StateStore checkpoints)
+            throws IOException {
+        boolean isFirst = environment.rank() == 0;
+        if (environment.resumeFrom().isEmpty()) {
+            state.initialise(config.seed());
+        } else {
+            Path from = Path.of(environment.resumeFrom());
+            haltWhenPeersAreLost(() -> checkpoints.restore(from));
+            if (!folder.checkpoints().equals(from.toAbsolutePath().normalize().getParent())) {
+                state.spikes = state.spikes.inAnotherRun();
+            }
+        }
+        if (isFirst) {
+            System.out.println(begin(state));
+        }
+        // Only rank 0 writes metrics; the others wait for it meanwhile, so it measures an idle machine.
+        double peakFlops =
+                isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
+        TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(
+                config, flags.checkpointEvery, epoch -> describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
+        try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
+                Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
+            TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
+            haltWhenPeersAreLost(() -> loop.run(stop::get));
+        }
+    }
+
+    /** Something that needs the other ranks. */
+    private interface CollectiveTask {
+        void run() throws IOException;
+    }
+
+    /**
+     * Ends this process at once when the others fail it. To end in good order would say goodbye to ranks that must hear of a failure, and waits for threads that
+     * may hang as others do.
+     */
+    private static void haltWhenPeersAreLost(CollectiveTask part) throws IOException {
+        try {
+            part.run();
+        } catch (CollectiveException e) {
+            System.out.println("error: " + e.getMessage());
+            System.out.flush();
+            Runtime.getRuntime().halt(exitCode(e));
+        }
+    }
+
+    private void prune(CheckpointFolder checkpoints, long needed) throws IOException {
+        List<String> deleted =
+                flags.retention().prune(checkpoints, needed, warning -> System.out.println("warning: " + warning));
+        if (!deleted.isEmpty()) {
+            System.out.println("deleted " + String.join(", ", deleted) + " (--keep-last " + flags.keepLast + ")");
+        }
+    }
+
+    private Collectives join(Dataset dataset) throws IOException {
+        Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
+        RankIdentity identity = new RankIdentity(
+                environment.rank(), environment.worldSize(), environment.runId(), config + dataset.sha256());
+        return Collectives.join(
+                identity,
+                new CollectivesConfig(
+                        RendezvousAddress.parse(environment.rendezvous()),
+                        Path.of(environment.driverDirectory()),
+                        flags.transport(),
+                        deadline,
+                        deadline,
+                        secret));
+    }
+
+    private List<String> flagsOfRun() throws IOException {
+        return List.copyOf(Files.readAllLines(folder.args()));
+    }
+
+    /** What a checkpoint says of a run. */
+    static CheckpointState describe(
+            Recipe config, TrainState state, String dataSha256, long epoch, List<String> flags) {
+        boolean scalesLoss = config.precision().scalesLoss();
+        return new CheckpointState(
+                CheckpointState.FORMAT_VERSION,
+                state.step,
+                config.seed(),
+                new CheckpointState.Cursor(
+                        epoch, state.step * config.microbatches(), config.microbatches(), config.tokens()),
+                config.forCheckpoint(),
+                dataSha256,
+                flags,
+                state.skippedSteps,
+                scalesLoss ? state.lossScale.factor() : 0,
+                scalesLoss ? state.lossScale.goodSteps() : 0,
+                config.spikeSigma() > 0 ? state.spikes : Spikes.NONE);
+    }
+
+    private String begin(TrainState state) {
+        String where = environment.resumeFrom().isEmpty() ? "starting" : "resuming from " + environment.resumeFrom();
+        return String.format(
+                "%s: %,d parameters, %d node%s, %d microbatches a step%s, %s, device %s",
+                where,
+                state.model().layout().numElements(),
+                environment.worldSize(),
+                environment.worldSize() == 1 ? "" : "s",
+                config.microbatches(),
+                config.reduction().isExact() ? "" : " (" + summed(config.reduction()) + ")",
+                // A rank may have failed while it sampled.
+                state.step == config.steps()
+                        ? "all " + state.step + " steps made"
+                        : "steps " + (state.step + 1) + " to " + config.steps(),
+                flags.device().describe());
+    }
+
+    private String summed(Reduction reduction) {
+        String text = "reduction " + reduction.flag();
+        return reduction.wire() == Wire.FP32 || environment.worldSize() == 1
+                ? text
+                : text + ", wire " + reduction.wire().flag();
+    }
+}

@@ -1,0 +1,105 @@
+package io.kinema.train.rank;
+
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.dist.process.RankCommand;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the launcher tells a rank through its environment.
+ *
+ * @param rank 0 … worldSize − 1
+ * @param worldSize N
+ * @param runId of the launch
+ * @param rendezvous host:port
+ * @param driverDirectory of the host's media driver
+ * @param launcherPid the process that the rank must not outlive
+ * @param resumeFrom the checkpoint to begin with; empty for none
+ */
+record RankEnvironment(
+        int rank,
+        int worldSize,
+        String runId,
+        String rendezvous,
+        String driverDirectory,
+        long launcherPid,
+        String resumeFrom) {
+
+    /** Tensors are outside the heap; a young generation that does not grow keeps a rank's memory flat. */
+    private static final List<String> RANK_HEAP = List.of("-Xmn64m");
+
+    /**
+     * How to start the rank: the same Java with the same flags as this process, which come last and so may say otherwise.
+     *
+     * @param args the resolved flags
+     */
+    RankCommand toCommand(Path args) {
+        List<String> command = new ArrayList<>();
+        command.add(javaProgram());
+        command.addAll(RANK_HEAP);
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Rank.class.getName()));
+        command.add("@" + args);
+        return new RankCommand(command, toVariables());
+    }
+
+    /** The program that runs this JVM. */
+    static String javaProgram() {
+        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    }
+
+    /** The same, started by this process. */
+    RankEnvironment startedHere() {
+        long pid = ProcessHandle.current().pid();
+        return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
+    }
+
+    Map<String, String> toVariables() {
+        return Map.of(
+                "KINEMA_RANK",
+                Integer.toString(rank),
+                "KINEMA_WORLD_SIZE",
+                Integer.toString(worldSize),
+                "KINEMA_RUN_ID",
+                runId,
+                "KINEMA_RENDEZVOUS",
+                rendezvous,
+                "KINEMA_AERON_DIR",
+                driverDirectory,
+                "KINEMA_LAUNCHER_PID",
+                Long.toString(launcherPid),
+                "KINEMA_RESUME_FROM",
+                resumeFrom);
+    }
+
+    static RankEnvironment of(Map<String, String> variables) {
+        return new RankEnvironment(
+                (int) number(variables, "KINEMA_RANK"),
+                (int) number(variables, "KINEMA_WORLD_SIZE"),
+                text(variables, "KINEMA_RUN_ID"),
+                text(variables, "KINEMA_RENDEZVOUS"),
+                text(variables, "KINEMA_AERON_DIR"),
+                number(variables, "KINEMA_LAUNCHER_PID"),
+                text(variables, "KINEMA_RESUME_FROM"));
+    }
+
+    private static long number(Map<String, String> variables, String name) {
+        String text = text(variables, name);
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new ConfigException(name + "=" + text + " is not a number; launch/train.sh sets it");
+        }
+    }
+
+    private static String text(Map<String, String> variables, String name) {
+        String text = variables.get(name);
+        if (text == null) {
+            throw new ConfigException(name + " is not set; start ranks by launch/train.sh");
+        }
+        return text;
+    }
+}

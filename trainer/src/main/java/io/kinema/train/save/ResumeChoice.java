@@ -1,0 +1,157 @@
+package io.kinema.train.save;
+
+import io.kinema.data.command.ConfigException;
+import io.kinema.train.checkpoint.Checkpoint;
+import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunFolder;
+import io.kinema.train.run.TrainFlags;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Which checkpoint a run starts from. The launcher decides, before it touches the run folder.
+ *
+ * @param flags of the run
+ * @param config of the run
+ * @param dataSha256 digest of its data set's manifest
+ */
+record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
+
+    /**
+     * Decides.
+     *
+     * @param warning is told, in a line each, of checkpoints that are skipped and of a change of precision
+     * @return the checkpoint, verified; empty to start at step 0
+     * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete, …
+     * @throws IOException when the checkpoint that the user names is damaged
+     */
+    Optional<Checkpoint> choose(Consumer<String> warning) throws IOException {
+        CheckpointFolder folder = new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints());
+        Optional<Checkpoint> chosen = switch (flags.resume) {
+            case TrainFlags.RESUME_NEVER -> never(folder);
+            case TrainFlags.RESUME_AUTO -> auto(folder, warning);
+            default -> Optional.of(named(Path.of(flags.resume), folder));
+        };
+        if (chosen.isPresent() && chosen.get().state().step() >= config.steps()) {
+            throw new ConfigException(
+                    chosen.get().folder() + " has made " + chosen.get().state().step() + " steps, --steps is "
+                            + config.steps() + "; raise --steps to go on, or choose another --run");
+        }
+        chosen.ifPresent(checkpoint -> {
+            String before = checkpoint.state().config().precision();
+            if (!before.equals(config.precision().flag())) {
+                warning.accept(checkpoint.folder() + " was trained in " + before + ", going on in "
+                        + config.precision().flag() + "; --precision " + before + " would go on as before");
+            }
+            warnOfOther(checkpoint, "--reduction", flags.reduction, "exact", warning);
+            warnOfOther(checkpoint, "--wire", flags.wire, "fp32", warning);
+        });
+        return chosen;
+    }
+
+    /** A flag that changes the last bits, which checkpoints of runs without it do not name. */
+    private static void warnOfOther(
+            Checkpoint checkpoint, String flag, String now, String absent, Consumer<String> warning) {
+        String before = checkpoint.state().flags().stream()
+                .filter(line -> line.startsWith(flag + " "))
+                .map(line -> line.substring(flag.length() + 1))
+                .findFirst()
+                .orElse(absent);
+        if (!before.equals(now)) {
+            warning.accept(checkpoint.folder() + " was trained with " + flag + " " + before + ", going on with " + now
+                    + "; " + flag + " " + before + " would go on as before");
+        }
+    }
+
+    /**
+     * Decides again after a failure.
+     *
+     * @param began the checkpoint that {@link #choose} gave, as a path; empty for none
+     * @param warning is told, in a line each, of checkpoints that are skipped
+     * @return the run's newest valid checkpoint, or else what it began with, verified; empty to start at step 0
+     * @throws ConfigException when what it began with is gone
+     * @throws IOException when what it began with is damaged by now
+     */
+    Optional<Checkpoint> again(String began, Consumer<String> warning) throws IOException {
+        Optional<Checkpoint> newest =
+                new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints()).newestValid(warning);
+        if (newest.isPresent() || began.isEmpty()) {
+            return newest;
+        }
+        Checkpoint first = Checkpoint.open(Path.of(began));
+        first.verify();
+        return Optional.of(first);
+    }
+
+    private Optional<Checkpoint> never(CheckpointFolder folder) throws IOException {
+        int checkpoints = folder.list().size();
+        if (checkpoints > 0) {
+            throw new ConfigException("--resume never, but " + flags.run + " holds a run with " + checkpoints
+                    + " checkpoints; choose another --run, or --resume auto to continue it");
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Checkpoint> auto(CheckpointFolder folder, Consumer<String> warning) throws IOException {
+        List<Path> all = folder.list();
+        Optional<Checkpoint> newest = folder.newestValid(warning);
+        if (newest.isEmpty() && !all.isEmpty()) {
+            throw new ConfigException("none of the " + all.size() + " checkpoints of " + flags.run
+                    + " is whole; restore one, or choose another --run to start over");
+        }
+        if (newest.isPresent()) {
+            requireSameModel(newest.get());
+            CheckpointState found = newest.get().state();
+            requireSame(newest.get(), "seed", found.seed(), config.seed(), "--seed");
+            requireSame(newest.get(), "data set", found.dataSha256(), dataSha256, "--data");
+            requireSame(
+                    newest.get(),
+                    "microbatches",
+                    found.cursor().microbatches(),
+                    config.microbatches(),
+                    "--microbatches");
+            requireSame(newest.get(), "tokens", found.cursor().tokens(), config.tokens(), "--tokens");
+        }
+        return newest;
+    }
+
+    /** Data, seed and microbatches may differ: this begins a run of its own, from weights that are there. */
+    private Checkpoint named(Path path, CheckpointFolder folder) throws IOException {
+        if (!Files.isDirectory(path)) {
+            throw new ConfigException("--resume " + path
+                    + " is not a folder; use auto, never, or a folder such as RUN/checkpoints/step-00000100");
+        }
+        Checkpoint checkpoint = Checkpoint.open(path);
+        checkpoint.verify();
+        requireSameModel(checkpoint);
+        for (Path own : folder.list()) {
+            if (CheckpointFolder.stepOf(own) > checkpoint.state().step()) {
+                throw new ConfigException(
+                        "--resume " + path + " is of step " + checkpoint.state().step() + ", but " + flags.run
+                                + " holds " + own.getFileName() + " already; choose another --run");
+            }
+        }
+        return checkpoint;
+    }
+
+    private void requireSameModel(Checkpoint checkpoint) {
+        CheckpointState.Config found = checkpoint.state().config();
+        CheckpointState.Config asked = config.forCheckpoint();
+        requireSame(checkpoint, "model", found.model(), asked.model(), "--model, --caption-model and --patch");
+        requireSame(checkpoint, "diffusion", found.diffusion(), asked.diffusion(), "--diffusion");
+        requireSame(checkpoint, "time shift", found.timeShift(), asked.timeShift(), "--time-shift");
+    }
+
+    private static void requireSame(Checkpoint checkpoint, String what, Object found, Object asked, String flag) {
+        if (!found.equals(asked)) {
+            throw new ConfigException(checkpoint.folder() + " has " + what + " " + found + ", the flags ask for "
+                    + asked + "; give the same " + flag + ", or another --run");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+package io.kinema.train.step;
+
+import io.kinema.train.dist.collective.Pending;
+import io.kinema.train.dist.reduction.LeafRange;
+import io.kinema.train.dist.reduction.ReductionPlan;
+import io.kinema.train.dist.reduction.ReductionTree;
+import io.kinema.train.dist.reduction.TreeSum;
+import io.kinema.train.model.ParameterLayout.Entry;
+import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.model.ParameterVector;
+import io.kinema.train.model.Parameters;
+import io.kinema.train.run.ZeroStage;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/**
+ * Sums the gradients of a step's microbatches along the tree, one group of parameters at a time: on the device within a rank, by reduce-scatter between ranks, which begins
+ * as soon as backward has left the group, while it goes on with the groups before.
+ *
+ * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose
+ * gradients are gone after it, and the owners of shards carry partial sums from round to round.
+ */
+final class GradientSum implements Parameters {
+    /** Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way. */
+    private static final int AT_ONCE = 2;
+
+    private final GroupExchange ranks;
+    private final Device device;
+    private final ReductionTree tree;
+    /** Whether this rank sums its microbatches before it exchanges anything. */
+    private final boolean keepsSums;
+
+    private final List<ReductionPlan> plans;
+    private final List<Group> groups;
+    private final VectorPool pool;
+    private final List<GroupSum> sums = new ArrayList<>();
+    private final Deque<Sent> sent = new ArrayDeque<>();
+    private final double[] squares;
+
+    private int round;
+    private boolean isAbsent;
+    private int microbatch;
+    private double squareOfMicrobatch;
+
+    /** Vectors that must not change until what is pending is over. */
+    private record Sent(Optional<Pending> pending, Group group, List<ParameterVector> vectors) {}
+
+    /** What becomes of one group in a step. */
+    private static final class GroupSum {
+        private final List<Tensor> shards;
+        private TreeSum<ParameterVector> local;
+        private ParameterVector current;
+        private Tensor result;
+
+        GroupSum(List<Tensor> shards) {
+            this.shards = shards;
+        }
+    }
+
+    /**
+     * Allocates what sums need.
+     *
+     * @param tree over the microbatches of a step
+     */
+    GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
+        this.ranks = ranks;
+        this.groups = groups;
+        this.tree = tree;
+        device = ranks.device();
+        Sharding sharding = ranks.sharding();
+        keepsSums = sharding.isAlone() || sharding.stage() == ZeroStage.OPTIMIZER;
+        plans = keepsSums
+                ? List.of(ReductionPlan.ofWhole(tree, sharding.worldSize()))
+                : ReductionPlan.ofRounds(tree, sharding.worldSize());
+        pool = new VectorPool(device, device.dtype(), groups);
+        if (!keepsSums) {
+            pool.reserve(AT_ONCE);
+        }
+        int numShards = sharding.isAlone()
+                ? 0
+                : plans.stream().mapToInt(ReductionPlan::numResults).max().orElseThrow();
+        for (Group group : groups) {
+            List<Tensor> shards = new ArrayList<>();
+            for (int i = 0; i < numShards; i++) {
+                shards.add(device.zeros(sharding.allocated(group)));
+            }
+            sums.add(new GroupSum(shards));
+        }
+        squares = new double[groups.stream().mapToInt(GradientSum::blocks).max().orElseThrow()];
+    }
+
+    private static int blocks(Group group) {
+        return group.size() / Device.SHARD_ALIGNMENT;
+    }
+
+    /** How many rounds a step has. */
+    int numRounds() {
+        return plans.size();
+    }
+
+    /** This rank's microbatches of a round, ascending; none where others have one. */
+    List<Integer> microbatches(int ofRound) {
+        return leaves(ofRound)
+                .map(leaves -> IntStream.range(leaves.lo(), leaves.hi()).boxed().toList())
+                .orElse(List.of());
+    }
+
+    /** Neighbours: the nodes of a rank are. */
+    private Optional<LeafRange> leaves(int ofRound) {
+        List<LeafRange> nodes = plans.get(ofRound).nodesOf(ranks.sharding().rank());
+        return nodes.isEmpty()
+                ? Optional.empty()
+                : Optional.of(
+                        new LeafRange(nodes.getFirst().lo(), nodes.getLast().hi()));
+    }
+
+    /** This rank's microbatches of a step, ascending. */
+    List<Integer> microbatches() {
+        return IntStream.range(0, numRounds())
+                .mapToObj(this::microbatches)
+                .flatMap(List::stream)
+                .toList();
+    }
+
+    /** Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they outlive it. */
+    void begin(int ofRound, int nextMicrobatch) {
+        round = ofRound;
+        microbatch = nextMicrobatch;
+        isAbsent = false;
+        squareOfMicrobatch = 0;
+        LeafRange leaves = leaves(ofRound).orElseThrow();
+        if (nextMicrobatch == leaves.lo()) {
+            for (int i = 0; i < groups.size(); i++) {
+                Group group = groups.get(i);
+                sums.get(i).local = new TreeSum<>(
+                        tree,
+                        leaves,
+                        (into, term) -> device.add(into.flat(), term.flat()),
+                        vector -> pool.give(group, vector));
+            }
+        }
+        if (keepsSums) {
+            pool.reserve(sums.getFirst().local.mergesNext() ? 1 : groups.size());
+        }
+    }
+
+    /** Takes part in a round in which this rank has no microbatch; the next pass computes nothing. */
+    void beginAbsent(int ofRound) {
+        round = ofRound;
+        isAbsent = true;
+    }
+
+    /** The squared norm of the gradient of the microbatch that was begun last. */
+    double squareOfMicrobatch() {
+        return squareOfMicrobatch;
+    }
+
+    @Override
+    public Tensor get(Entry entry) {
+        return sums.get(entry.group()).current.get(groups.get(entry.group()), entry);
+    }
+
+    @Override
+    public void enter(Group group, Group next) {
+        if (isAbsent) {
+            return;
+        }
+        while (!pool.has(group)) {
+            settle(sent.remove());
+        }
+        ParameterVector vector = pool.take(group);
+        device.zero(vector.flat());
+        sums.get(group.index()).current = vector;
+    }
+
+    private void settle(Sent oldest) {
+        oldest.pending.ifPresent(Pending::await);
+        oldest.vectors.forEach(vector -> pool.give(oldest.group, vector));
+    }
+
+    @Override
+    public void leave(Group group) {
+        GroupSum sum = sums.get(group.index());
+        if (isAbsent) {
+            sendToOwners(group, List.of());
+            return;
+        }
+        device.sumOfSquares(sum.current.flat(), Device.SHARD_ALIGNMENT, squares);
+        squareOfMicrobatch += Arrays.stream(squares, 0, blocks(group)).sum();
+        sum.local.add(microbatch, sum.current);
+        sum.current = null;
+        if (microbatch == leaves(round).orElseThrow().hi() - 1) {
+            sendToOwners(group, sum.local.partials());
+        }
+    }
+
+    private void sendToOwners(Group group, List<ParameterVector> partials) {
+        GroupSum sum = sums.get(group.index());
+        ReductionPlan plan = plans.get(round);
+        if (ranks.sharding().isAlone()) {
+            sum.result = partials.getFirst().flat();
+            sent.add(new Sent(Optional.empty(), group, partials));
+            return;
+        }
+        List<Tensor> shards = sum.shards.subList(0, Math.max(plan.numCarried(), plan.numResults()));
+        List<Tensor> flats = partials.stream().map(ParameterVector::flat).toList();
+        sum.result = sum.shards.getFirst();
+        sent.add(new Sent(ranks.reduceScatter(group, plan, flats, shards), group, partials));
+    }
+
+    /** Waits for the sums; {@link #shard} then has them. */
+    void await() {
+        while (!sent.isEmpty()) {
+            settle(sent.remove());
+        }
+    }
+
+    /**
+     * Returns this rank's shard of a group's gradient.
+     *
+     * @return [size of the shard], or [1] where that is 0; good until the next {@link #begin}
+     */
+    Tensor shard(Group group) {
+        return sums.get(group.index()).result;
+    }
+}

@@ -1,0 +1,54 @@
+package io.kinema.train.step;
+
+import io.kinema.train.dist.collective.Collectives;
+import io.kinema.train.dist.collective.Pending;
+import io.kinema.train.dist.collective.StepLabel;
+import io.kinema.train.dist.reduction.CollectiveBuffer;
+import io.kinema.train.dist.reduction.ReductionPlan;
+import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.LongSupplier;
+
+/**
+ * What a rank exchanges with the others, a group of parameters at a time.
+ *
+ * @param device of the tensors
+ * @param sharding who keeps what
+ * @param collectives empty where nothing is exchanged: a rank is alone, or its memory is only planned
+ * @param step the current one, for labels
+ */
+record GroupExchange(Device device, Sharding sharding, Optional<Collectives> collectives, LongSupplier step) {
+    /** Begins to complete weights of which each rank has its shard. */
+    Optional<Pending> gather(Group group, Tensor weights) {
+        device.finish();
+        return collectives.map(ranks -> ranks.allGather(label("weights", group), sharding.of(group), buffer(weights)));
+    }
+
+    /**
+     * Begins to sum gradients.
+     *
+     * @param partials of the whole group
+     * @param sums shards, carried and resulting
+     */
+    Optional<Pending> reduceScatter(Group group, ReductionPlan plan, List<Tensor> partials, List<Tensor> sums) {
+        device.finish();
+        long size = sharding.size(group);
+        return collectives.map(ranks -> ranks.reduceScatter(
+                label("gradients", group),
+                plan,
+                partials.stream().map(this::buffer).toList(),
+                sharding.of(group),
+                sums.stream().map(sum -> buffer(sum).part(0, size)).toList()));
+    }
+
+    private CollectiveBuffer buffer(Tensor tensor) {
+        return new DeviceBuffer(device, tensor);
+    }
+
+    private StepLabel label(String what, Group group) {
+        return new StepLabel(step.getAsLong(), what, group.index());
+    }
+}

@@ -1,0 +1,126 @@
+package io.kinema.train.step;
+
+import io.kinema.train.dist.collective.Collectives;
+import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.Recompute;
+import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.optim.LossScale;
+import io.kinema.train.optim.ShardedAdamW;
+import io.kinema.train.optim.Spikes;
+import io.kinema.train.run.Recipe;
+import io.kinema.train.run.ZeroStage;
+import io.kinema.train.tensor.Device;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** What training changes, on one rank: working weights, and this rank's shards of the master weights and of the optimizer's state. */
+final class TrainState {
+    private final Device device;
+    private final SpacetimeDit model;
+    private final List<Group> groups;
+    private final GroupExchange ranks;
+    private final WorkingWeights weights;
+    private final List<ShardedAdamW> optimizers = new ArrayList<>();
+
+    /** How many steps have been made. */
+    long step;
+
+    /** How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back. */
+    long skippedSteps;
+
+    /** Of the next step. */
+    LossScale lossScale;
+
+    /** Of the steps so far. */
+    Spikes spikes = Spikes.NONE;
+
+    /**
+     * Allocates everything, all zero.
+     *
+     * @param collectives with the other ranks; empty where there are none, or where memory is only planned
+     */
+    TrainState(
+            Recipe config,
+            Recompute recompute,
+            Device device,
+            Sharding sharding,
+            Optional<Collectives> collectives) {
+        this.device = device;
+        model = new SpacetimeDit(config.model(), recompute);
+        groups = model.layout().groups();
+        ranks = new GroupExchange(device, sharding, sharding.isAlone() ? Optional.empty() : collectives, () -> step);
+        weights = sharding.stage() == ZeroStage.PARAMETERS && !sharding.isAlone()
+                ? new GatheredWeights(ranks, groups)
+                : new ReplicatedWeights(ranks, groups);
+        for (Group group : groups) {
+            optimizers.add(new ShardedAdamW(device, config.adamw(), weights.shard(group), sharding.size(group)));
+        }
+        lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
+    }
+
+    /** Starts the model, the same on every rank. */
+    void initialise(long seed) {
+        for (Group group : groups) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
+                for (ParameterLayout.Entry entry : group.entries()) {
+                    MemorySegment.copy(
+                            model.layout().initial(seed, entry),
+                            0,
+                            values,
+                            ValueLayout.JAVA_FLOAT,
+                            (entry.offset() - group.offset()) * Float.BYTES,
+                            entry.size());
+                }
+                optimizer(group).writeMaster(sharding().part(group, values));
+            }
+            optimizer(group).startAverage();
+        }
+        weightsChanged();
+    }
+
+    /** Says that every rank has replaced its shards of the weights. */
+    void weightsChanged() {
+        groups.forEach(weights::beginGather);
+    }
+
+    Device device() {
+        return device;
+    }
+
+    SpacetimeDit model() {
+        return model;
+    }
+
+    /** The groups of the model's parameters. */
+    List<Group> groups() {
+        return groups;
+    }
+
+    /** Who exchanges gradients and weights. */
+    GroupExchange ranks() {
+        return ranks;
+    }
+
+    WorkingWeights weights() {
+        return weights;
+    }
+
+    /** Of this rank's shard of a group. */
+    ShardedAdamW optimizer(Group group) {
+        return optimizers.get(group.index());
+    }
+
+    Sharding sharding() {
+        return ranks.sharding();
+    }
+
+    int rank() {
+        return sharding().rank();
+    }
+}

@@ -1,0 +1,214 @@
+package io.kinema.train.memory;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.kinema.data.command.ConfigException;
+import io.kinema.data.shard.Dataset;
+import io.kinema.train.LaunchedProgram;
+import io.kinema.train.TinyData;
+import io.kinema.train.Train;
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.memory.RankMemory.Setup;
+import io.kinema.train.model.Recompute;
+import io.kinema.train.run.StepRange;
+import io.kinema.train.run.TrainFlags;
+import io.kinema.train.tensor.Precision;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The estimate of a run's memory, against what runs take, and what it refuses. */
+@EnabledOnOs(OS.LINUX)
+class MemoryCheckTest {
+    private static final Pattern PEAK = Pattern.compile("peak memory of rank 0: (\\d+) bytes");
+
+    @TempDir
+    private static Path root;
+
+    private static Path data;
+
+    @BeforeAll
+    static void makeData() throws Exception {
+        data = TinyData.write(root.resolve("data"), 1);
+    }
+
+    private static TrainFlags flags(String model, String precision, int nodes) {
+        TrainFlags flags = new TrainFlags();
+        flags.model = model;
+        flags.patch = "2x4x4";
+        flags.tokens = 128;
+        flags.steps = StepRange.upTo(1);
+        flags.microbatches = 2;
+        flags.nodes = nodes;
+        flags.deviceFlags.set(new DeviceConfig("cpu", Precision.parse(precision), 1));
+        return flags;
+    }
+
+    private static Need need(TrainFlags flags) {
+        return new Need(
+                flags.toConfig(),
+                flags.recompute(),
+                flags.deviceFlags.threads(),
+                flags.nodes,
+                flags.zero(),
+                flags.checkpointAsync);
+    }
+
+    private static List<RankMemory> estimate(TrainFlags flags) throws IOException {
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            return RankMemory.of(need(flags), LargestMicrobatches.of(dataset, flags.toConfig()));
+        }
+    }
+
+    /** What Java itself takes is in both runs, and out of the difference. */
+    @Test
+    void shouldForetellWhatARankTakes() throws Exception {
+        TrainFlags small = flags("debug", "bf16", 1);
+        TrainFlags large = flags("S", "bf16", 1);
+        long estimate = estimate(large).getFirst().totalBytes()
+                - estimate(small).getFirst().totalBytes();
+        long measured = measure(large) - measure(small);
+        assertTrue(estimate > 500_000_000, "estimate " + estimate);
+        assertEquals(measured, estimate, 0.1 * measured);
+    }
+
+    /** The heap is kept small, so that what it has not collected yet does not count. */
+    private static long measure(TrainFlags flags) throws Exception {
+        List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
+        String run = flags.model + "-" + flags.device().precision().flag();
+        try (LaunchedProgram training = LaunchedProgram.start(
+                smallHeap,
+                Train.class,
+                root.resolve("work"),
+                "--data",
+                data.toString(),
+                "--run",
+                root.resolve(run).toString(),
+                "--model",
+                flags.model,
+                "--patch",
+                flags.patch,
+                "--tokens",
+                Integer.toString(flags.tokens),
+                "--steps",
+                flags.steps.toString(),
+                "--microbatches",
+                Integer.toString(flags.microbatches),
+                "--device",
+                flags.device().name(),
+                "--precision",
+                flags.device().precision().flag(),
+                "--threads",
+                Integer.toString(flags.device().threads()),
+                "--sample-steps",
+                "0")) {
+            Matcher peak = PEAK.matcher(training.expectExit(0));
+            assertTrue(peak.find(), training.output());
+            return Long.parseLong(peak.group(1));
+        }
+    }
+
+    @Test
+    void shouldNameTheStageWithWhichANodeFits() throws IOException {
+        TrainFlags flags = flags("S", "fp32", 8);
+        flags.microbatches = 8;
+        flags.zero = 2;
+        long gradients = estimate(flags).getFirst().totalBytes();
+        flags.zero = 3;
+        long weights = estimate(flags).getFirst().totalBytes();
+        flags.zero = 1;
+        long limit = MemoryCheck.jvmBytes() + (gradients + weights) / 2;
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            MemoryCheck.Limits limits = new MemoryCheck.Limits(OptionalLong.empty(), OptionalLong.of(limit));
+            ConfigException e =
+                    assertThrows(ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), limits));
+            assertTrue(e.getMessage().contains(" MB on each of 8 nodes, --memory-per-node allows "), e::getMessage);
+            assertTrue(e.getMessage().contains("it fits with --zero 3"), e::getMessage);
+            flags.zero = 3;
+            MemoryCheck.require(dataset, need(flags), limits);
+        }
+    }
+
+    @Test
+    void shouldShareOptimizerAndGradientsOutToTheRanks() throws IOException {
+        RankMemory alone = estimate(flags("S", "bf16", 1)).getFirst();
+        List<RankMemory> two = estimate(flags("S", "bf16", 2));
+        assertEquals(2, two.size());
+        assertEquals(alone.optimizerBytes(), 2 * two.getFirst().optimizerBytes(), 0.01 * alone.optimizerBytes());
+        assertEquals(alone.weightBytes(), two.getLast().weightBytes());
+        RankMemory wide = estimate(flags("S", "fp32", 1)).getFirst();
+        assertEquals(wide.weightBytes(), 2 * alone.weightBytes());
+    }
+
+    @Test
+    void shouldPrintWhatEachPartTakes() throws IOException {
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            String text = MemoryCheck.require(dataset, need(flags("S", "fp32", 2)), host(1L << 50));
+            for (String part : List.of("weights ", "gradients", "optimizer", "activations", "total", "2 nodes and ")) {
+                assertTrue(text.contains(part), text);
+            }
+        }
+    }
+
+    @Test
+    void shouldNameTheFlagsThatMakeItFit() throws IOException {
+        TrainFlags flags = flags("S", "fp32", 2);
+        RankMemory first = estimate(flags).getFirst();
+        // More than one node takes, whose shard of the optimizer is all of it, and less than two.
+        long little = 7 * first.totalBytes() / 4;
+        String message = refusal(flags, little);
+        assertTrue(message.contains("2 nodes") && message.contains("it fits with"), message);
+        assertTrue(message.contains("--nodes 1"), message);
+        assertFalse(message.contains("\n"), message);
+        String hopeless = refusal(flags, 1000);
+        assertTrue(hopeless.contains("no flag makes it fit"), hopeless);
+    }
+
+    @Test
+    void shouldNameTheReductionThatKeepsFewerSums() throws IOException {
+        TrainFlags flags = flags("S", "fp32", 1);
+        flags.microbatches = 16;
+        long exact = estimate(flags).getFirst().gradientBytes();
+        long little = MemoryCheck.jvmBytes() + estimate(flags).getFirst().totalBytes() - exact / 2;
+        assertTrue(refusal(flags, little).contains("--reduction fast"));
+        flags.reduction = "fast";
+        // Four sums and a block in place of one sum and a block.
+        assertTrue(estimate(flags).getFirst().gradientBytes() < 0.35 * exact);
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            MemoryCheck.require(dataset, need(flags), host(little));
+        }
+    }
+
+    @Test
+    void shouldNotNameFlagsThatAreGivenAlready() throws IOException {
+        TrainFlags flags = flags("S", "bf16", 2);
+        flags.recompute = "blocks";
+        long little = 3 * estimate(flags).getFirst().totalBytes() / 2;
+        String message = refusal(flags, little);
+        assertFalse(message.contains("--recompute") || message.contains("--precision"), message);
+        assertEquals(Precision.BF16, flags.toConfig().precision());
+        assertEquals(Recompute.BLOCKS, flags.recompute());
+    }
+
+    private static MemoryCheck.Limits host(long available) {
+        return new MemoryCheck.Limits(OptionalLong.of(available), OptionalLong.empty());
+    }
+
+    private static String refusal(TrainFlags flags, long available) throws IOException {
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            return assertThrows(ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), host(available)))
+                    .getMessage();
+        }
+    }
+}
