@@ -6,7 +6,6 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.TrainedWeights;
-import io.kinema.train.memory.RankMemory.Setup;
 import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
@@ -231,7 +230,7 @@ public final class Estimate {
         train.microbatches = flags.microbatches;
         Recipe config = train.toConfig().withModel(model).withPrecision(Precision.parse(flags.precision));
         RankMemory rank =
-                RankMemory.ofRank(new Need(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
+                RankMemory.ofRank(new RankMemory.Setup(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
         return (double) rank.weightBytes() + rank.gradientBytes() + rank.optimizerBytes();
     }
 

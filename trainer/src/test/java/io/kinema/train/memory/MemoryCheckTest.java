@@ -11,7 +11,6 @@ import io.kinema.train.LaunchedProgram;
 import io.kinema.train.TinyData;
 import io.kinema.train.Train;
 import io.kinema.train.device.DeviceConfig;
-import io.kinema.train.memory.RankMemory.Setup;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.run.StepRange;
 import io.kinema.train.run.TrainFlags;
@@ -55,8 +54,8 @@ class MemoryCheckTest {
         return flags;
     }
 
-    private static Need need(TrainFlags flags) {
-        return new Need(
+    private static RankMemory.Setup need(TrainFlags flags) {
+        return new RankMemory.Setup(
                 flags.toConfig(),
                 flags.recompute(),
                 flags.deviceFlags.threads(),
