@@ -37,14 +37,17 @@ cd "$work"
 videos() {
   local name=$1 clips=$2 seed=$3
   shift 3
-  [ -d "videos/$name" ] || "$launch/prepare.sh" synth --output "videos/$name" --clips "$clips" --seed "$seed" --max-shapes 1
-  [ -e "data/$name/manifest.json" ] || "$launch/prepare.sh" --input "videos/$name" --output "data/$name" --overwrite "$@"
+  [ -e "data/$name/manifest.json" ] || {
+    "$launch/prepare.sh" synth --output "videos/$name" --clips "$clips" --seed "$seed" --max-shapes 1 --overwrite
+    "$launch/prepare.sh" --input "videos/$name" --output "data/$name" --overwrite "$@"
+  }
 }
 
 # samples.png: the film strip.
 videos samples 20 7 --max-pixels 1024 --fps 4 --clip-seconds 2 --patch 2x4x4
 checkpoint=$(printf 'runs/samples/checkpoints/step-%08d' "$steps")
-[ -d "$checkpoint" ] || "$launch/train.sh" --data data/samples --run runs/samples --nodes 1 --steps "$steps" --sample-steps 0
+[ -d "$checkpoint" ] \
+  || "$launch/train.sh" --data data/samples --run runs/samples --nodes 1 --steps "$steps" --sample-steps 0
 
 # The first caption of each video, the one that the model was trained on.
 captions() { sed -n 's/.*\["\([^"]*\)".*/\1/p' videos/samples/*.json | sed -n "$1"; }
@@ -69,13 +72,13 @@ small="--max-pixels 256 --fps 2 --clip-seconds 2 --patch 1x2x2"
 videos sweep 240 1 $small
 # shellcheck disable=SC2086
 videos held-out 40 2 $small
-"$launch/sweep.sh" run "@$KINEMA_HOME/configs/sweep-debug.args" --sweep sweep --data data/sweep --held-out data/held-out \
-  --widths 16,32,48 --budgets 1e11,2.4e11,5.6e11
+"$launch/sweep.sh" run "@$KINEMA_HOME/configs/sweep-debug.args" \
+  --sweep sweep --data data/sweep --held-out data/held-out --widths 16,32,48 --budgets 1e11,2.4e11,5.6e11
 "$launch/sweep.sh" fit --points sweep/points.csv
 "$launch/sweep.sh" plot --fit sweep/fit
 cp sweep/fit/report-curves.png "$pictures/curves.png"
 
-# law.png: points of the law that Besiroglu et al. (2404.10102, table 1) found, six budgets and seven sizes, with 0.5 % noise.
+# law.png: points of the law of Besiroglu et al. (2404.10102, table 1), six budgets and seven sizes, with 0.5 % noise.
 mkdir -p law
 awk 'BEGIN {
   srand(1); print "N,D,C,loss"

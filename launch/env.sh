@@ -13,8 +13,8 @@ export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 # Otherwise each compiler thread of HotSpot keeps a C heap of its own, with all that it has used.
 export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
 
-# The same as jvm.flags in pom.xml, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public
-# way to do so yet.
+# The same as jvm.flags in pom.xml, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; no public way
+# exists for them yet.
 KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
   # Tensors lie outside the heap. By default the heap of every process begins with a share of the machine's memory.
@@ -76,8 +76,8 @@ kinema_modules() {
   done
 }
 
-# kinema_is_built MODULE: whether a module and those that it needs have their jars, no source of theirs is newer than the
-# last build, and that build was for the same profiles.
+# kinema_is_built MODULE: whether a module and those that it needs have their jars, no source of theirs is newer than
+# the last build, and that build was for the same profiles.
 kinema_is_built() {
   local module built before=
   for module in $(kinema_modules "$1"); do
