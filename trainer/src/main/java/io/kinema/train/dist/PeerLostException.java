@@ -5,7 +5,7 @@ public final class PeerLostException extends CollectiveException {
     /** The rank that is gone, or −1 for the launcher. */
     private final int lostRank;
 
-    PeerLostException(int lostRank, String message) {
+    public PeerLostException(int lostRank, String message) {
         super(message);
         this.lostRank = lostRank;
     }

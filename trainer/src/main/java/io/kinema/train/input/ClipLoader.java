@@ -28,7 +28,7 @@ import java.util.concurrent.Future;
  * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times. What a microbatch holds is a
  * function of (seed, step, microbatch) alone.
  */
-final class ClipLoader implements AutoCloseable {
+public final class ClipLoader implements AutoCloseable {
     private static final int READ_AHEAD = 3;
 
     private final Dataset dataset;
@@ -64,7 +64,7 @@ final class ClipLoader implements AutoCloseable {
      * @param firstStep the first step that is wanted
      * @param rank for the thread's name
      */
-    ClipLoader(Dataset dataset, Recipe config, List<Integer> microbatches, long firstStep, int rank) {
+    public ClipLoader(Dataset dataset, Recipe config, List<Integer> microbatches, long firstStep, int rank) {
         this.dataset = dataset;
         this.order = order(dataset, config);
         this.config = config;
@@ -78,12 +78,12 @@ final class ClipLoader implements AutoCloseable {
     }
 
     /** The order in which a run uses a data set. */
-    static DataOrder order(Dataset dataset, Recipe config) {
+    public static DataOrder order(Dataset dataset, Recipe config) {
         return new DataOrder(config.seed(), tokensOfClips(dataset, config), config.tokens(), config.microbatches());
     }
 
     /** The least that {@code --tokens} can be. */
-    static int largestClipTokens(Dataset dataset, Recipe config) {
+    public static int largestClipTokens(Dataset dataset, Recipe config) {
         return Arrays.stream(tokensOfClips(dataset, config)).max().orElseThrow();
     }
 
@@ -103,7 +103,7 @@ final class ClipLoader implements AutoCloseable {
      *
      * @throws IOException when a shard is damaged
      */
-    Microbatch next() throws IOException {
+    public Microbatch next() throws IOException {
         long end = config.steps() * microbatches.size();
         while (ahead.size() < READ_AHEAD && submitted < end) {
             long step = submitted / microbatches.size();

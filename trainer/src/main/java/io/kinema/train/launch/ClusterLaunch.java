@@ -31,7 +31,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /** Ranks on the hosts of a cluster. Hosts join once, and again when they were lost; each start of the ranks gets media drivers and a rendezvous of its own. */
-final class ClusterLaunch implements Launch {
+public final class ClusterLaunch implements Launch {
     private static final Duration LEAST_PATIENCE = Duration.ofSeconds(30);
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long ANSWER_MS = 20_000;
@@ -61,7 +61,7 @@ final class ClusterLaunch implements Launch {
      * @param flags of the run
      * @param warnings takes what went wrong on a host without ending the run
      */
-    ClusterLaunch(Cluster cluster, TrainFlags flags, Consumer<String> warnings) throws IOException {
+    public ClusterLaunch(Cluster cluster, TrainFlags flags, Consumer<String> warnings) throws IOException {
         this.cluster = cluster;
         deadline = Duration.ofSeconds(flags.timeoutSeconds);
         secretFile = flags.secretFile;

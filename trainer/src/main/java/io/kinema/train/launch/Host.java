@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /** The launcher's part on one of a run's hosts: starts the ranks that it is told to start. It ends with its launcher. */
-final class Host {
+public final class Host {
     private static final Duration JOIN_LIMIT = Duration.ofSeconds(30);
     private static final int KILLED = 143;
 
@@ -84,7 +84,7 @@ final class Host {
     }
 
     /** Takes part in a run whose rank 0, the launcher, a scheduler has started elsewhere. */
-    static int join(TorchVariables torch, Secret secret) throws IOException, InterruptedException {
+    public static int join(TorchVariables torch, Secret secret) throws IOException, InterruptedException {
         HostAgent.Identity identity = new HostAgent.Identity(torch.rank(), torch.localRank(), secret);
         String master = torch.masterAddress();
         System.out.println("rank " + torch.rank() + " of " + torch.worldSize() + " joins rank 0 at " + master + ":"

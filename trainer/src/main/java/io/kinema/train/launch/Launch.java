@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.time.Duration;
 
 /** How a run's ranks are started, once and again. */
-sealed interface Launch extends AutoCloseable permits LocalLaunch, ClusterLaunch {
+public sealed interface Launch extends AutoCloseable permits LocalLaunch, ClusterLaunch {
     /** Ranks finish a step and write a checkpoint before they stop; a second signal ends them at once. */
     Duration STOP_LIMIT = Duration.ofHours(1);
 

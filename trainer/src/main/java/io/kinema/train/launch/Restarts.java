@@ -11,7 +11,7 @@ import java.util.Optional;
  * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one which fails always at the same place
  * ends. When as many as are allowed have not helped, it goes on with one node fewer, which counts anew too.
  */
-final class Restarts {
+public final class Restarts {
     private final int maxRestarts;
     private final int minNodes;
     private int nodes;
@@ -24,7 +24,7 @@ final class Restarts {
      * @param flags of the run
      * @param firstStep the step that it starts from
      */
-    Restarts(TrainFlags flags, long firstStep) {
+    public Restarts(TrainFlags flags, long firstStep) {
         maxRestarts = flags.maxRestarts;
         minNodes = flags.minNodes();
         nodes = flags.nodes;
@@ -32,7 +32,7 @@ final class Restarts {
     }
 
     /** Whether the same again could end otherwise, and is asked for. */
-    boolean mayHelp(RunOutcome outcome) {
+    public boolean mayHelp(RunOutcome outcome) {
         boolean isWanted = maxRestarts > 0 || minNodes < nodes;
         return isWanted
                 && switch (outcome) {
@@ -48,7 +48,7 @@ final class Restarts {
     }
 
     /** How many ranks the next start has. */
-    int nodes() {
+    public int nodes() {
         return nodes;
     }
 
@@ -58,7 +58,7 @@ final class Restarts {
      * @param step of the newest valid checkpoint
      * @return which restart this is, in words; empty when it is time to give up
      */
-    Optional<String> next(long step) {
+    public Optional<String> next(long step) {
         if (step > furthestStep) {
             furthestStep = step;
             made = 0;
@@ -77,7 +77,7 @@ final class Restarts {
     }
 
     /** What was tried before giving up; empty where nothing was. */
-    String tried() {
+    public String tried() {
         return made == 0 ? "" : "gave up after " + times(made) + " without a new checkpoint; ";
     }
 

@@ -14,7 +14,7 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /** A file that holds a run's secret, as {@code --secret-file} names it. */
-final class SecretFile {
+public final class SecretFile {
     /** How to make one, for messages. */
     static final String MAKE = "umask 077; openssl rand -hex 32 > FILE";
 
@@ -30,12 +30,12 @@ final class SecretFile {
      * @return {@link Secret#NONE} for the last two
      * @throws ConfigException when the file is not there, holds no secret, or others may read it
      */
-    static Secret ofFlag(String flag) {
+    public static Secret ofFlag(String flag) {
         return isNamed(flag) ? read(Path.of(flag)) : Secret.NONE;
     }
 
     /** Whether a flag names a file. */
-    static boolean isNamed(String flag) {
+    public static boolean isNamed(String flag) {
         return !flag.isEmpty() && !flag.equals(TrainFlags.NO_SECRET);
     }
 

@@ -19,7 +19,7 @@ public final class SlurmJob {
 
     private SlurmJob() {}
 
-    static boolean isInside(Map<String, String> variables) {
+    public static boolean isInside(Map<String, String> variables) {
         return !variables.getOrDefault("SLURM_JOB_ID", "").isEmpty();
     }
 
@@ -65,7 +65,7 @@ public final class SlurmJob {
      * @param args the command's
      * @return what sbatch exits with
      */
-    static int submit(TrainFlags flags, String[] args) throws IOException, InterruptedException {
+    public static int submit(TrainFlags flags, String[] args) throws IOException, InterruptedException {
         String home = System.getenv("KINEMA_HOME");
         if (home == null) {
             throw new ConfigException("KINEMA_HOME is not set; start by launch/train.sh --slurm");

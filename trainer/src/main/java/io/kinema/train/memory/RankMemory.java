@@ -29,7 +29,7 @@ import java.util.Optional;
  * @param workspaceBytes activations of the largest microbatch, and what is computed on the way
  * @param exchangeBytes what a checkpoint takes on its way to files
  */
-record RankMemory(
+public record RankMemory(
         long weightBytes,
         long optimizerBytes,
         long gradientBytes,
@@ -47,7 +47,7 @@ record RankMemory(
      * @param zero what each of them keeps only its shard of
      * @param copiesCheckpoints whether a copy of the state is written while training goes on
      */
-    record Setup(
+    public record Setup(
             Recipe config,
             Recompute recompute,
             int threads,

@@ -97,7 +97,7 @@ public record HostMemory(Path root) {
      *
      * @return bytes; 0 where the system does not say
      */
-    long residentBytes() throws IOException {
+    public long residentBytes() throws IOException {
         return kibibytes("proc/self/status", "VmRSS:").orElse(0);
     }
 
@@ -106,7 +106,7 @@ public record HostMemory(Path root) {
      *
      * @return bytes; 0 where the system does not say
      */
-    long peakResidentBytes() throws IOException {
+    public long peakResidentBytes() throws IOException {
         return kibibytes("proc/self/status", "VmHWM:").orElse(0);
     }
 

@@ -19,7 +19,7 @@ import java.util.Map;
  * @param launcherPid the process that the rank must not outlive
  * @param resumeFrom the checkpoint to begin with; empty for none
  */
-record RankEnvironment(
+public record RankEnvironment(
         int rank,
         int worldSize,
         String runId,
@@ -36,7 +36,7 @@ record RankEnvironment(
      *
      * @param args the resolved flags
      */
-    RankCommand toCommand(Path args) {
+    public RankCommand toCommand(Path args) {
         List<String> command = new ArrayList<>();
         command.add(javaProgram());
         command.addAll(RANK_HEAP);
@@ -47,17 +47,17 @@ record RankEnvironment(
     }
 
     /** The program that runs this JVM. */
-    static String javaProgram() {
+    public static String javaProgram() {
         return Path.of(System.getProperty("java.home"), "bin", "java").toString();
     }
 
     /** The same, started by this process. */
-    RankEnvironment startedHere() {
+    public RankEnvironment startedHere() {
         long pid = ProcessHandle.current().pid();
         return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
     }
 
-    Map<String, String> toVariables() {
+    public Map<String, String> toVariables() {
         return Map.of(
                 "KINEMA_RANK",
                 Integer.toString(rank),
@@ -75,7 +75,7 @@ record RankEnvironment(
                 resumeFrom);
     }
 
-    static RankEnvironment of(Map<String, String> variables) {
+    public static RankEnvironment of(Map<String, String> variables) {
         return new RankEnvironment(
                 (int) number(variables, "KINEMA_RANK"),
                 (int) number(variables, "KINEMA_WORLD_SIZE"),

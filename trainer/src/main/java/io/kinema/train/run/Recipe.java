@@ -28,7 +28,7 @@ import io.kinema.train.tensor.Precision;
  * @param spikeSigma how many deviations above its mean loss or gradient norm may lie; 0 for any number
  * @param reduction how gradients are summed; unless it is exact, the number of ranks and the stage decide the last bits too
  */
-record Recipe(
+public record Recipe(
         DitConfig model,
         String diffusionName,
         double timeShift,
@@ -43,7 +43,7 @@ record Recipe(
         double spikeSigma,
         Reduction reduction) {
 
-    Recipe {
+    public Recipe {
         Objective.named(diffusionName, timeShift);
         CommandLine.requireRange("--microbatches", microbatches, 1, 1 << 20);
         CommandLine.requireRange("--tokens", tokens, 1, 1 << 24);
@@ -59,32 +59,32 @@ record Recipe(
         CommandLine.requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
     }
 
-    Objective diffusion() {
+    public Objective diffusion() {
         return Objective.named(diffusionName, timeShift);
     }
 
     /** The tree over the microbatches of a step. */
-    ReductionTree tree() {
+    public ReductionTree tree() {
         return new ReductionTree(microbatches, reduction);
     }
 
     /** The same, of another model. */
-    Recipe withModel(DitConfig other) {
+    public Recipe withModel(DitConfig other) {
         return with(other, tokens, precision, reduction);
     }
 
     /** The same, with smaller or larger microbatches. */
-    Recipe withTokens(int other) {
+    public Recipe withTokens(int other) {
         return with(model, other, precision, reduction);
     }
 
     /** The same, in another precision. */
-    Recipe withPrecision(Precision other) {
+    public Recipe withPrecision(Precision other) {
         return with(model, tokens, other, reduction);
     }
 
     /** The same, with gradients summed in another way. */
-    Recipe withReduction(Reduction other) {
+    public Recipe withReduction(Reduction other) {
         return with(model, tokens, precision, other);
     }
 
@@ -107,7 +107,7 @@ record Recipe(
     }
 
     /** What a checkpoint says of the model and what it learns. */
-    CheckpointState.Config forCheckpoint() {
+    public CheckpointState.Config forCheckpoint() {
         return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift, precision.flag());
     }
 }

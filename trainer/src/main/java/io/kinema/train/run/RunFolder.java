@@ -14,11 +14,11 @@ import java.util.UUID;
  *
  * @param path the folder
  */
-record RunFolder(Path path) {
+public record RunFolder(Path path) {
     private static final DateTimeFormatter NAME = DateTimeFormatter.ofPattern("yyyy-MM-dd-HHmmss");
 
     /** A new name below {@code runs}. */
-    static Path fresh() {
+    public static Path fresh() {
         return Path.of("runs", LocalDateTime.now().format(NAME));
     }
 
@@ -27,7 +27,7 @@ record RunFolder(Path path) {
      *
      * @throws ConfigException when it cannot be written
      */
-    void create() {
+    public void create() {
         try {
             Files.createDirectories(logs());
             Files.createDirectories(samples());
@@ -44,7 +44,7 @@ record RunFolder(Path path) {
      *
      * @throws ConfigException when another process has it
      */
-    FolderLock lock() throws IOException {
+    public FolderLock lock() throws IOException {
         return FolderLock.take("--run", path);
     }
 
@@ -54,7 +54,7 @@ record RunFolder(Path path) {
     }
 
     /** Whether that file is there and has this id. */
-    boolean hasLaunch(String id) {
+    public boolean hasLaunch(String id) {
         try {
             return Files.readString(launchId()).equals(id);
         } catch (IOException notThere) {
@@ -63,39 +63,39 @@ record RunFolder(Path path) {
     }
 
     /** Writes a new id. */
-    String markLaunch() throws IOException {
+    public String markLaunch() throws IOException {
         String id = UUID.randomUUID().toString();
         Files.writeString(launchId(), id);
         return id;
     }
 
     /** The resolved flags. */
-    Path args() {
+    public Path args() {
         return path.resolve("run.args");
     }
 
-    Path metrics() {
+    public Path metrics() {
         return path.resolve("metrics.jsonl");
     }
 
-    Path spikes() {
+    public Path spikes() {
         return path.resolve("spikes.jsonl");
     }
 
-    Path logs() {
+    public Path logs() {
         return path.resolve("logs");
     }
 
     /** Keeps the report of a hang, and says where. */
-    Path writeHang(String report) throws IOException {
+    public Path writeHang(String report) throws IOException {
         return Files.writeString(path.resolve("hang-" + LocalDateTime.now().format(NAME) + ".txt"), report);
     }
 
-    Path samples() {
+    public Path samples() {
         return path.resolve("samples");
     }
 
-    Path checkpoints() {
+    public Path checkpoints() {
         return path.resolve(CheckpointFolder.NAME);
     }
 }

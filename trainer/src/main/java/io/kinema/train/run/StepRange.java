@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
  * @param first of them
  * @param last of them, itself included
  */
-record StepRange(long first, long last) {
+public record StepRange(long first, long last) {
     private static final Pattern SYNTAX = Pattern.compile("(?:(\\d{1,18})-)?(\\d{1,18})");
 
     /** Reads the flag. */

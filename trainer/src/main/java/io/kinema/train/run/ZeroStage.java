@@ -3,7 +3,7 @@ package io.kinema.train.run;
 import io.kinema.data.command.ConfigException;
 
 /** What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits where sums are exact. */
-enum ZeroStage {
+public enum ZeroStage {
     /** The optimizer's state, master weights and the average. */
     OPTIMIZER,
     /** Gradients too: they are exchanged after each microbatch. */
@@ -25,7 +25,7 @@ enum ZeroStage {
     }
 
     /** As in the flag. */
-    int number() {
+    public int number() {
         return ordinal() + 1;
     }
 }

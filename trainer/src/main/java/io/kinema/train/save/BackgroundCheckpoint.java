@@ -23,7 +23,7 @@ import java.util.concurrent.Future;
  * One rank's part of checkpoints that are written while training goes on: {@link #copy} puts what is to be written into host memory, which is kept for the next one, {@link #write}
  * has a thread write it, and {@link #commit} has it, on rank 0, give the checkpoint its name when the files of all ranks are written. That thread calls no collectives.
  */
-final class BackgroundCheckpoint implements AutoCloseable {
+public final class BackgroundCheckpoint implements AutoCloseable {
     private final TrainState state;
     private final StateCopy copy;
     private final ExecutorService thread;
@@ -60,7 +60,7 @@ final class BackgroundCheckpoint implements AutoCloseable {
     }
 
     /** The thread of a rank. */
-    static ExecutorService thread(int rank) {
+    public static ExecutorService thread(int rank) {
         return Executors.newSingleThreadExecutor(Thread.ofPlatform()
                 .daemon()
                 .name("train-r" + rank + "-checkpoint")

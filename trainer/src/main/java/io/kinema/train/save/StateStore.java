@@ -30,7 +30,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 
 /** Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank. */
-final class StateStore implements AutoCloseable {
+public final class StateStore implements AutoCloseable {
     private static final byte[] DONE = {};
 
     private final CheckpointFolder folder;
@@ -46,7 +46,7 @@ final class StateStore implements AutoCloseable {
      * @param cleanup what rank 0 does when a checkpoint is complete
      * @param thread that writes while training goes on, closed with this; empty where training waits
      */
-    StateStore(CheckpointFolder folder, StateCopy copy, Cleanup cleanup, Optional<ExecutorService> thread) {
+    public StateStore(CheckpointFolder folder, StateCopy copy, Cleanup cleanup, Optional<ExecutorService> thread) {
         this.folder = folder;
         this.copy = copy;
         this.collectives = copy.collectives();
@@ -56,7 +56,7 @@ final class StateStore implements AutoCloseable {
     }
 
     /** Deletes checkpoints that are not kept. */
-    interface Cleanup {
+    public interface Cleanup {
         /** Deletes, but not that of a step which training may go back to; 0 where there is none. */
         void keeping(long step) throws IOException;
     }
@@ -91,7 +91,7 @@ final class StateStore implements AutoCloseable {
      * @param description all but the weights
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
-    void save(CheckpointState description) throws IOException {
+    public void save(CheckpointState description) throws IOException {
         finish();
         CheckpointWriter writer = folder.writer(state.step);
         runOnAllRanks("checkpoint folder", () -> {
@@ -112,7 +112,7 @@ final class StateStore implements AutoCloseable {
      *
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
-    void finish() throws IOException {
+    public void finish() throws IOException {
         if (background.isEmpty() || !background.get().isPending()) {
             return;
         }
@@ -128,7 +128,7 @@ final class StateStore implements AutoCloseable {
     }
 
     /** What this rank tells the others in a step's exchange. */
-    StepReport.RankStatus notice(boolean stopRequested) {
+    public StepReport.RankStatus notice(boolean stopRequested) {
         return new StepReport.RankStatus(
                 stopRequested,
                 background.map(BackgroundCheckpoint::hasWritten).orElse(true),
@@ -141,7 +141,7 @@ final class StateStore implements AutoCloseable {
      * @param all what all ranks have told
      * @throws IOException when any rank could not write its part; the checkpoint does then not exist
      */
-    void proceed(StepReport.RankStatus all) throws IOException {
+    public void proceed(StepReport.RankStatus all) throws IOException {
         if (all.hasFailed()) {
             finish();
         } else if (all.hasWritten()
@@ -175,7 +175,7 @@ final class StateStore implements AutoCloseable {
      * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole copy where it is written while training goes
      * on.
      */
-    static long hostBytes(TrainState state, boolean inBackground) {
+    public static long hostBytes(TrainState state, boolean inBackground) {
         return inBackground
                 ? BackgroundCheckpoint.hostBytes(state)
                 : Math.max(StateCopy.momentBytes(state), Float.BYTES * largestGroup(state));
@@ -233,7 +233,7 @@ final class StateStore implements AutoCloseable {
      * @param path of a checkpoint of the same model, verified
      * @throws IOException when any rank cannot read it
      */
-    void restore(Path path) throws IOException {
+    public void restore(Path path) throws IOException {
         Checkpoint checkpoint = open(path);
         runOnAllRanks("reading the checkpoint", () -> read(checkpoint));
         state.weightsChanged();
@@ -270,7 +270,7 @@ final class StateStore implements AutoCloseable {
      *
      * @throws IOException when any rank cannot read it, or it is damaged
      */
-    void goBack() throws IOException {
+    public void goBack() throws IOException {
         finish();
         long step = state.step;
         Spikes now = state.spikes;

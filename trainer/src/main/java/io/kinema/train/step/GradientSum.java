@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
  * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose
  * gradients are gone after it, and the owners of shards carry partial sums from round to round.
  */
-final class GradientSum implements Parameters {
+public final class GradientSum implements Parameters {
     /** Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way. */
     private static final int AT_ONCE = 2;
 
@@ -69,7 +69,7 @@ final class GradientSum implements Parameters {
      *
      * @param tree over the microbatches of a step
      */
-    GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
+    public GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
         this.ranks = ranks;
         this.groups = groups;
         this.tree = tree;
@@ -101,12 +101,12 @@ final class GradientSum implements Parameters {
     }
 
     /** How many rounds a step has. */
-    int numRounds() {
+    public int numRounds() {
         return plans.size();
     }
 
     /** This rank's microbatches of a round, ascending; none where others have one. */
-    List<Integer> microbatches(int ofRound) {
+    public List<Integer> microbatches(int ofRound) {
         return leaves(ofRound)
                 .map(leaves -> IntStream.range(leaves.lo(), leaves.hi()).boxed().toList())
                 .orElse(List.of());
@@ -122,7 +122,7 @@ final class GradientSum implements Parameters {
     }
 
     /** This rank's microbatches of a step, ascending. */
-    List<Integer> microbatches() {
+    public List<Integer> microbatches() {
         return IntStream.range(0, numRounds())
                 .mapToObj(this::microbatches)
                 .flatMap(List::stream)
@@ -130,7 +130,7 @@ final class GradientSum implements Parameters {
     }
 
     /** Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they outlive it. */
-    void begin(int ofRound, int nextMicrobatch) {
+    public void begin(int ofRound, int nextMicrobatch) {
         round = ofRound;
         microbatch = nextMicrobatch;
         isAbsent = false;
@@ -216,7 +216,7 @@ final class GradientSum implements Parameters {
     }
 
     /** Waits for the sums; {@link #shard} then has them. */
-    void await() {
+    public void await() {
         while (!sent.isEmpty()) {
             settle(sent.remove());
         }

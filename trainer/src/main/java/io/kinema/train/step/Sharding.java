@@ -13,24 +13,24 @@ import java.lang.foreign.MemorySegment;
  * @param rank this process
  * @param worldSize how many there are
  */
-record Sharding(ZeroStage stage, int rank, int worldSize) {
+public record Sharding(ZeroStage stage, int rank, int worldSize) {
     /** Whether there is no rank to exchange anything with. */
     boolean isAlone() {
         return worldSize == 1;
     }
 
     /** Who keeps which part of a group. */
-    ShardLayout of(Group group) {
+    public ShardLayout of(Group group) {
         return new ShardLayout(group.size(), Device.SHARD_ALIGNMENT, worldSize);
     }
 
     /** The first element of this rank's shard, counted from the beginning of the group. */
-    int offset(Group group) {
+    public int offset(Group group) {
         return Math.toIntExact(of(group).offset(rank));
     }
 
     /** Elements of this rank's shard; 0 where there are more ranks than blocks. */
-    int size(Group group) {
+    public int size(Group group) {
         return Math.toIntExact(of(group).length(rank));
     }
 
@@ -40,7 +40,7 @@ record Sharding(ZeroStage stage, int rank, int worldSize) {
     }
 
     /** Of fp32 values of a whole group in host memory, those of this rank's shard. */
-    MemorySegment part(Group group, MemorySegment values) {
+    public MemorySegment part(Group group, MemorySegment values) {
         return values.asSlice((long) offset(group) * Float.BYTES, (long) size(group) * Float.BYTES);
     }
 

@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** What training changes, on one rank: working weights, and this rank's shards of the master weights and of the optimizer's state. */
-final class TrainState {
+public final class TrainState {
     private final Device device;
     private final SpacetimeDit model;
     private final List<Group> groups;
@@ -28,23 +28,23 @@ final class TrainState {
     private final List<ShardedAdamW> optimizers = new ArrayList<>();
 
     /** How many steps have been made. */
-    long step;
+    public long step;
 
     /** How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back. */
-    long skippedSteps;
+    public long skippedSteps;
 
     /** Of the next step. */
-    LossScale lossScale;
+    public LossScale lossScale;
 
     /** Of the steps so far. */
-    Spikes spikes = Spikes.NONE;
+    public Spikes spikes = Spikes.NONE;
 
     /**
      * Allocates everything, all zero.
      *
      * @param collectives with the other ranks; empty where there are none, or where memory is only planned
      */
-    TrainState(
+    public TrainState(
             Recipe config,
             Recompute recompute,
             Device device,
@@ -64,7 +64,7 @@ final class TrainState {
     }
 
     /** Starts the model, the same on every rank. */
-    void initialise(long seed) {
+    public void initialise(long seed) {
         for (Group group : groups) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
@@ -85,42 +85,42 @@ final class TrainState {
     }
 
     /** Says that every rank has replaced its shards of the weights. */
-    void weightsChanged() {
+    public void weightsChanged() {
         groups.forEach(weights::beginGather);
     }
 
-    Device device() {
+    public Device device() {
         return device;
     }
 
-    SpacetimeDit model() {
+    public SpacetimeDit model() {
         return model;
     }
 
     /** The groups of the model's parameters. */
-    List<Group> groups() {
+    public List<Group> groups() {
         return groups;
     }
 
     /** Who exchanges gradients and weights. */
-    GroupExchange ranks() {
+    public GroupExchange ranks() {
         return ranks;
     }
 
-    WorkingWeights weights() {
+    public WorkingWeights weights() {
         return weights;
     }
 
     /** Of this rank's shard of a group. */
-    ShardedAdamW optimizer(Group group) {
+    public ShardedAdamW optimizer(Group group) {
         return optimizers.get(group.index());
     }
 
-    Sharding sharding() {
+    public Sharding sharding() {
         return ranks.sharding();
     }
 
-    int rank() {
+    public int rank() {
         return sharding().rank();
     }
 }

@@ -28,7 +28,7 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /** One rank's part of training: {@link #step} is all of it. */
-final class Trainer implements AutoCloseable {
+public final class Trainer implements AutoCloseable {
     private final Recipe config;
     private final TrainState state;
     private final Collectives collectives;
@@ -51,14 +51,14 @@ final class Trainer implements AutoCloseable {
      * @param notice of all ranks
      * @param spike where it was one
      */
-    record StepResult(StepMetrics metrics, StepReport.RankStatus notice, Optional<Spike> spike) {}
+    public record StepResult(StepMetrics metrics, StepReport.RankStatus notice, Optional<Spike> spike) {}
 
     /**
      * Begins at {@code state.step}.
      *
      * @param peakFlops what the matrix products of all ranks together reach, a second
      */
-    Trainer(Recipe config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
+    public Trainer(Recipe config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
         this.config = config;
         this.state = state;
         this.collectives = collectives;
@@ -86,7 +86,7 @@ final class Trainer implements AutoCloseable {
      * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the weights are then as before
      * @throws IOException when a shard is damaged
      */
-    StepResult step(Supplier<StepReport.RankStatus> notice, double checkpointMs) throws IOException {
+    public StepResult step(Supplier<StepReport.RankStatus> notice, double checkpointMs) throws IOException {
         long startNanos = System.nanoTime();
         Traffic before = collectives.traffic();
         dataNanos = 0;
@@ -285,7 +285,7 @@ final class Trainer implements AutoCloseable {
     }
 
     /** The epoch that the next step begins in. */
-    long epoch() {
+    public long epoch() {
         return order.epoch(state.step);
     }
 

@@ -5,7 +5,7 @@ import io.kinema.train.model.Parameters;
 import io.kinema.train.tensor.Tensor;
 
 /** The weights that layers multiply by. */
-interface WorkingWeights extends Parameters {
+public interface WorkingWeights extends Parameters {
     /**
      * Returns the part of a group that this rank's updates change.
      *

@@ -14,7 +14,7 @@ import java.nio.charset.StandardCharsets;
  * @param number a rank, a count or an exit code, as the kind says
  * @param text as the kind says; often empty
  */
-record HostMessage(MessageKind kind, int number, String text) {
+public record HostMessage(MessageKind kind, int number, String text) {
     private static final int MAX_TEXT_BYTES = 16 << 20;
 
     /** In the order of their bytes, from 0. */

@@ -12,7 +12,7 @@ import java.util.function.UnaryOperator;
  */
 public final class ReductionPlan {
     /** Elements summed at a time. */
-    static final int BLOCK = 2048;
+    public static final int BLOCK = 2048;
 
     private final List<List<LeafRange>> nodesOfRanks;
     private final ReductionTree.Sum sum;
@@ -108,46 +108,46 @@ public final class ReductionPlan {
         return sum.slots().size();
     }
 
-    int worldSize() {
+    public int worldSize() {
         return firstSlot.length;
     }
 
-    int numNodes(int rank) {
+    public int numNodes(int rank) {
         return nodesOfRanks.get(rank).size();
     }
 
     /** Bytes of an element that travels. */
-    int wireBytes() {
+    public int wireBytes() {
         return wire.bytes();
     }
 
     /** An fp32 vector as it travels. */
-    CollectiveBuffer onWire(CollectiveBuffer fp32) {
+    public CollectiveBuffer onWire(CollectiveBuffer fp32) {
         return onWire.apply(fp32);
     }
 
     /** Where one block of a carried sum goes. */
-    float[] carried(int index) {
+    public float[] carried(int index) {
         return slots[index];
     }
 
     /** Where one block of a node of this rank goes. */
-    float[] slot(int rank, int node) {
+    public float[] slot(int rank, int node) {
         return slots[firstSlot[rank] + node];
     }
 
     /** Where one block of another rank's node goes as it has come. */
-    CollectiveBuffer arriving(int rank, int node) {
+    public CollectiveBuffer arriving(int rank, int node) {
         return arriving.get(firstSlot[rank] + node);
     }
 
     /** One block of a result, after {@link #add}. */
-    float[] result(int index) {
+    public float[] result(int index) {
         return slots[sum.slots().get(index)];
     }
 
     /** Adds what is in the slots. */
-    void add(int length) {
+    public void add(int length) {
         for (ReductionTree.Merge merge : sum.merges()) {
             add(slots[merge.into()], slots[merge.term()], length);
         }

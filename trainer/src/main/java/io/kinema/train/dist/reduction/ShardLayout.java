@@ -50,7 +50,7 @@ public record ShardLayout(long numElements, int alignment, int worldSize) {
     }
 
     /** Where each rank's range begins, and the last one ends: world size + 1 offsets. */
-    long[] offsets() {
+    public long[] offsets() {
         return LongStream.rangeClosed(0, worldSize)
                 .map(rank -> offset((int) rank))
                 .toArray();

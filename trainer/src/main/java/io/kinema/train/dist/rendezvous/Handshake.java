@@ -27,12 +27,12 @@ import java.util.concurrent.locks.LockSupport;
  * <p>The first message of each has this form in every version. Where both have a secret all that follows goes in records with a tag, by a key for each
  * direction ({@link TaggedOutput}), so that nothing can be changed, repeated, left out or put in. Nothing is encrypted.
  */
-final class Handshake {
+public final class Handshake {
     private static final int NONCE_BYTES = 32;
     private static final long RETRY_NANOS = 100_000_000;
 
     /** What is spoken after the handshake. */
-    enum Protocol {
+    public enum Protocol {
         /** {@link RendezvousWire}. */
         RENDEZVOUS(0x4B_52_44_56, 2, "rank"),
         /** {@link HostMessage}. */
@@ -75,7 +75,7 @@ final class Handshake {
      * @param in what the other says
      * @param out what is said to it, at each flush
      */
-    record Connection(DataInputStream in, DataOutputStream out) {}
+    public record Connection(DataInputStream in, DataOutputStream out) {}
 
     private Handshake(Socket socket, Protocol protocol, Secret secret) throws IOException {
         in = new DataInputStream(socket.getInputStream());
@@ -89,7 +89,7 @@ final class Handshake {
      *
      * @throws ConfigException when the secrets or the versions differ; one line
      */
-    static Connection asClient(Socket socket, Protocol protocol, Secret secret) throws IOException {
+    public static Connection asClient(Socket socket, Protocol protocol, Secret secret) throws IOException {
         return new Handshake(socket, protocol, secret)
                 .greet("the launcher at " + RendezvousAddress.text(socket.getInetAddress(), socket.getPort()));
     }
@@ -100,7 +100,7 @@ final class Handshake {
      * @param limit for the whole handshake, however slowly bytes come; the socket is closed then
      * @throws IOException when it does not belong to the run; it has been told so
      */
-    static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit) throws IOException {
+    public static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit) throws IOException {
         Thread timer = Thread.ofVirtual().name("launch-handshake-limit").start(() -> closeAfter(socket, limit));
         try {
             return new Handshake(socket, protocol, secret).admit();
@@ -114,7 +114,7 @@ final class Handshake {
      *
      * @throws IOException when the listener is closed
      */
-    static Socket accept(ServerSocket listener) throws IOException {
+    public static Socket accept(ServerSocket listener) throws IOException {
         while (true) {
             try {
                 return listener.accept();

@@ -13,7 +13,7 @@ import java.net.SocketTimeoutException;
 import java.time.Duration;
 
 /** A rank's connection to the {@link RendezvousServer}: first how it joins, then how it hears who is gone. */
-final class Membership implements AutoCloseable {
+public final class Membership implements AutoCloseable {
     /** The server keeps the deadline; this much later the rank gives up on the server itself. */
     private static final Duration SERVER_GRACE = Duration.ofSeconds(10);
 
@@ -39,7 +39,7 @@ final class Membership implements AutoCloseable {
     }
 
     /** Connects to the launcher, trying again until the deadline while nobody listens there. */
-    static Membership connect(InetSocketAddress server, Secret secret, Duration deadline) throws IOException {
+    public static Membership connect(InetSocketAddress server, Secret secret, Duration deadline) throws IOException {
         long endNanos = System.nanoTime() + deadline.toNanos();
         while (true) {
             Socket socket = new Socket();
@@ -69,7 +69,7 @@ final class Membership implements AutoCloseable {
     }
 
     /** The address by which this host reaches the launcher, and other hosts reach this one. */
-    InetAddress localAddress() {
+    public InetAddress localAddress() {
         return socket.getLocalAddress();
     }
 
@@ -78,7 +78,7 @@ final class Membership implements AutoCloseable {
      *
      * @throws ConfigException when the launcher does not want this rank, or does not know the secret
      */
-    World join(RankIdentity identity, String host, String udpEndpoint) throws IOException {
+    public World join(RankIdentity identity, String host, String udpEndpoint) throws IOException {
         try {
             socket.setSoTimeout(Math.toIntExact(deadline.plus(SERVER_GRACE).toMillis()));
             Handshake.Connection connection = Handshake.asClient(socket, Handshake.Protocol.RENDEZVOUS, secret);
@@ -115,11 +115,11 @@ final class Membership implements AutoCloseable {
     }
 
     /** What frames are tagged with, once this rank has joined; another one at each start of the ranks. */
-    Secret session() {
+    public Secret session() {
         return session;
     }
 
-    Departures departures() {
+    public Departures departures() {
         return departures;
     }
 

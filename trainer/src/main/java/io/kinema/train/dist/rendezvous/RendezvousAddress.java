@@ -28,7 +28,7 @@ public final class RendezvousAddress {
     }
 
     /** Writes what {@link #parse} reads; numeric, in brackets where the address is of IP version 6. */
-    static String text(InetAddress address, int port) {
+    public static String text(InetAddress address, int port) {
         String host = address.getHostAddress();
         return (address instanceof Inet6Address ? "[" + host + "]" : host) + ":" + port;
     }

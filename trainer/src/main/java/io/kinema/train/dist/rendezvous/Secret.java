@@ -15,7 +15,7 @@ public final class Secret {
     public static final Secret NONE = new Secret(new byte[0]);
 
     /** Bytes of what {@link #derive} gives: an HMAC-SHA256. */
-    static final int DERIVED_BYTES = 32;
+    public static final int DERIVED_BYTES = 32;
 
     private static final String ALGORITHM = "HmacSHA256";
 
@@ -84,7 +84,7 @@ public final class Secret {
      * Derives a secret for one purpose, of which neither this nor that for another purpose can be found out: an HMAC-SHA256 of the purpose's name, a zero byte, and
      * each of the parts behind its length. Of none it is none.
      */
-    Secret derive(String purpose, byte[]... parts) {
+    public Secret derive(String purpose, byte[]... parts) {
         if (isNone()) {
             return this;
         }
@@ -104,7 +104,7 @@ public final class Secret {
     }
 
     /** An HMAC-SHA256 with this key; for one thread at a time. */
-    Mac mac() {
+    public Mac mac() {
         try {
             Mac mac = Mac.getInstance(ALGORITHM);
             mac.init(new SecretKeySpec(key, ALGORITHM));

@@ -43,13 +43,13 @@ public final class MediaDriverHost implements AutoCloseable {
     static final int UDP_DATAGRAM_BYTES = 62 * 1024;
 
     /** What every rank takes from every other over UDP before it has used any: three datagrams. */
-    static final int MIN_UDP_WINDOW_BYTES = 192 * 1024;
+    public static final int MIN_UDP_WINDOW_BYTES = 192 * 1024;
 
     /** More does not help on a link of 50 ms times 1 Gbit/s, and leaves the caches. */
     private static final int MAX_UDP_WINDOW_BYTES = 1024 * 1024;
 
     /** Clients and peers count as dead after this long without a sign of life; a busy host may starve a thread. */
-    static final Duration LIVENESS = Duration.ofSeconds(30);
+    public static final Duration LIVENESS = Duration.ofSeconds(30);
 
     private static final String DIRECTORY_PREFIX = "kinema-aeron-";
     /** The prefix, the launcher's process id and a random number. */

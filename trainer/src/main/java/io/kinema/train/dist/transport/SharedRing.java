@@ -23,8 +23,8 @@ import java.util.Set;
  * 4096 bytes  {@link #BYTES}; byte number n of those written lies at n modulo {@link #BYTES}, a payload in one piece
  * </pre>
  */
-final class SharedRing implements AutoCloseable {
-    static final int BYTES = 512 * 1024;
+public final class SharedRing implements AutoCloseable {
+    public static final int BYTES = 512 * 1024;
     private static final int DATA = 4_096;
     static final int FILE_BYTES = DATA + BYTES;
     private static final int ALIGNMENT = 64;
@@ -45,12 +45,12 @@ final class SharedRing implements AutoCloseable {
     }
 
     /** Where the ring between two ranks is. */
-    static Path file(Path driverDirectory, long run, int from, int to) {
+    public static Path file(Path driverDirectory, long run, int from, int to) {
         return driverDirectory.resolve("ring-%016x-%d-%d".formatted(run, from, to));
     }
 
     /** The writer's side, of a ring that was not there or is written anew. */
-    static SharedRing create(Path file) throws IOException {
+    public static SharedRing create(Path file) throws IOException {
         // Who has mapped one that was there keeps it.
         Files.deleteIfExists(file);
         try (FileChannel channel = FileChannel.open(
@@ -62,7 +62,7 @@ final class SharedRing implements AutoCloseable {
     }
 
     /** The reader's side. */
-    static SharedRing open(Path file) throws IOException {
+    public static SharedRing open(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             if (channel.size() != FILE_BYTES) {
                 throw new IOException(file + " has " + channel.size() + " bytes instead of " + FILE_BYTES);
@@ -72,37 +72,37 @@ final class SharedRing implements AutoCloseable {
     }
 
     /** Where so many bytes can be written now, −1 where there is no room. */
-    long room(int bytes) {
+    public long room(int bytes) {
         long rest = BYTES - written % BYTES;
         long position = bytes <= rest ? written : written + rest;
         return position + bytes - (long) GIVEN_UP.getAcquire(memory, 0L) <= BYTES ? position : -1;
     }
 
     /** Counts bytes there as written. */
-    void write(long position, int bytes) {
+    public void write(long position, int bytes) {
         written = end(position, bytes);
     }
 
     /** Where what is written behind such a payload begins. */
-    static long end(long position, int bytes) {
+    public static long end(long position, int bytes) {
         return position + bytes + ALIGNMENT - 1 & -ALIGNMENT;
     }
 
     /** Gives all before a position up to the writer. */
-    void giveUp(long position) {
+    public void giveUp(long position) {
         GIVEN_UP.setRelease(memory, 0L, position);
     }
 
     /** Whether a payload can be there. */
-    static boolean hasPlace(long position, int bytes) {
+    public static boolean hasPlace(long position, int bytes) {
         return position >= 0 && bytes >= 0 && bytes <= BYTES - position % BYTES;
     }
 
-    MemorySegment memory(long position, int bytes) {
+    public MemorySegment memory(long position, int bytes) {
         return memory.asSlice(DATA + position % BYTES, bytes);
     }
 
-    ByteBuffer buffer(long position, int bytes) {
+    public ByteBuffer buffer(long position, int bytes) {
         return data.slice((int) (position % BYTES), bytes);
     }
 
