@@ -15,7 +15,7 @@ public record StepRange(long first, long last) {
     private static final Pattern SYNTAX = Pattern.compile("(?:(\\d{1,18})-)?(\\d{1,18})");
 
     /** Reads the flag. */
-    static final class Parser implements IStringConverter<StepRange> {
+    public static final class Parser implements IStringConverter<StepRange> {
         @Override
         public StepRange convert(String value) {
             Matcher matcher = SYNTAX.matcher(value);
@@ -37,7 +37,7 @@ public record StepRange(long first, long last) {
     }
 
     /** The first steps of a run. */
-    static StepRange upTo(long count) {
+    public static StepRange upTo(long count) {
         return new StepRange(1, count);
     }
 

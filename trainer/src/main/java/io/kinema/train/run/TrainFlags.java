@@ -88,7 +88,7 @@ public final class TrainFlags {
             names = "--model",
             order = 3,
             description = "Model size: debug, S, B, L, XL, or depth, width and heads such as 6x256x4")
-    String model = "S";
+    public String model = "S";
 
     @Parameter(
             names = "--caption-model",
@@ -101,7 +101,7 @@ public final class TrainFlags {
             names = "--patch",
             order = 5,
             description = "Pixels of a token, frames x rows x columns; the model's own if absent")
-    String patch = "";
+    public String patch = "";
 
     @Parameter(names = "--diffusion", order = 6, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
     String diffusion = "flow";
@@ -123,10 +123,10 @@ public final class TrainFlags {
     public int microbatches = 8;
 
     @Parameter(names = "--tokens", order = 10, description = "The most tokens a microbatch may hold")
-    int tokens = 4096;
+    public int tokens = 4096;
 
     @Parameter(names = "--seed", order = 11, description = "Seed of weights, data order, noise, times and dropout")
-    long seed = 1;
+    public long seed = 1;
 
     @Parameter(names = "--learning-rate", order = 12, description = "Peak learning rate of AdamW")
     double learningRate = 3e-4;

@@ -16,7 +16,7 @@ public enum ZeroStage {
      *
      * @throws ConfigException when it is not 1, 2 or 3
      */
-    static ZeroStage parse(int stage) {
+    public static ZeroStage parse(int stage) {
         if (stage < 1 || stage > values().length) {
             throw new ConfigException("--zero " + stage
                     + " is not a stage; use 1 (optimizer state), 2 (and gradients) or 3 (and parameters)");

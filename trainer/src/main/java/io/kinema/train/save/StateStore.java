@@ -13,6 +13,7 @@ import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.Spikes;
+import io.kinema.train.run.Recipe;
 import io.kinema.train.step.StepReport;
 import io.kinema.train.step.TrainState;
 import io.kinema.train.tensor.Device;
@@ -315,6 +316,34 @@ public final class StateStore implements AutoCloseable {
         if (!state.lossScale.equals(LossScale.NONE) && found.lossScale() > 0) {
             state.lossScale = new LossScale(found.lossScale(), found.goodSteps());
         }
+    }
+
+    /**
+     * Says of the state as it is what a checkpoint needs beside the weights.
+     *
+     * @param config of the run
+     * @param state of this rank
+     * @param dataSha256 of the data set's manifest
+     * @param epoch that the next step begins in
+     * @param flags of the run, to repeat it
+     * @return the text of {@code state.json}
+     */
+    public static CheckpointState describe(
+            Recipe config, TrainState state, String dataSha256, long epoch, List<String> flags) {
+        boolean scalesLoss = config.precision().scalesLoss();
+        return new CheckpointState(
+                CheckpointState.FORMAT_VERSION,
+                state.step,
+                config.seed(),
+                new CheckpointState.Cursor(
+                        epoch, state.step * config.microbatches(), config.microbatches(), config.tokens()),
+                config.forCheckpoint(),
+                dataSha256,
+                flags,
+                state.skippedSteps,
+                scalesLoss ? state.lossScale.factor() : 0,
+                scalesLoss ? state.lossScale.goodSteps() : 0,
+                config.spikeSigma() > 0 ? state.spikes : Spikes.NONE);
     }
 
     @Override

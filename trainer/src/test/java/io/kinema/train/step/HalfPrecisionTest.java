@@ -18,7 +18,7 @@ import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
-import io.kinema.train.rank.Rank;
+import io.kinema.train.save.StateStore;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
@@ -237,7 +237,7 @@ class HalfPrecisionTest {
             run.steps(1);
             run.state().lossScale = new LossScale(512, 7);
             run.steps(2);
-            run.checkpoints(folder).save(Rank.describe(config, run.state(), "sha", 0, List.of()));
+            run.checkpoints(folder).save(StateStore.describe(config, run.state(), "sha", 0, List.of()));
             return losses(run.steps(3));
         });
         Checkpoint checkpoint = Checkpoint.open(folder.list().getFirst());
@@ -255,7 +255,7 @@ class HalfPrecisionTest {
             assertEquals(1, run.state().skippedSteps);
             assertEquals(
                     0,
-                    Rank.describe(run.config(), run.state(), "sha", 0, List.of())
+                    StateStore.describe(run.config(), run.state(), "sha", 0, List.of())
                             .lossScale());
             return null;
         });
