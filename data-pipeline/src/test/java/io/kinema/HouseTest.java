@@ -27,7 +27,8 @@ final class HouseTest {
     private static final Pattern TEXT =
             Pattern.compile(".*\\.(java|md|sh|py|c|js|css|html|xml|args|txt|yaml|sbatch|properties|compiler)");
     private static final Pattern CODE = Pattern.compile(".*\\.(java|sh|py|c|js|css|html)");
-    private static final Pattern PATTERN_NAME = Pattern.compile(".*(Manager|Helper|Utils?|Impl|Base|Factory|V2)\\.java");
+    private static final Pattern PATTERN_NAME =
+            Pattern.compile(".*(Manager|Helper|Utils?|Impl|Base|Factory|V2)\\.java");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)#\\s]+)(#[^)\\s]*)?\\)");
     private static final Pattern SENTENCE_END = Pattern.compile("(?<=[.!?:])\\s+");
 
@@ -125,7 +126,9 @@ final class HouseTest {
                 end(paragraph, sentences);
             }
             if (isProse) {
-                paragraph.append(isItem ? text.replaceFirst("([-*]|\\d+\\.) ", "") : text).append(' ');
+                paragraph
+                        .append(isItem ? text.replaceFirst("([-*]|\\d+\\.) ", "") : text)
+                        .append(' ');
             }
         }
         end(paragraph, sentences);
@@ -157,7 +160,8 @@ final class HouseTest {
         for (Path entry : entries) {
             String entryName = entry.getFileName().toString();
             // Sources have packages named data and models too.
-            boolean isOurs = !NOT_OURS.contains(entryName) || entry.toString().contains("/src/") && !entryName.equals("target");
+            boolean isOurs =
+                    !NOT_OURS.contains(entryName) || entry.toString().contains("/src/") && !entryName.equals("target");
             if (Files.isDirectory(entry) && isOurs) {
                 collect(entry, name, found);
             } else if (Files.isRegularFile(entry) && name.matcher(entryName).matches()) {

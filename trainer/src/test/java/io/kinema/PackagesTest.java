@@ -106,8 +106,7 @@ final class PackagesTest {
     void shouldNameDevicesInOneRoomOnly() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages(
-                        ROOT + "train.tensor.cpu", ROOT + "train.tensor.nd4j", ROOT + "train.device")
+                .resideOutsideOfPackages(ROOT + "train.tensor.cpu", ROOT + "train.tensor.nd4j", ROOT + "train.device")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(ROOT + "train.tensor.cpu", ROOT + "train.tensor.nd4j")

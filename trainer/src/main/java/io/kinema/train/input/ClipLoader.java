@@ -7,8 +7,8 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.diffusion.Objective;
+import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
@@ -25,8 +25,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times. What a microbatch holds is a
- * function of (seed, step, microbatch) alone.
+ * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times.
+ * What a microbatch holds is a function of (seed, step, microbatch) alone.
  */
 public final class ClipLoader implements AutoCloseable {
     private static final int READ_AHEAD = 3;
@@ -99,7 +99,8 @@ public final class ClipLoader implements AutoCloseable {
     }
 
     /**
-     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step. It is good until the next call.
+     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step. It is good until
+     * the next call.
      *
      * @throws IOException when a shard is damaged
      */

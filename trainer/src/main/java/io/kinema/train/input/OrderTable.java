@@ -10,8 +10,9 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * Which clips make up which microbatch, as {@code --explain-order} prints it: a line a microbatch with its step (from 1, as in the metrics), epoch and number (from 0), its tokens, and the ids of its
- * clips in the order in which they are packed.
+ * Which clips make up which microbatch, as {@code --explain-order} prints it: a line a microbatch with its step (from
+ * 1, as in the metrics), epoch and number (from 0), its tokens, and the ids of its clips in the order in which they are
+ * packed.
  */
 public final class OrderTable {
     private static final String HEADER = "    step   epoch  microbatch    tokens  clips\n";

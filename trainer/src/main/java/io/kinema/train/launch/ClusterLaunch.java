@@ -30,7 +30,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
-/** Ranks on the hosts of a cluster. Hosts join once, and again when they were lost; each start of the ranks gets media drivers and a rendezvous of its own. */
+/**
+ * Ranks on the hosts of a cluster. Hosts join once, and again when they were lost; each start of the ranks gets media
+ * drivers and a rendezvous of its own.
+ */
 public final class ClusterLaunch implements Launch {
     private static final Duration LEAST_PATIENCE = Duration.ofSeconds(30);
     private static final Duration POLL = Duration.ofMillis(200);
@@ -234,7 +237,10 @@ public final class ClusterLaunch implements Launch {
         }
     }
 
-    /** What a host is told of the secret: ssh encrypts it; srun may not, so that hosts read a file themselves where there is one. */
+    /**
+     * What a host is told of the secret: ssh encrypts it; srun may not, so that hosts read a file themselves where
+     * there is one.
+     */
     private String secretLine(ClusterHost host) {
         boolean hasFile = SecretFile.isNamed(secretFile);
         return hasFile && host.reach() == ClusterHost.Reach.SRUN

@@ -20,7 +20,9 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** The launcher's part on one of a run's hosts: starts the ranks that it is told to start. It ends with its launcher. */
+/**
+ * The launcher's part on one of a run's hosts: starts the ranks that it is told to start. It ends with its launcher.
+ */
 public final class Host {
     private static final Duration JOIN_LIMIT = Duration.ofSeconds(30);
     private static final int KILLED = 143;
@@ -33,8 +35,9 @@ public final class Host {
     private Host() {}
 
     /**
-     * Serves the launcher that has started this program over ssh or srun. The first line of standard input is the secret in hexadecimal digits, or {@link #SECRET_FILE} and a
-     * path; the end of the input is the end of the connection.
+     * Serves the launcher that has started this program over ssh or srun. The first line of standard input is the
+     * secret in hexadecimal digits, or {@link #SECRET_FILE} and a path; the end of the input is the end of the
+     * connection.
      *
      * @param args address and port of the launcher, and this host's index
      */

@@ -8,8 +8,9 @@ import java.util.Optional;
 /**
  * How often a run is started again after failures, and on how many nodes.
  *
- * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one which fails always at the same place
- * ends. When as many as are allowed have not helped, it goes on with one node fewer, which counts anew too.
+ * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one
+ * which fails always at the same place ends. When as many as are allowed have not helped, it goes on with one node
+ * fewer, which counts anew too.
  */
 public final class Restarts {
     private final int maxRestarts;

@@ -40,7 +40,8 @@ public final class SecretFile {
     }
 
     /**
-     * Reads a file. White space before and behind does not count, so that copies with and without a line feed are the same.
+     * Reads a file. White space before and behind does not count, so that copies with and without a line feed are the
+     * same.
      *
      * @throws ConfigException as in {@link #ofFlag}
      */

@@ -19,11 +19,13 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that allocates and does not compute. The JVM's own
- * memory is not part of it.
+ * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that
+ * allocates and does not compute. The JVM's own memory is not part of it.
  *
- * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works with
- * @param optimizerBytes moments, average, and master weights where they are not the working weights: of this rank's shard
+ * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works
+ *     with
+ * @param optimizerBytes moments, average, and master weights where they are not the working weights: of this rank's
+ *     shard
  * @param gradientBytes gradients of microbatches and their sums
  * @param packedBytes weights laid out for products
  * @param workspaceBytes activations of the largest microbatch, and what is computed on the way
@@ -48,12 +50,7 @@ public record RankMemory(
      * @param copiesCheckpoints whether a copy of the state is written while training goes on
      */
     public record Setup(
-            Recipe config,
-            Recompute recompute,
-            int threads,
-            int nodes,
-            ZeroStage zero,
-            boolean copiesCheckpoints) {
+            Recipe config, Recompute recompute, int threads, int nodes, ZeroStage zero, boolean copiesCheckpoints) {
         Setup with(Recipe other) {
             return new Setup(other, recompute, threads, nodes, zero, copiesCheckpoints);
         }

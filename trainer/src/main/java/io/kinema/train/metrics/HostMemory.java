@@ -25,8 +25,8 @@ public record HostMemory(Path root) {
     }
 
     /**
-     * Returns how much more memory processes started by this one may take: what the host has available, or less where the limit of a control group
-     * (docs.kernel.org, admin-guide/cgroup-v2, "Memory") leaves less.
+     * Returns how much more memory processes started by this one may take: what the host has available, or less where
+     * the limit of a control group (docs.kernel.org, admin-guide/cgroup-v2, "Memory") leaves less.
      *
      * @return bytes; empty where the system does not say
      * @throws IOException when a file of the system's cannot be read

@@ -3,7 +3,6 @@ package io.kinema.train.rank;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.Devices;
 import io.kinema.train.dist.CollectiveException;
@@ -170,7 +169,9 @@ final class Rank {
         double peakFlops =
                 isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
         TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(
-                config, flags.checkpointEvery, epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
+                config,
+                flags.checkpointEvery,
+                epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
         try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
                 Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
             TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
@@ -184,8 +185,8 @@ final class Rank {
     }
 
     /**
-     * Ends this process at once when the others fail it. To end in good order would say goodbye to ranks that must hear of a failure, and waits for threads that
-     * may hang as others do.
+     * Ends this process at once when the others fail it. To end in good order would say goodbye to ranks that must hear
+     * of a failure, and waits for threads that may hang as others do.
      */
     private static void haltWhenPeersAreLost(CollectiveTask part) throws IOException {
         try {

@@ -32,7 +32,8 @@ public record RankEnvironment(
     private static final List<String> RANK_HEAP = List.of("-Xmn64m");
 
     /**
-     * How to start the rank: the same Java with the same flags as this process, which come last and so may say otherwise.
+     * How to start the rank: the same Java with the same flags as this process, which come last and so may say
+     * otherwise.
      *
      * @param args the resolved flags
      */

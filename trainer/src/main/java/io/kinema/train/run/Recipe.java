@@ -12,7 +12,8 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 
 /**
- * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it where sums are exact.
+ * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it where sums are
+ * exact.
  *
  * @param model the network
  * @param diffusionName the forward process, as in {@code --diffusion}
@@ -26,7 +27,8 @@ import io.kinema.train.tensor.Precision;
  * @param adamw the optimizer
  * @param precision of the device
  * @param spikeSigma how many deviations above its mean loss or gradient norm may lie; 0 for any number
- * @param reduction how gradients are summed; unless it is exact, the number of ranks and the stage decide the last bits too
+ * @param reduction how gradients are summed; unless it is exact, the number of ranks and the stage decide the last bits
+ *     too
  */
 public record Recipe(
         DitConfig model,
@@ -88,8 +90,7 @@ public record Recipe(
         return with(model, tokens, precision, other);
     }
 
-    private Recipe with(
-            DitConfig otherModel, int otherTokens, Precision otherPrecision, Reduction otherReduction) {
+    private Recipe with(DitConfig otherModel, int otherTokens, Precision otherPrecision, Reduction otherReduction) {
         return new Recipe(
                 otherModel,
                 diffusionName,

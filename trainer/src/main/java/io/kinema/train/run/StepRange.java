@@ -6,7 +6,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Steps in a row, numbered from 1 as in the metrics. As a flag: {@code 400} for the first 400, {@code 5-7} for these three.
+ * Steps in a row, numbered from 1 as in the metrics. As a flag: {@code 400} for the first 400, {@code 5-7} for these
+ * three.
  *
  * @param first of them
  * @param last of them, itself included

@@ -18,7 +18,9 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
-/** The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others. */
+/**
+ * The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others.
+ */
 public final class TrainFlags {
     /** In place of a file: no secret, on several hosts either. */
     public static final String NO_SECRET = "none";

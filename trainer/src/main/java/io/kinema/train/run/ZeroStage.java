@@ -2,7 +2,10 @@ package io.kinema.train.run;
 
 import io.kinema.data.command.ConfigException;
 
-/** What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits where sums are exact. */
+/**
+ * What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits where
+ * sums are exact.
+ */
 public enum ZeroStage {
     /** The optimizer's state, master weights and the average. */
     OPTIMIZER,

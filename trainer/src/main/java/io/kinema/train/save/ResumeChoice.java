@@ -28,7 +28,8 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
      *
      * @param warning is told, in a line each, of checkpoints that are skipped and of a change of precision
      * @return the checkpoint, verified; empty to start at step 0
-     * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete, …
+     * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete,
+     *     …
      * @throws IOException when the checkpoint that the user names is damaged
      */
     public Optional<Checkpoint> choose(Consumer<String> warning) throws IOException {

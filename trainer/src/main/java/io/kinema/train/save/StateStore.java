@@ -9,8 +9,8 @@ import io.kinema.train.checkpoint.WeightsKind;
 import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.dist.collective.StepLabel;
 import io.kinema.train.dist.reduction.CollectiveBuffer;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.Spikes;
 import io.kinema.train.run.Recipe;
@@ -30,7 +30,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 
-/** Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank. */
+/**
+ * Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank.
+ */
 public final class StateStore implements AutoCloseable {
     private static final byte[] DONE = {};
 
@@ -87,7 +89,8 @@ public final class StateStore implements AutoCloseable {
     }
 
     /**
-     * Writes a checkpoint of {@code state.step}, or begins to where that is done while training goes on. One that is still being written is awaited first.
+     * Writes a checkpoint of {@code state.step}, or begins to where that is done while training goes on. One that is
+     * still being written is awaited first.
      *
      * @param description all but the weights
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
@@ -173,8 +176,8 @@ public final class StateStore implements AutoCloseable {
     }
 
     /**
-     * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole copy where it is written while training goes
-     * on.
+     * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole
+     * copy where it is written while training goes on.
      */
     public static long hostBytes(TrainState state, boolean inBackground) {
         return inBackground
@@ -195,7 +198,9 @@ public final class StateStore implements AutoCloseable {
         }
     }
 
-    /** Gathers weights and their average, a group at a time, and writes them on rank 0; returns what kept it from that. */
+    /**
+     * Gathers weights and their average, a group at a time, and writes them on rank 0; returns what kept it from that.
+     */
     private Optional<IOException> writeWeights(CheckpointWriter writer) {
         IOException problem = null;
         try (Arena arena = Arena.ofShared()) {
@@ -240,7 +245,9 @@ public final class StateStore implements AutoCloseable {
         state.weightsChanged();
     }
 
-    /** Opens a checkpoint on rank 0, whose word is that of all: what other hosts' file systems show them may be older. */
+    /**
+     * Opens a checkpoint on rank 0, whose word is that of all: what other hosts' file systems show them may be older.
+     */
     private Checkpoint open(Path path) throws IOException {
         ByteArrayOutputStream described = new ByteArrayOutputStream();
         runOnAllRanks("opening the checkpoint", () -> {
@@ -266,8 +273,8 @@ public final class StateStore implements AutoCloseable {
     }
 
     /**
-     * Goes back to the weights of the checkpoint from before the spikes, and to all that belongs to them. The steps since then count as left out: what goes on is
-     * the data order and the learning rate's schedule.
+     * Goes back to the weights of the checkpoint from before the spikes, and to all that belongs to them. The steps
+     * since then count as left out: what goes on is the data order and the learning rate's schedule.
      *
      * @throws IOException when any rank cannot read it, or it is damaged
      */

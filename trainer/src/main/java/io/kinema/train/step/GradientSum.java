@@ -21,14 +21,18 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Sums the gradients of a step's microbatches along the tree, one group of parameters at a time: on the device within a rank, by reduce-scatter between ranks, which begins
- * as soon as backward has left the group, while it goes on with the groups before.
+ * Sums the gradients of a step's microbatches along the tree, one group of parameters at a time: on the device within a
+ * rank, by reduce-scatter between ranks, which begins as soon as backward has left the group, while it goes on with the
+ * groups before.
  *
- * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose
- * gradients are gone after it, and the owners of shards carry partial sums from round to round.
+ * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of
+ * neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose gradients are gone after
+ * it, and the owners of shards carry partial sums from round to round.
  */
 public final class GradientSum implements Parameters {
-    /** Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way. */
+    /**
+     * Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way.
+     */
     private static final int AT_ONCE = 2;
 
     private final GroupExchange ranks;
@@ -129,7 +133,10 @@ public final class GradientSum implements Parameters {
                 .toList();
     }
 
-    /** Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they outlive it. */
+    /**
+     * Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they
+     * outlive it.
+     */
     public void begin(int ofRound, int nextMicrobatch) {
         round = ofRound;
         microbatch = nextMicrobatch;

@@ -1,8 +1,8 @@
 package io.kinema.train.step;
 
 import io.kinema.train.dist.collective.Collectives;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LossScale;
@@ -18,7 +18,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What training changes, on one rank: working weights, and this rank's shards of the master weights and of the optimizer's state. */
+/**
+ * What training changes, on one rank: working weights, and this rank's shards of the master weights and of the
+ * optimizer's state.
+ */
 public final class TrainState {
     private final Device device;
     private final SpacetimeDit model;
@@ -30,7 +33,10 @@ public final class TrainState {
     /** How many steps have been made. */
     public long step;
 
-    /** How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back. */
+    /**
+     * How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to
+     * nothing because training went back.
+     */
     public long skippedSteps;
 
     /** Of the next step. */
@@ -45,11 +51,7 @@ public final class TrainState {
      * @param collectives with the other ranks; empty where there are none, or where memory is only planned
      */
     public TrainState(
-            Recipe config,
-            Recompute recompute,
-            Device device,
-            Sharding sharding,
-            Optional<Collectives> collectives) {
+            Recipe config, Recompute recompute, Device device, Sharding sharding, Optional<Collectives> collectives) {
         this.device = device;
         model = new SpacetimeDit(config.model(), recompute);
         groups = model.layout().groups();

@@ -83,7 +83,8 @@ public final class Trainer implements AutoCloseable {
      *
      * @param notice what this rank tells the others when the step's gradients are summed
      * @param checkpointMs how long training has stood still for a checkpoint before
-     * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the weights are then as before
+     * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the
+     *     weights are then as before
      * @throws IOException when a shard is damaged
      */
     public StepResult step(Supplier<StepReport.RankStatus> notice, double checkpointMs) throws IOException {
@@ -153,7 +154,10 @@ public final class Trainer implements AutoCloseable {
         return Arrays.stream(messages).map(StepReport::decode).toList();
     }
 
-    /** Why the step is a spike; empty where it is none, or where nobody looks for any. Every rank comes to the same, as loss and norm are those of all. */
+    /**
+     * Why the step is a spike; empty where it is none, or where nobody looks for any. Every rank comes to the same, as
+     * loss and norm are those of all.
+     */
     private Optional<String> spike(double meanLoss, double norm) {
         if (config.spikeSigma() == 0 || !Double.isFinite(norm)) {
             return Optional.empty();
@@ -218,7 +222,10 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** After an overflow; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that of all. */
+    /**
+     * After an overflow; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that
+     * of all.
+     */
     private void lowerLossScale(StepReport all, long step, double norm) {
         if (!config.precision().scalesLoss()) {
             throw new TrainingException(

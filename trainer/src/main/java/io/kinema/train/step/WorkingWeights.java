@@ -16,6 +16,8 @@ public interface WorkingWeights extends Parameters {
     /** Returns how much memory they take on this rank. */
     long bytes();
 
-    /** Says that every rank has changed its shard of a group; every rank does so for the same groups in the same order. */
+    /**
+     * Says that every rank has changed its shard of a group; every rank does so for the same groups in the same order.
+     */
     void beginGather(Group group);
 }

@@ -46,8 +46,8 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Training that leaves out spikes. One deviation above the mean is no spike, but many steps are, so that much happens in few; and the model learns so slowly that
- * what happens is chance.
+ * Training that leaves out spikes. One deviation above the mean is no spike, but many steps are, so that much happens
+ * in few; and the model learns so slowly that what happens is chance.
  */
 @EnabledOnOs(OS.LINUX)
 class SpikeRunTest {

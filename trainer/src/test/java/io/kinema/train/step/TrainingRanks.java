@@ -17,7 +17,6 @@ import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
-import io.kinema.train.save.StateStore;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;

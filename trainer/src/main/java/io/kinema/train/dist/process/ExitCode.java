@@ -15,13 +15,29 @@ public enum ExitCode {
     /** See {@link #meaning}. */
     MISTAKE(2, "a mistake in flags, paths or data; nothing was changed", "every process", "the user", false),
     /** See {@link #meaning}. */
-    PEER_LOST(75, "another rank, or the launcher's rendezvous, went away", "rank", "launcher, which blames the other rank", true),
+    PEER_LOST(
+            75,
+            "another rank, or the launcher's rendezvous, went away",
+            "rank",
+            "launcher, which blames the other rank",
+            true),
     /** See {@link #meaning}. */
-    LAUNCHER_LOST(76, "the rank's launcher died, so the rank ended itself", "rank", "nobody: start the command again", false),
+    LAUNCHER_LOST(
+            76, "the rank's launcher died, so the rank ended itself", "rank", "nobody: start the command again", false),
     /** See {@link #meaning}. */
-    COLLECTIVE_TIMEOUT(77, "a rank waited longer than --timeout-seconds for another", "rank", "launcher, which looks for the rank that hangs", true),
+    COLLECTIVE_TIMEOUT(
+            77,
+            "a rank waited longer than --timeout-seconds for another",
+            "rank",
+            "launcher, which looks for the rank that hangs",
+            true),
     /** See {@link #meaning}. */
-    TRAINING_FAILED(78, "training cannot go on: the loss is not finite, say; a restart would end the same", "rank", "the user", false),
+    TRAINING_FAILED(
+            78,
+            "training cannot go on: the loss is not finite, say; a restart would end the same",
+            "rank",
+            "the user",
+            false),
     /** See {@link #meaning}. */
     HOST_LOST(79, "the launcher lost the connection to the rank's host", "launcher, for the rank", "launcher", true),
     /** See {@link #meaning}. */

@@ -7,8 +7,9 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * What one reduce-scatter adds, and in which order: the partial sums that the owner of a shard has carried along, then those of each rank in rank order, are the leftmost nodes of a
- * {@link ReductionTree} from left to right; whatever they complete is added. It also says what travels. Made once and used in every step; not thread-safe.
+ * What one reduce-scatter adds, and in which order: the partial sums that the owner of a shard has carried along, then
+ * those of each rank in rank order, are the leftmost nodes of a {@link ReductionTree} from left to right; whatever they
+ * complete is added. It also says what travels. Made once and used in every step; not thread-safe.
  */
 public final class ReductionPlan {
     /** Elements summed at a time. */
@@ -58,8 +59,9 @@ public final class ReductionPlan {
     }
 
     /**
-     * Plans an exchange after every leaf of a rank: in round j, rank r has leaf {@code j·N + r}, or none beyond the last. The results of a round, at most
-     * {@code log2(V) + 1} of an exact sum and one of another, are what the next one carries; the last round's is one.
+     * Plans an exchange after every leaf of a rank: in round j, rank r has leaf {@code j·N + r}, or none beyond the
+     * last. The results of a round, at most {@code log2(V) + 1} of an exact sum and one of another, are what the next
+     * one carries; the last round's is one.
      *
      * @param tree the step's tree
      * @param worldSize N, at most the number of leaves

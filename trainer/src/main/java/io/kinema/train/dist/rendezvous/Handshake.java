@@ -1,7 +1,6 @@
 package io.kinema.train.dist.rendezvous;
 
 import io.kinema.data.command.ConfigException;
-import io.kinema.train.dist.collective.CollectivesConfig;
 import io.kinema.train.dist.process.HostMessage;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -13,8 +12,9 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * How both ends of a TCP connection begin: each proves to the other that it knows the run's secret, by challenge and response, before anything else is said. Integers
- * are big-endian; proofs and keys are {@link Secret#derive derived} from the secret, the protocol's name and both nonces.
+ * How both ends of a TCP connection begin: each proves to the other that it knows the run's secret, by challenge and
+ * response, before anything else is said. Integers are big-endian; proofs and keys are {@link Secret#derive derived}
+ * from the secret, the protocol's name and both nonces.
  *
  * <pre>
  * client → server   magic int, version int, 1 byte: whether it has a secret, nonce of 32 bytes
@@ -24,8 +24,9 @@ import java.util.concurrent.locks.LockSupport;
  * server → client   1 byte: {@link Answer}; after GO_ON its own proof of 32 bytes
  * </pre>
  *
- * <p>The first message of each has this form in every version. Where both have a secret all that follows goes in records with a tag, by a key for each
- * direction ({@link TaggedOutput}), so that nothing can be changed, repeated, left out or put in. Nothing is encrypted.
+ * <p>The first message of each has this form in every version. Where both have a secret all that follows goes in
+ * records with a tag, by a key for each direction ({@link TaggedOutput}), so that nothing can be changed, repeated,
+ * left out or put in. Nothing is encrypted.
  */
 public final class Handshake {
     private static final int NONCE_BYTES = 32;
@@ -100,7 +101,8 @@ public final class Handshake {
      * @param limit for the whole handshake, however slowly bytes come; the socket is closed then
      * @throws IOException when it does not belong to the run; it has been told so
      */
-    public static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit) throws IOException {
+    public static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit)
+            throws IOException {
         Thread timer = Thread.ofVirtual().name("launch-handshake-limit").start(() -> closeAfter(socket, limit));
         try {
             return new Handshake(socket, protocol, secret).admit();

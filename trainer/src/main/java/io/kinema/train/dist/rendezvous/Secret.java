@@ -9,7 +9,10 @@ import java.util.HexFormat;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** What the processes of a run know and others do not: the key of what they prove and tag. It is never sent, and never printed. */
+/**
+ * What the processes of a run know and others do not: the key of what they prove and tag. It is never sent, and never
+ * printed.
+ */
 public final class Secret {
     /** Of a run that has none: nothing is proved, nothing is tagged. */
     public static final Secret NONE = new Secret(new byte[0]);
@@ -81,8 +84,8 @@ public final class Secret {
     }
 
     /**
-     * Derives a secret for one purpose, of which neither this nor that for another purpose can be found out: an HMAC-SHA256 of the purpose's name, a zero byte, and
-     * each of the parts behind its length. Of none it is none.
+     * Derives a secret for one purpose, of which neither this nor that for another purpose can be found out: an
+     * HMAC-SHA256 of the purpose's name, a zero byte, and each of the parts behind its length. Of none it is none.
      */
     public Secret derive(String purpose, byte[]... parts) {
         if (isNone()) {

@@ -15,8 +15,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 
 /**
- * Memory that one rank writes payloads to and one other on the same host reads them from, where they lie: a file in the media driver's directory, which both map.
- * Short enough to stay in the processor's caches. Each side is used by one thread.
+ * Memory that one rank writes payloads to and one other on the same host reads them from, where they lie: a file in the
+ * media driver's directory, which both map. Short enough to stay in the processor's caches. Each side is used by one
+ * thread.
  *
  * <pre>
  *    0 long   given up   how far the reader has used what was written, in bytes since the beginning

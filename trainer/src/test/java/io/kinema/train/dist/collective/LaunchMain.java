@@ -25,7 +25,8 @@ public final class LaunchMain implements AutoCloseable {
     private final RendezvousServer server;
     private final RankProcesses ranks;
 
-    public LaunchMain(int worldSize, Transport transport, String task, Path run, PrintStream screen) throws IOException {
+    public LaunchMain(int worldSize, Transport transport, String task, Path run, PrintStream screen)
+            throws IOException {
         driver = MediaDriverHost.start(worldSize);
         server = RendezvousServer.start(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),

@@ -68,7 +68,8 @@ public final class Leaves {
     }
 
     /** A rank's partial sums, made as the trainer makes them. */
-    public static List<CollectiveBuffer> partials(ReductionTree tree, LeafRange leaves, long seed, int length, Arena arena) {
+    public static List<CollectiveBuffer> partials(
+            ReductionTree tree, LeafRange leaves, long seed, int length, Arena arena) {
         TreeSum<float[]> sum = new TreeSum<>(tree, leaves, Leaves::addInto, released -> released[0] = Float.NaN);
         for (int leaf = leaves.lo(); leaf < leaves.hi(); leaf++) {
             float[] values = of(seed, leaf, Math.max(1, length));
