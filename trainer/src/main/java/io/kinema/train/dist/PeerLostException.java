@@ -5,6 +5,12 @@ public final class PeerLostException extends CollectiveException {
     /** The rank that is gone, or −1 for the launcher. */
     private final int lostRank;
 
+    /**
+     * Begins with who is gone.
+     *
+     * @param lostRank the rank that is gone; −1 for the launcher
+     * @param message for the user
+     */
     public PeerLostException(int lostRank, String message) {
         super(message);
         this.lostRank = lostRank;

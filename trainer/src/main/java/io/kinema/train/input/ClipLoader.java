@@ -77,12 +77,24 @@ public final class ClipLoader implements AutoCloseable {
                 Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
     }
 
-    /** The order in which a run uses a data set. */
+    /**
+     * The order in which a run uses a data set.
+     *
+     * @param dataset the clips
+     * @param config of the run
+     * @return a function of the seed, the sizes of the clips, `--tokens` and V
+     */
     public static DataOrder order(Dataset dataset, Recipe config) {
         return new DataOrder(config.seed(), tokensOfClips(dataset, config), config.tokens(), config.microbatches());
     }
 
-    /** The least that {@code --tokens} can be. */
+    /**
+     * The least that {@code --tokens} can be.
+     *
+     * @param dataset the clips
+     * @param config of the run
+     * @return tokens
+     */
     public static int largestClipTokens(Dataset dataset, Recipe config) {
         return Arrays.stream(tokensOfClips(dataset, config)).max().orElseThrow();
     }
@@ -102,6 +114,7 @@ public final class ClipLoader implements AutoCloseable {
      * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step. It is good until
      * the next call.
      *
+     * @return the next microbatch
      * @throws IOException when a shard is damaged
      */
     public Microbatch next() throws IOException {

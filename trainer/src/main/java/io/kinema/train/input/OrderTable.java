@@ -22,13 +22,24 @@ public final class OrderTable {
     private final DataOrder order;
     private final int numMicrobatches;
 
+    /**
+     * Begins with a data set and a recipe.
+     *
+     * @param dataset the clips
+     * @param config of the run
+     */
     public OrderTable(Dataset dataset, Recipe config) {
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
         this.numMicrobatches = config.microbatches();
     }
 
-    /** Prints the lines of some steps, for as long as somebody reads them. */
+    /**
+     * Prints the lines of some steps, for as long as somebody reads them.
+     *
+     * @param steps which to print
+     * @param out where to print
+     */
     public void print(StepRange steps, PrintStream out) {
         out.print(HEADER);
         for (long number = steps.first(); number <= steps.last() && !out.checkError(); number++) {

@@ -63,6 +63,7 @@ public final class ClusterLaunch implements Launch {
      * @param cluster the hosts
      * @param flags of the run
      * @param warnings takes what went wrong on a host without ending the run
+     * @throws IOException when a file or a connection fails
      */
     public ClusterLaunch(Cluster cluster, TrainFlags flags, Consumer<String> warnings) throws IOException {
         this.cluster = cluster;

@@ -86,7 +86,15 @@ public final class Host {
         }
     }
 
-    /** Takes part in a run whose rank 0, the launcher, a scheduler has started elsewhere. */
+    /**
+     * Takes part in a run whose rank 0, the launcher, a scheduler has started elsewhere.
+     *
+     * @param torch the scheduler's variables
+     * @param secret of the run
+     * @return the exit code of this process
+     * @throws IOException when a file or a connection fails
+     * @throws InterruptedException when this thread is told to end
+     */
     public static int join(TorchVariables torch, Secret secret) throws IOException, InterruptedException {
         HostAgent.Identity identity = new HostAgent.Identity(torch.rank(), torch.localRank(), secret);
         String master = torch.masterAddress();

@@ -14,10 +14,17 @@ public sealed interface Launch extends AutoCloseable permits LocalLaunch, Cluste
      *
      * @param nodes how many
      * @param resumeFrom the checkpoint to begin with, an absolute path; empty for none
+     * @return how they ended
+     * @throws IOException when a file or a connection fails
+     * @throws InterruptedException when this thread is told to end
      */
     RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException;
 
-    /** Says what the launcher will exit with, for all who take part to exit with the same. */
+    /**
+     * Says what the launcher will exit with, for all who take part to exit with the same.
+     *
+     * @param exitCode what the launcher exits with
+     */
     void finish(int exitCode);
 
     @Override

@@ -32,7 +32,12 @@ public final class Restarts {
         furthestStep = firstStep;
     }
 
-    /** Whether the same again could end otherwise, and is asked for. */
+    /**
+     * Whether the same again could end otherwise, and is asked for.
+     *
+     * @param outcome how the ranks ended
+     * @return false after the end of all steps, a mistake, or a signal
+     */
     public boolean mayHelp(RunOutcome outcome) {
         boolean isWanted = maxRestarts > 0 || minNodes < nodes;
         return isWanted
@@ -48,7 +53,11 @@ public final class Restarts {
         return ExitCode.of(code).map(ExitCode::isRestarted).orElse(true);
     }
 
-    /** How many ranks the next start has. */
+    /**
+     * How many ranks the next start has.
+     *
+     * @return at least 1
+     */
     public int nodes() {
         return nodes;
     }
@@ -77,7 +86,11 @@ public final class Restarts {
         return Optional.empty();
     }
 
-    /** What was tried before giving up; empty where nothing was. */
+    /**
+     * What was tried before giving up; empty where nothing was.
+     *
+     * @return a phrase
+     */
     public String tried() {
         return made == 0 ? "" : "gave up after " + times(made) + " without a new checkpoint; ";
     }

@@ -34,7 +34,12 @@ public final class SecretFile {
         return isNamed(flag) ? read(Path.of(flag)) : Secret.NONE;
     }
 
-    /** Whether a flag names a file. */
+    /**
+     * Whether a flag names a file.
+     *
+     * @param flag the value of `--secret-file`
+     * @return false for none, and where the flag is left out
+     */
     public static boolean isNamed(String flag) {
         return !flag.isEmpty() && !flag.equals(TrainFlags.NO_SECRET);
     }

@@ -19,6 +19,12 @@ public final class SlurmJob {
 
     private SlurmJob() {}
 
+    /**
+     * Tells whether this process is part of a Slurm job.
+     *
+     * @param variables of the environment
+     * @return whether Slurm started this process
+     */
     public static boolean isInside(Map<String, String> variables) {
         return !variables.getOrDefault("SLURM_JOB_ID", "").isEmpty();
     }
@@ -64,6 +70,8 @@ public final class SlurmJob {
      * @param flags checked already
      * @param args the command's
      * @return what sbatch exits with
+     * @throws IOException when a file or a connection fails
+     * @throws InterruptedException when this thread is told to end
      */
     public static int submit(TrainFlags flags, String[] args) throws IOException, InterruptedException {
         String home = System.getenv("KINEMA_HOME");

@@ -25,6 +25,7 @@ public record TorchVariables(
     /**
      * Reads the variables.
      *
+     * @param variables of the environment
      * @return empty when RANK is not set
      * @throws ConfigException when others are not, or do not fit
      */

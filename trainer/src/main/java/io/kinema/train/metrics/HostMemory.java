@@ -96,6 +96,7 @@ public record HostMemory(Path root) {
      * Returns the memory that this process has now.
      *
      * @return bytes; 0 where the system does not say
+     * @throws IOException when a file or a connection fails
      */
     public long residentBytes() throws IOException {
         return kibibytes("proc/self/status", "VmRSS:").orElse(0);
@@ -105,6 +106,7 @@ public record HostMemory(Path root) {
      * Returns the most memory that this process has had at a time.
      *
      * @return bytes; 0 where the system does not say
+     * @throws IOException when a file or a connection fails
      */
     public long peakResidentBytes() throws IOException {
         return kibibytes("proc/self/status", "VmHWM:").orElse(0);

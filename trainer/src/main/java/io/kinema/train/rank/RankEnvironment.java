@@ -36,6 +36,7 @@ public record RankEnvironment(
      * otherwise.
      *
      * @param args the resolved flags
+     * @return command and environment
      */
     public RankCommand toCommand(Path args) {
         List<String> command = new ArrayList<>();
@@ -47,17 +48,30 @@ public record RankEnvironment(
         return new RankCommand(command, toVariables());
     }
 
-    /** The program that runs this JVM. */
+    /**
+     * The program that runs this JVM.
+     *
+     * @return a path
+     */
     public static String javaProgram() {
         return Path.of(System.getProperty("java.home"), "bin", "java").toString();
     }
 
-    /** The same, started by this process. */
+    /**
+     * The same, started by this process.
+     *
+     * @return with this process as the launcher
+     */
     public RankEnvironment startedHere() {
         long pid = ProcessHandle.current().pid();
         return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
     }
 
+    /**
+     * Writes the environment of the rank.
+     *
+     * @return by name
+     */
     public Map<String, String> toVariables() {
         return Map.of(
                 "KINEMA_RANK",
@@ -76,6 +90,12 @@ public record RankEnvironment(
                 resumeFrom);
     }
 
+    /**
+     * Reads the environment that {@link #toVariables} wrote.
+     *
+     * @param variables of the environment
+     * @return what the launcher has told
+     */
     public static RankEnvironment of(Map<String, String> variables) {
         return new RankEnvironment(
                 (int) number(variables, "KINEMA_RANK"),

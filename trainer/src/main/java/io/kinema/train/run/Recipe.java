@@ -45,6 +45,7 @@ public record Recipe(
         double spikeSigma,
         Reduction reduction) {
 
+    /** Checks every value. */
     public Recipe {
         Objective.named(diffusionName, timeShift);
         CommandLine.requireRange("--microbatches", microbatches, 1, 1 << 20);
@@ -61,31 +62,60 @@ public record Recipe(
         CommandLine.requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
     }
 
+    /**
+     * Returns what is learned.
+     *
+     * @return the forward process and the target
+     */
     public Objective diffusion() {
         return Objective.named(diffusionName, timeShift);
     }
 
-    /** The tree over the microbatches of a step. */
+    /**
+     * The tree over the microbatches of a step.
+     *
+     * @return with V leaves
+     */
     public ReductionTree tree() {
         return new ReductionTree(microbatches, reduction);
     }
 
-    /** The same, of another model. */
+    /**
+     * The same, of another model.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
     public Recipe withModel(DitConfig other) {
         return with(other, tokens, precision, reduction);
     }
 
-    /** The same, with smaller or larger microbatches. */
+    /**
+     * The same, with smaller or larger microbatches.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
     public Recipe withTokens(int other) {
         return with(model, other, precision, reduction);
     }
 
-    /** The same, in another precision. */
+    /**
+     * The same, in another precision.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
     public Recipe withPrecision(Precision other) {
         return with(model, tokens, other, reduction);
     }
 
-    /** The same, with gradients summed in another way. */
+    /**
+     * The same, with gradients summed in another way.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
     public Recipe withReduction(Reduction other) {
         return with(model, tokens, precision, other);
     }
@@ -107,7 +137,11 @@ public record Recipe(
                 otherReduction);
     }
 
-    /** What a checkpoint says of the model and what it learns. */
+    /**
+     * What a checkpoint says of the model and what it learns.
+     *
+     * @return a part of {@code state.json}
+     */
     public CheckpointState.Config forCheckpoint() {
         return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift, precision.flag());
     }

@@ -17,7 +17,11 @@ import java.util.UUID;
 public record RunFolder(Path path) {
     private static final DateTimeFormatter NAME = DateTimeFormatter.ofPattern("yyyy-MM-dd-HHmmss");
 
-    /** A new name below {@code runs}. */
+    /**
+     * A new name below {@code runs}.
+     *
+     * @return a path that does not exist yet
+     */
     public static Path fresh() {
         return Path.of("runs", LocalDateTime.now().format(NAME));
     }
@@ -42,7 +46,9 @@ public record RunFolder(Path path) {
     /**
      * Takes the folder for this process.
      *
+     * @return held until it is closed
      * @throws ConfigException when another process has it
+     * @throws IOException when a file or a connection fails
      */
     public FolderLock lock() throws IOException {
         return FolderLock.take("--run", path);
@@ -53,7 +59,12 @@ public record RunFolder(Path path) {
         return path.resolve(".launch");
     }
 
-    /** Whether that file is there and has this id. */
+    /**
+     * Whether that file is there and has this id.
+     *
+     * @param id of a launch
+     * @return whether that launch wrote here last
+     */
     public boolean hasLaunch(String id) {
         try {
             return Files.readString(launchId()).equals(id);
@@ -62,39 +73,79 @@ public record RunFolder(Path path) {
         }
     }
 
-    /** Writes a new id. */
+    /**
+     * Writes a new id.
+     *
+     * @return the id of this launch
+     * @throws IOException when a file or a connection fails
+     */
     public String markLaunch() throws IOException {
         String id = UUID.randomUUID().toString();
         Files.writeString(launchId(), id);
         return id;
     }
 
-    /** The resolved flags. */
+    /**
+     * The resolved flags.
+     *
+     * @return {@code run.args}
+     */
     public Path args() {
         return path.resolve("run.args");
     }
 
+    /**
+     * Returns the file of one line a step.
+     *
+     * @return {@code metrics.jsonl}
+     */
     public Path metrics() {
         return path.resolve("metrics.jsonl");
     }
 
+    /**
+     * Returns the file of steps that were left out.
+     *
+     * @return {@code spikes.jsonl}
+     */
     public Path spikes() {
         return path.resolve("spikes.jsonl");
     }
 
+    /**
+     * Returns the folder of the output of each rank.
+     *
+     * @return {@code logs/}
+     */
     public Path logs() {
         return path.resolve("logs");
     }
 
-    /** Keeps the report of a hang, and says where. */
+    /**
+     * Keeps the report of a hang, and says where.
+     *
+     * @param report lines of text
+     * @return the file
+     * @throws IOException when a file or a connection fails
+     */
     public Path writeHang(String report) throws IOException {
         return Files.writeString(path.resolve("hang-" + LocalDateTime.now().format(NAME) + ".txt"), report);
     }
 
+    /**
+     * Returns the folder of sampled videos.
+     *
+     * @return {@code samples/}
+     */
     public Path samples() {
         return path.resolve("samples");
     }
 
+    /**
+     * Returns the folder of checkpoints.
+     *
+     * @return {@code checkpoints/}
+     */
     public Path checkpoints() {
         return path.resolve(CheckpointFolder.NAME);
     }

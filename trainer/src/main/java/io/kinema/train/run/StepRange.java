@@ -17,6 +17,9 @@ public record StepRange(long first, long last) {
 
     /** Reads the flag. */
     public static final class Parser implements IStringConverter<StepRange> {
+        /** Begins with nothing. */
+        public Parser() {}
+
         @Override
         public StepRange convert(String value) {
             Matcher matcher = SYNTAX.matcher(value);
@@ -37,7 +40,12 @@ public record StepRange(long first, long last) {
         }
     }
 
-    /** The first steps of a run. */
+    /**
+     * The first steps of a run.
+     *
+     * @param count the last step
+     * @return 1 to count
+     */
     public static StepRange upTo(long count) {
         return new StepRange(1, count);
     }

@@ -17,6 +17,8 @@ public enum ZeroStage {
     /**
      * Reads the flag {@code --zero}.
      *
+     * @param stage as in the flag
+     * @return the stage
      * @throws ConfigException when it is not 1, 2 or 3
      */
     public static ZeroStage parse(int stage) {
@@ -27,7 +29,11 @@ public enum ZeroStage {
         return values()[stage - 1];
     }
 
-    /** As in the flag. */
+    /**
+     * As in the flag.
+     *
+     * @return 1, 2 or 3
+     */
     public int number() {
         return ordinal() + 1;
     }

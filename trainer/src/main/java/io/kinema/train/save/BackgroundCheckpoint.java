@@ -60,7 +60,12 @@ public final class BackgroundCheckpoint implements AutoCloseable {
         weights.put(WeightsKind.EMA, isFirst() ? StateCopy.allocate(arena, elements) : first);
     }
 
-    /** The thread of a rank. */
+    /**
+     * The thread of a rank.
+     *
+     * @param rank this rank, from 0
+     * @return an executor of one thread; whoever gets it closes it
+     */
     public static ExecutorService thread(int rank) {
         return Executors.newSingleThreadExecutor(Thread.ofPlatform()
                 .daemon()

@@ -46,6 +46,8 @@ public final class StateStore implements AutoCloseable {
     /**
      * Saves into a folder.
      *
+     * @param folder of the run's checkpoints
+     * @param copy of the state
      * @param cleanup what rank 0 does when a checkpoint is complete
      * @param thread that writes while training goes on, closed with this; empty where training waits
      */
@@ -60,7 +62,12 @@ public final class StateStore implements AutoCloseable {
 
     /** Deletes checkpoints that are not kept. */
     public interface Cleanup {
-        /** Deletes, but not that of a step which training may go back to; 0 where there is none. */
+        /**
+         * Deletes, but not that of a step which training may go back to; 0 where there is none.
+         *
+         * @param step the checkpoint that must stay
+         * @throws IOException when a file or a connection fails
+         */
         void keeping(long step) throws IOException;
     }
 
@@ -131,7 +138,12 @@ public final class StateStore implements AutoCloseable {
         pending.end();
     }
 
-    /** What this rank tells the others in a step's exchange. */
+    /**
+     * What this rank tells the others in a step's exchange.
+     *
+     * @param stopRequested whether this rank was asked to stop
+     * @return what the other ranks must hear
+     */
     public StepReport.RankStatus notice(boolean stopRequested) {
         return new StepReport.RankStatus(
                 stopRequested,
@@ -178,6 +190,10 @@ public final class StateStore implements AutoCloseable {
     /**
      * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole
      * copy where it is written while training goes on.
+     *
+     * @param state of this rank
+     * @param inBackground whether training goes on meanwhile
+     * @return bytes
      */
     public static long hostBytes(TrainState state, boolean inBackground) {
         return inBackground

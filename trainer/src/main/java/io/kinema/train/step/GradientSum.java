@@ -71,6 +71,8 @@ public final class GradientSum implements Parameters {
     /**
      * Allocates what sums need.
      *
+     * @param ranks the exchange with the other ranks
+     * @param groups of the model
      * @param tree over the microbatches of a step
      */
     public GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
@@ -104,12 +106,21 @@ public final class GradientSum implements Parameters {
         return group.size() / Device.SHARD_ALIGNMENT;
     }
 
-    /** How many rounds a step has. */
+    /**
+     * How many rounds a step has.
+     *
+     * @return 1 in stage 1; as many as the largest number of microbatches of a rank in stages 2 and 3
+     */
     public int numRounds() {
         return plans.size();
     }
 
-    /** This rank's microbatches of a round, ascending; none where others have one. */
+    /**
+     * This rank's microbatches of a round, ascending; none where others have one.
+     *
+     * @param ofRound counts from 0
+     * @return numbers in the step, from 0
+     */
     public List<Integer> microbatches(int ofRound) {
         return leaves(ofRound)
                 .map(leaves -> IntStream.range(leaves.lo(), leaves.hi()).boxed().toList())
@@ -125,7 +136,11 @@ public final class GradientSum implements Parameters {
                         new LeafRange(nodes.getFirst().lo(), nodes.getLast().hi()));
     }
 
-    /** This rank's microbatches of a step, ascending. */
+    /**
+     * This rank's microbatches of a step, ascending.
+     *
+     * @return numbers in the step, from 0
+     */
     public List<Integer> microbatches() {
         return IntStream.range(0, numRounds())
                 .mapToObj(this::microbatches)
@@ -136,6 +151,9 @@ public final class GradientSum implements Parameters {
     /**
      * Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they
      * outlive it.
+     *
+     * @param ofRound counts from 0
+     * @param nextMicrobatch its number in the step
      */
     public void begin(int ofRound, int nextMicrobatch) {
         round = ofRound;

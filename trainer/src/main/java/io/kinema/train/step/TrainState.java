@@ -48,6 +48,10 @@ public final class TrainState {
     /**
      * Allocates everything, all zero.
      *
+     * @param config of the run
+     * @param recompute what backward computes again
+     * @param device of every tensor
+     * @param sharding who keeps what
      * @param collectives with the other ranks; empty where there are none, or where memory is only planned
      */
     public TrainState(
@@ -65,7 +69,11 @@ public final class TrainState {
         lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
     }
 
-    /** Starts the model, the same on every rank. */
+    /**
+     * Starts the model, the same on every rank.
+     *
+     * @param seed of the run
+     */
     public void initialise(long seed) {
         for (Group group : groups) {
             try (Arena arena = Arena.ofConfined()) {
@@ -91,37 +99,75 @@ public final class TrainState {
         groups.forEach(weights::beginGather);
     }
 
+    /**
+     * Returns where every tensor lives.
+     *
+     * @return the device
+     */
     public Device device() {
         return device;
     }
 
+    /**
+     * Returns the network.
+     *
+     * @return the network
+     */
     public SpacetimeDit model() {
         return model;
     }
 
-    /** The groups of the model's parameters. */
+    /**
+     * The groups of the model's parameters.
+     *
+     * @return in the order of a forward pass
+     */
     public List<Group> groups() {
         return groups;
     }
 
-    /** Who exchanges gradients and weights. */
+    /**
+     * Who exchanges gradients and weights.
+     *
+     * @return the exchange
+     */
     public GroupExchange ranks() {
         return ranks;
     }
 
+    /**
+     * Returns the working weights.
+     *
+     * @return the weights that layers multiply by
+     */
     public WorkingWeights weights() {
         return weights;
     }
 
-    /** Of this rank's shard of a group. */
+    /**
+     * Of this rank's shard of a group.
+     *
+     * @param group of the model
+     * @return its optimizer
+     */
     public ShardedAdamW optimizer(Group group) {
         return optimizers.get(group.index());
     }
 
+    /**
+     * Returns who keeps what.
+     *
+     * @return the same for all groups
+     */
     public Sharding sharding() {
         return ranks.sharding();
     }
 
+    /**
+     * Returns this rank.
+     *
+     * @return from 0
+     */
     public int rank() {
         return sharding().rank();
     }

@@ -56,6 +56,10 @@ public final class Trainer implements AutoCloseable {
     /**
      * Begins at {@code state.step}.
      *
+     * @param config of the run
+     * @param state of this rank
+     * @param collectives with the other ranks
+     * @param dataset the clips
      * @param peakFlops what the matrix products of all ranks together reach, a second
      */
     public Trainer(Recipe config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
@@ -83,6 +87,7 @@ public final class Trainer implements AutoCloseable {
      *
      * @param notice what this rank tells the others when the step's gradients are summed
      * @param checkpointMs how long training has stood still for a checkpoint before
+     * @return what the step gave
      * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the
      *     weights are then as before
      * @throws IOException when a shard is damaged
@@ -291,7 +296,11 @@ public final class Trainer implements AutoCloseable {
         return Math.sqrt(sum);
     }
 
-    /** The epoch that the next step begins in. */
+    /**
+     * The epoch that the next step begins in.
+     *
+     * @return counts from 0
+     */
     public long epoch() {
         return order.epoch(state.step);
     }

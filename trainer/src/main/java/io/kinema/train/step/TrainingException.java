@@ -5,6 +5,11 @@ package io.kinema.train.step;
  * tried again. The message is for the user.
  */
 public final class TrainingException extends RuntimeException {
+    /**
+     * Begins with why training cannot go on.
+     *
+     * @param message for the user
+     */
     public TrainingException(String message) {
         super(message);
     }

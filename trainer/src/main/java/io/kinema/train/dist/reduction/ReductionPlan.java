@@ -110,45 +110,91 @@ public final class ReductionPlan {
         return sum.slots().size();
     }
 
+    /**
+     * Returns the number of ranks.
+     *
+     * @return N
+     */
     public int worldSize() {
         return firstSlot.length;
     }
 
+    /**
+     * Returns how many cover nodes a rank's microbatches make up.
+     *
+     * @param rank this rank, from 0
+     * @return 0 where it has no microbatch in this round
+     */
     public int numNodes(int rank) {
         return nodesOfRanks.get(rank).size();
     }
 
-    /** Bytes of an element that travels. */
+    /**
+     * Bytes of an element that travels.
+     *
+     * @return 4 for fp32, 2 for bf16
+     */
     public int wireBytes() {
         return wire.bytes();
     }
 
-    /** An fp32 vector as it travels. */
+    /**
+     * An fp32 vector as it travels.
+     *
+     * @param fp32 a vector of fp32 values
+     * @return the same vector, or a view of it that rounds
+     */
     public CollectiveBuffer onWire(CollectiveBuffer fp32) {
         return onWire.apply(fp32);
     }
 
-    /** Where one block of a carried sum goes. */
+    /**
+     * Where one block of a carried sum goes.
+     *
+     * @param index counts from 0
+     * @return fp32 values of one block
+     */
     public float[] carried(int index) {
         return slots[index];
     }
 
-    /** Where one block of a node of this rank goes. */
+    /**
+     * Where one block of a node of this rank goes.
+     *
+     * @param rank this rank, from 0
+     * @param node the cover node, counted among those of its rank
+     * @return fp32 values of one block
+     */
     public float[] slot(int rank, int node) {
         return slots[firstSlot[rank] + node];
     }
 
-    /** Where one block of another rank's node goes as it has come. */
+    /**
+     * Where one block of another rank's node goes as it has come.
+     *
+     * @param rank this rank, from 0
+     * @param node the cover node, counted among those of its rank
+     * @return where frames of that node are written
+     */
     public CollectiveBuffer arriving(int rank, int node) {
         return arriving.get(firstSlot[rank] + node);
     }
 
-    /** One block of a result, after {@link #add}. */
+    /**
+     * One block of a result, after {@link #add}.
+     *
+     * @param index counts from 0
+     * @return fp32 values of one block
+     */
     public float[] result(int index) {
         return slots[sum.slots().get(index)];
     }
 
-    /** Adds what is in the slots. */
+    /**
+     * Adds what is in the slots.
+     *
+     * @param length elements of the block
+     */
     public void add(int length) {
         for (ReductionTree.Merge merge : sum.merges()) {
             add(slots[merge.into()], slots[merge.term()], length);

@@ -88,7 +88,12 @@ public final class Handshake {
     /**
      * Begins a connection that this process has opened.
      *
+     * @param socket connected
+     * @param protocol which of the two that are spoken
+     * @param secret of the run
+     * @return the connection, proved
      * @throws ConfigException when the secrets or the versions differ; one line
+     * @throws IOException when a file or a connection fails
      */
     public static Connection asClient(Socket socket, Protocol protocol, Secret secret) throws IOException {
         return new Handshake(socket, protocol, secret)
@@ -98,7 +103,11 @@ public final class Handshake {
     /**
      * Begins a connection that another process has opened.
      *
+     * @param socket connected
+     * @param protocol which of the two that are spoken
+     * @param secret of the run
      * @param limit for the whole handshake, however slowly bytes come; the socket is closed then
+     * @return the connection, proved
      * @throws IOException when it does not belong to the run; it has been told so
      */
     public static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit)
@@ -114,6 +123,8 @@ public final class Handshake {
     /**
      * Waits for the next connection; what the system has not enough of for now, it will have when strangers are gone.
      *
+     * @param listener that is bound
+     * @return a connection
      * @throws IOException when the listener is closed
      */
     public static Socket accept(ServerSocket listener) throws IOException {

@@ -38,7 +38,15 @@ public final class Membership implements AutoCloseable {
         this.deadline = deadline;
     }
 
-    /** Connects to the launcher, trying again until the deadline while nobody listens there. */
+    /**
+     * Connects to the launcher, trying again until the deadline while nobody listens there.
+     *
+     * @param server address of the rendezvous
+     * @param secret of the run
+     * @param deadline how long to try
+     * @return the membership; the caller closes it
+     * @throws IOException when a file or a connection fails
+     */
     public static Membership connect(InetSocketAddress server, Secret secret, Duration deadline) throws IOException {
         long endNanos = System.nanoTime() + deadline.toNanos();
         while (true) {
@@ -68,7 +76,11 @@ public final class Membership implements AutoCloseable {
         }
     }
 
-    /** The address by which this host reaches the launcher, and other hosts reach this one. */
+    /**
+     * The address by which this host reaches the launcher, and other hosts reach this one.
+     *
+     * @return of this host
+     */
     public InetAddress localAddress() {
         return socket.getLocalAddress();
     }
@@ -76,7 +88,12 @@ public final class Membership implements AutoCloseable {
     /**
      * Joins and waits for the others.
      *
+     * @param identity who this rank is
+     * @param host name of its media driver
+     * @param udpEndpoint host:port that it receives on
+     * @return all ranks of the run
      * @throws ConfigException when the launcher does not want this rank, or does not know the secret
+     * @throws IOException when a file or a connection fails
      */
     public World join(RankIdentity identity, String host, String udpEndpoint) throws IOException {
         try {
@@ -114,11 +131,20 @@ public final class Membership implements AutoCloseable {
         }
     }
 
-    /** What frames are tagged with, once this rank has joined; another one at each start of the ranks. */
+    /**
+     * What frames are tagged with, once this rank has joined; another one at each start of the ranks.
+     *
+     * @return that tags frames
+     */
     public Secret session() {
         return session;
     }
 
+    /**
+     * Returns who has left since the run began.
+     *
+     * @return shared with the thread that listens
+     */
     public Departures departures() {
         return departures;
     }

@@ -27,7 +27,13 @@ public final class RendezvousAddress {
         }
     }
 
-    /** Writes what {@link #parse} reads; numeric, in brackets where the address is of IP version 6. */
+    /**
+     * Writes what {@link #parse} reads; numeric, in brackets where the address is of IP version 6.
+     *
+     * @param address of the host
+     * @param port of the listener
+     * @return host:port
+     */
     public static String text(InetAddress address, int port) {
         String host = address.getHostAddress();
         return (address instanceof Inet6Address ? "[" + host + "]" : host) + ":" + port;

@@ -86,6 +86,10 @@ public final class Secret {
     /**
      * Derives a secret for one purpose, of which neither this nor that for another purpose can be found out: an
      * HMAC-SHA256 of the purpose's name, a zero byte, and each of the parts behind its length. Of none it is none.
+     *
+     * @param purpose what the derived secret is for
+     * @param parts what it is bound to
+     * @return another secret; none where this is none
      */
     public Secret derive(String purpose, byte[]... parts) {
         if (isNone()) {
@@ -106,7 +110,11 @@ public final class Secret {
         return key.clone();
     }
 
-    /** An HMAC-SHA256 with this key; for one thread at a time. */
+    /**
+     * An HMAC-SHA256 with this key; for one thread at a time.
+     *
+     * @return a fresh one
+     */
     public Mac mac() {
         try {
             Mac mac = Mac.getInstance(ALGORITHM);
