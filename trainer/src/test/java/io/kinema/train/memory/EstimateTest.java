@@ -49,7 +49,7 @@ class EstimateTest {
 
     @Test
     void shouldSayTheMemoryThatStagesWereMeasuredToTake() throws IOException {
-        // Bytes a parameter of docs/operations.md, which ZeroMemoryTest holds against a rank's tensors.
+        // Bytes a parameter of docs/memory.md, which ZeroMemoryTest holds against a rank's tensors.
         expectMemory("fp32", 1, 28.68, 28.68, 28.68);
         expectMemory("fp32", 8, 10.00, 6.98, 4.46);
         expectMemory("bf16", 4, 11.68, 7.98, 6.97);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What ranks keep of weights, gradients and optimizer after a step is what the formulas of docs/operations.md say. */
+/** What ranks keep of weights, gradients and optimizer after a step is what the formulas of docs/memory.md say. */
 @EnabledOnOs(OS.LINUX)
 class ZeroMemoryTest {
     private static final DitConfig MODEL = new DitConfig(6, 96, 4, 1, 32, 2, new Patch(2, 4, 4));
