@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# All-reduces over a network link: two network namespaces with a veth pair between them, one rank in each. Makes the link, shapes it, and takes it away.
+# All-reduces over a network link: two network namespaces with a veth pair between them, one rank in each. Makes the
+# link, shapes it, and takes it away.
 source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
 
 usage() {
   cat <<'TEXT'
 usage: benchmarks/allreduce-veth.sh [--megabytes 1,16,64] [--rounds 5] [--python venv/bin/python]
 
-Kinema's all-reduce (UDP) beside Gloo's between two network namespaces of this host, and iperf3's single TCP stream over the same
-link, in turn: first over the link as it is, then shaped to 1 Gbit/s each way. Needs root, ip and tc (iproute2) and iperf3;
+Kinema's all-reduce (UDP) beside Gloo's between two network namespaces of this host, and iperf3's single TCP stream over
+the same link, in turn: first over the link as it is, then shaped to 1 Gbit/s each way.
+Needs root, ip and tc (iproute2) and iperf3;
 without PyTorch there is nothing of Gloo.
 TEXT
 }
@@ -15,7 +17,8 @@ TEXT
 for flag in "$@"; do
   case $flag in --help | -h) usage; exit ;; esac
 done
-[ "$(id -u)" = 0 ] || kinema_fail "network namespaces need root; run it with sudo, PYTHON and JAVA_HOME kept: sudo -E benchmarks/allreduce-veth.sh"
+[ "$(id -u)" = 0 ] || kinema_fail "network namespaces need root;" \
+  "run the script with sudo, PYTHON and JAVA_HOME kept: sudo -E benchmarks/allreduce-veth.sh"
 for program in ip tc iperf3; do
   command -v "$program" >/dev/null || kinema_fail "$program is not on the PATH; apt-get install iproute2 iperf3"
 done
@@ -34,10 +37,12 @@ remove() {
 }
 trap remove EXIT
 for end in 0 1; do
-  ip netns add "${names[end]}" || kinema_fail "this host does not allow network namespaces; in a container give it the capability SYS_ADMIN"
+  ip netns add "${names[end]}" || kinema_fail "this host does not allow network namespaces;" \
+    "in a container give it the capability SYS_ADMIN"
 done
 ip link add "$link" netns "${names[0]}" type veth peer name "$link" netns "${names[1]}" \
-  || kinema_fail "this host has no veth devices; load the kernel module veth, or in a container give it the capability NET_ADMIN"
+  || kinema_fail "this host has no veth devices;" \
+    "load the kernel module veth, or in a container give it the capability NET_ADMIN"
 for end in 0 1; do
   ip -n "${names[end]}" address add "${addresses[end]}/30" dev "$link"
   ip -n "${names[end]}" link set lo up
@@ -49,12 +54,14 @@ measure() {
     --addresses "${addresses[0]},${addresses[1]}" --interface "$link" "$@")
 }
 
-echo "Two ranks, each sends the other as many bytes as the vector has; Gbit/s are those each way, MB 2^20 bytes, medians of rounds in turn."
+echo "Two ranks, each sends the other as many bytes as the vector has." \
+  "Gbit/s are those each way, MB 2^20 bytes, medians of rounds in turn."
 echo
 echo "The link as it is:"
 measure "$@"
 for end in 0 1; do
-  # A queue of 50 ms is what a switch port may have; with bursts of 64 KB and less a busy host falls far short of the rate.
+  # A queue of 50 ms is what a switch port may have; with bursts of 64 KB and less a busy host falls far short of
+  # the rate.
   tc -n "${names[end]}" qdisc add dev "$link" root tbf rate 1gbit burst 256kb latency 50ms \
     || kinema_fail "this kernel cannot shape (tc qdisc tbf); load its module sch_tbf"
 done

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Do better captions make a model that follows prompts better? The same model on the same clips, with sparse captions and with a captioner's.
+# Do better captions make a model that follows prompts better? The same model on the same clips, with sparse
+# captions and with a captioner's.
 source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
 
 usage() {
@@ -76,7 +77,8 @@ train() {
   local name=$1
   shift
   [ ! -d "$(checkpoint "$name")" ] || return 0
-  # Videos of several frames need much noise to be hidden: with less of a shift, colours are decided before the model looks at the caption.
+  # Videos of several frames need much noise to be hidden: with less of a shift, colours are decided before the
+  # model looks at the caption.
   "$launch/train.sh" --data "data/$name" --run "runs/$name" --model debug --caption-model 2x96x3 --time-shift 12 \
     --nodes 1 --microbatches 2 --tokens 2048 --steps "$steps" --learning-rate 2e-3 --warmup 100 --schedule cosine \
     --ema-decay 0.999 --checkpoint-every 1000 --sample-steps 0 "$@"
@@ -106,7 +108,9 @@ table() {
   echo "| $style | held-out loss | $(loss sparse "held-out loss") | $(loss recaptioned "held-out loss") |"
   echo "| $style | difference | | $(loss recaptioned "minus the baseline's") |"
   paste "score-sparse-$style/score.md" "score-recaptioned-$style/score.md" \
-    | awk -F '[|\t]' -v style="$style" '$3 ~ /%/ { printf "| %s |%sas asked |%s(95 %% interval%s) |%s(95 %% interval%s) |\n", style, $2, $3, substr($4, 1, length($4) - 1), $8, substr($9, 1, length($9) - 1) }'
+    | awk -F '[|\t]' -v style="$style" '$3 ~ /%/ {
+        printf "| %s |%sas asked |%s(95 %% interval%s) |%s(95 %% interval%s) |\n", style, $2, $3, \
+          substr($4, 1, length($4) - 1), $8, substr($9, 1, length($9) - 1) }'
 }
 {
   echo "| told captions | | sparse | recaptioned |"

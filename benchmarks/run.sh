@@ -6,12 +6,14 @@ usage() {
   cat <<'TEXT'
 usage: benchmarks/run.sh COMMAND [flags]
 
-  step [flags]                    times training steps beside PyTorch's, the same work in turn; needs an idle machine and, with all cases
-                                  in both precisions, up to an hour. PYTHON or --python names an interpreter that has PyTorch;
-                                  without it Kinema's side is printed. --help lists the flags
-  allreduce [flags]               times all-reduces between processes of this host beside Gloo's (PyTorch) and Open MPI's, in turn; needs an
-                                  idle machine and, with all sizes, some ten minutes. --python as above; mpicc and mpirun are looked for on the PATH.
-                                  What is not installed is left out. Over a network link: benchmarks/allreduce-veth.sh
+  step [flags]                    times training steps beside PyTorch's, the same work in turn; needs an idle machine
+                                  and, with all cases in both precisions, up to an hour. PYTHON or --python names an
+                                  interpreter that has PyTorch; without it Kinema's side is printed. --help lists the
+                                  flags
+  allreduce [flags]               times all-reduces between processes of this host beside Gloo's (PyTorch) and Open
+                                  MPI's, in turn; needs an idle machine and, with all sizes, some ten minutes.
+                                  --python as above; mpicc and mpirun are looked for on the PATH. What is not
+                                  installed is left out. Over a network link: benchmarks/allreduce-veth.sh
   operations [flags]              times single operations against the matmul peak and the copy bandwidth of this machine
   jmh [PATTERN]                   times Kinema's parts (JMH; PATTERN chooses among them, --help lists JMH's own flags)
   loss --checkpoint DIR           prints the loss of a checkpoint's weights on fixed inputs
@@ -27,7 +29,9 @@ twin() {
   theirs=$("${PYTHON:-python3}" "$KINEMA_HOME/benchmarks/peers/check_checkpoint.py" "$@") || exit
   echo "PyTorch  $(grep '^loss' <<<"$theirs")"
   awk -v a="${ours#loss }" -v b="$(sed -n 's/^loss //p' <<<"$theirs")" 'BEGIN {
-    d = a > b ? a - b : b - a; printf "they differ by %.1e: %s\n", d, d <= 1e-4 ? "equal to 1e-4" : "NOT equal to 1e-4"; exit d > 1e-4 }'
+    d = a > b ? a - b : b - a
+    printf "they differ by %.1e: %s\n", d, d <= 1e-4 ? "equal to 1e-4" : "NOT equal to 1e-4"
+    exit d > 1e-4 }'
 }
 
 command=${1:---help}

@@ -3,8 +3,9 @@
  *
  *     mpicc -O2 -o allreduce allreduce.c -lm && mpirun -n 2 ./allreduce
  *
- * Rank 0 prints `ready`, then answers each line `ELEMENTS CALLS` on its standard input with the milliseconds that so many calls of
- * MPI_Allreduce, in place, on so many floats took the slowest rank. Sums are checked; between lines the ranks sleep.
+ * Rank 0 prints `ready`, then answers each line `ELEMENTS CALLS` on its standard input with the milliseconds that
+ * so many calls of MPI_Allreduce, in place, on so many floats took the slowest rank. Sums are checked; between
+ * lines the ranks sleep.
  */
 #include <math.h>
 #include <mpi.h>

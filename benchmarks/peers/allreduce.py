@@ -3,7 +3,8 @@
     python allreduce.py --version                                                    says `torch VERSION`
     python allreduce.py --rank 0 --ranks 2 --meeting FILE --interface lo             one process a rank
 
-Each rank prints `ready`, then answers a line `ELEMENTS CALLS` on its standard input with the milliseconds that so many calls of all_reduce, in
+Each rank prints `ready`, then answers a line `ELEMENTS CALLS` on its standard input with the milliseconds that
+so many calls of all_reduce, in
 place, on so many floats took it. Sums are checked; between lines the process sleeps.
 """
 
@@ -54,7 +55,8 @@ class Ranks:
         expected = self.row * (self.ranks * (self.ranks + 1) / 2 * self.ranks ** (calls - 1))
         for index, piece in enumerate(self.rows()):
             if not torch.allclose(piece, expected[: len(piece)], rtol=1e-5, atol=0):
-                sys.exit(f"the sum of {self.ranks} ranks is wrong in elements {index * WIDTH} to {index * WIDTH + len(piece) - 1}")
+                last = index * WIDTH + len(piece) - 1
+                sys.exit(f"the sum of {self.ranks} ranks is wrong in elements {index * WIDTH} to {last}")
 
     def seconds(self, elements: int, calls: int) -> float:
         if len(self.values) != elements:

@@ -23,7 +23,7 @@ class BadCheckpoint(Exception):
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """A reader of the format for machines without the safetensors package; float32 only, which is what Kinema writes."""
+    """A reader of the format for machines without the safetensors package; float32 only, as Kinema writes."""
     data = path.read_bytes()
     header_end = 8 + int.from_bytes(data[:8], "little")
     arrays = {}

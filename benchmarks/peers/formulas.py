@@ -1,6 +1,7 @@
 """Weights and inputs given by formulas, so that another implementation can have the same without a file.
 
-Each formula is evaluated in float64, operations from left to right, and rounded to float32 once. All parameters are nonzero,
+Each formula is evaluated in float64, operations from left to right, and rounded to float32 once.
+All parameters are nonzero,
 also those that start at zero in a training, so that every gradient is exercised.
 
 Parameter j (0-based, in the order of docs/numerics.md), element i of it (row-major):
@@ -59,7 +60,8 @@ def formula_inputs(shape: Shape, objective: str):
     """(x_t [L, P], target [L, P], clips), float64."""
     times = [flow if objective == "flow" else ddpm for _, _, flow, ddpm in CLIPS]
     clips = [
-        Clip(grid, caption_ids(caption), tau(objective, t)) for (grid, caption, _, _), t in zip(CLIPS, times, strict=True)
+        Clip(grid, caption_ids(caption), tau(objective, t))
+        for (grid, caption, _, _), t in zip(CLIPS, times, strict=True)
     ]
     tokens = sum(clip.tokens for clip in clips)
     x0LP, noiseLP = formula_values(tokens, shape.patch_values)

@@ -6,9 +6,9 @@ The model, its loss and gradients are then computed in float64. Entries of the f
     squared_error                 float64 [S]: the sum over each clip
     loss                          float64 [1]: their sum over L·P
     loss/ddpm-linear, /ddpm-cosine  float64 [1]: the loss with these objectives, at the ddpm times of CLIPS
-    grad/NAME                     float32: the gradient of `loss`, in the parameter's shape, where it has <= 256 elements
+    grad/NAME                     float32: the gradient of `loss`, in the parameter's shape, up to 256 elements
     grad/NAME/samples             float32 [64]: else the elements k·floor(size / 64), k = 0 … 63,
-    grad/NAME/norm                float64 [1]: the L2 norm of all its elements, and, as the samples may all lie in one column,
+    grad/NAME/norm                float64 [1]: the L2 norm of all its elements, and, as samples may lie in one column,
     grad/NAME/projection          float64 [1]: Σ g[i]·sin(0.37·i) over all of them
     alpha_bar/times               int64: t of the next two
     alpha_bar/linear, /cosine     float64: ᾱ_t of the two ddpm schedules

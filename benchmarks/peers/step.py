@@ -1,12 +1,16 @@
-"""One training step of the network of dit.py in its fastest form, timed on request: the peer of `benchmarks/run.sh step`.
+"""One training step of the network of dit.py in its fastest form, timed on request.
 
-The weights and inputs are those of formulas.py, so that both sides can compare their losses; the step is forward, backward, the gradient's norm
+The peer of `benchmarks/run.sh step`.
+
+The weights and inputs are those of formulas.py, so that both sides can compare their losses; the step is forward,
+backward, the gradient's norm
 (and scaling where it is above 1) and AdamW over all parameters. Which form is fastest is tried out: packed clips as one
 batch where they are equally long, else attention in a loop over the clips or padded with a mask; eager or compiled.
 
 Speaks JSON, a line each way, on stdin and stdout:
     (at start)                                    {"torch": "2.13.0"}
-    {"model": {"depth": …, "width": …, "heads": …, "captionDepth": …, "captionWidth": …, "captionHeads": …, "patch": [t, h, w]},
+    {"model": {"depth": …, "width": …, "heads": …,
+               "captionDepth": …, "captionWidth": …, "captionHeads": …, "patch": [t, h, w]},
      "grids": [[t, h, w], …], "captionBytes": 40, "precision": "fp32" | "bf16"}
                                                   {"loss": …, "variant": "compiled, looped", "note": "…"}
     {}  (one step of what was prepared last)      {"ms": …}
@@ -31,14 +35,16 @@ try:
     from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
     from diffusion import noised, tau
-    from dit import Clip, Shape, SpacetimeDit, angles_to, caption_angles, layer_norm, rms, rotate, time_embedding, video_angles
+    from dit import Clip, Shape, SpacetimeDit, angles_to, caption_angles, layer_norm, rms, rotate
+    from dit import time_embedding, video_angles
     from formulas import formula_model, formula_values
 except ImportError as missing:
     print(json.dumps({"error": str(missing)}))
     sys.exit(3)
 
 CLIP_NORM = 1.0
-# A step that takes longer is one that this machine has no instructions for; compiling would not help it, and each try costs as long.
+# A step that takes longer is one that this machine has no instructions for; compiling would not help it, and each
+# try costs as long.
 SLOW_SECONDS = 20.0
 # Variants whose steps are shorter are tried more often, so that a moment's disturbance does not choose among them.
 SHORT_SECONDS = 5.0
@@ -68,7 +74,8 @@ class Case:
     def clips(self) -> list[Clip]:
         captions = [tuple((31 * i + 7 * s) % 256 for i in range(self.caption_bytes)) for s in range(len(self.grids))]
         return [
-            Clip(grid, caption, tau("flow", t)) for grid, caption, t in zip(self.grids, captions, self.times, strict=True)
+            Clip(grid, caption, tau("flow", t))
+            for grid, caption, t in zip(self.grids, captions, self.times, strict=True)
         ]
 
 
@@ -145,7 +152,8 @@ class Step:
         self.cos, self.sin = map(lay, angles_to(like, [video_angles(clip.grid, pairs) for clip in clips]))
         place = angles_to(like, [video_angles(clip.grid, width // 2) for clip in clips])
         self.place = lay(torch.cat(place, dim=2).squeeze(1))
-        self.caption_cos, self.caption_sin = angles_to(like, [caption_angles(case.caption_bytes, self.model.caption.pairs)])
+        angles = caption_angles(case.caption_bytes, self.model.caption.pairs)
+        self.caption_cos, self.caption_sin = angles_to(like, [angles])
         self.ids = torch.tensor([clip.caption for clip in clips])
         self.time = time_embedding([clip.tau for clip in clips]).float()
         self.loss = torch.compile(self.plain_loss, dynamic=False) if compiled else self.plain_loss
@@ -227,7 +235,10 @@ class Tried:
 
 
 def attempt(case: Case, precision: str, form: str, compiled: bool) -> Tried:
-    """The first run, from which the loss is, also makes kernels and memory; a second is timed, unless one was too long already."""
+    """The first run, from which the loss is, also makes kernels and memory.
+
+        A second run is timed, unless the first was too long already.
+        """
     step = Step(case, precision, form, compiled)
     loss, ms = step.run()
     if compiled or ms < 1000 * SLOW_SECONDS:
@@ -271,7 +282,8 @@ def serve() -> None:
         if not request:
             print(json.dumps({"ms": chosen()[1]}), flush=True)
             continue
-        # Another case is compiled anew; the compiler would count it as a case that its code does not fit, and give up after some.
+        # Another case is compiled anew; the compiler would count it as a case that its code does not fit, and give
+        # up after some.
         chosen = None
         torch.compiler.reset()
         gc.collect()
@@ -309,15 +321,21 @@ def check() -> int:
             step = Step(case, "fp32", form, compiled=False)
             loss = step.plain_loss()
             loss.backward()
-            errors = [((p.grad - norms[name]).norm() / norms[name].norm()).item() for name, p in step.model.named_parameters()]
+            errors = [
+                ((p.grad - norms[name]).norm() / norms[name].norm()).item()
+                for name, p in step.model.named_parameters()
+            ]
             off = max([abs(loss.item() / expected.item() - 1), *errors])
-            print(f"{form}: loss {loss.item():.7f}, dit.py {expected.item():.7f}, largest relative difference {off:.1e}")
+            both = f"loss {loss.item():.7f}, dit.py {expected.item():.7f}"
+            print(f"{form}: {both}, largest relative difference {off:.1e}")
             worst = max(worst, off)
     return int(worst > 1e-3)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Time PyTorch's training step; see the top of this file for what to say to it.")
+    parser = argparse.ArgumentParser(
+        description="Time PyTorch's training step; the top of this file says what it reads."
+    )
     parser.add_argument("--threads", type=int, default=1, help="as many as Kinema has")
     parser.add_argument("--check", action="store_true", help="compare every form with dit.py")
     flags = parser.parse_args()

@@ -22,7 +22,9 @@ public final class AllReduceBenchmark {
     private static final int MAX_RANKS = 64;
     /** An int counts the elements of 4 GB. */
     private static final int MAX_MEGABYTES = 4096;
-    /** Copies of a vector that one rank of one library has at the most: the vector, and its sum or parts on their way. */
+    /**
+     * Copies of a vector that one rank of one library has at the most: the vector, and its sum or parts on their way.
+     */
     private static final int COPIES = 2;
     /** Of a process that has just started, Java's or Python's. */
     private static final long PROCESS_BYTES = 200L << 20;

@@ -52,8 +52,8 @@ public final class AllReduceRank {
     /**
      * Joins and answers until its standard input ends.
      *
-     * @param args rank, number of ranks, address of the rendezvous, and the directory of the host's media driver; without the last the rank starts a media driver
-     *     of its own, and rank 0 the rendezvous
+     * @param args rank, number of ranks, address of the rendezvous, and the directory of the host's media driver;
+     *     without the last the rank starts a media driver of its own, and rank 0 the rendezvous
      */
     public static void main(String[] args) {
         System.exit(CommandLine.run(() -> {

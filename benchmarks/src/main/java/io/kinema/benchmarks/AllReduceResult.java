@@ -55,7 +55,9 @@ record AllReduceResult(int megabytes, int ranks, double kinemaMs, Map<AllReduceP
         return format(" %.2f | %.2f |", ms, gigabytesPerSecond(ms));
     }
 
-    /** Writes a list of objects with {@code megabytes, ranks, kinemaMs, glooMs, mpiMs}; null is a peer that is not here. */
+    /**
+     * Writes a list of objects with {@code megabytes, ranks, kinemaMs, glooMs, mpiMs}; null is a peer that is not here.
+     */
     static void write(Path file, List<AllReduceResult> results) throws IOException {
         ArrayNode list = JSON.createArrayNode();
         for (AllReduceResult result : results) {

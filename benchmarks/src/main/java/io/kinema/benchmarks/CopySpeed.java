@@ -13,8 +13,9 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 /**
- * What the machine's memory gives to so many threads that copy: the bound of the operations that hardly compute. The C library's copy, as it writes past the
- * caches, which the JVM's does not: that one reads what it overwrites, and is a third slower.
+ * What the machine's memory gives to so many threads that copy: the bound of the operations that hardly compute. The C
+ * library's copy, as it writes past the caches, which the JVM's does not: that one reads what it overwrites, and is a
+ * third slower.
  */
 final class CopySpeed {
     /** Far more than the caches of any processor hold. */

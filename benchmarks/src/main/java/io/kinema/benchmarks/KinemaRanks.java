@@ -22,7 +22,10 @@ final class KinemaRanks {
 
     private KinemaRanks() {}
 
-    /** Ranks that share the memory of this host; media driver and rendezvous are in this process, as in the launcher of a training. */
+    /**
+     * Ranks that share the memory of this host; media driver and rendezvous are in this process, as in the launcher of
+     * a training.
+     */
     static Team onThisHost(int numRanks) throws IOException {
         MediaDriverHost driver = MediaDriverHost.start(numRanks);
         RendezvousServer rendezvous;

@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** What the ranks of an all-reduce add up: element i of rank r is (r + 1)·(1 + i mod 7), so that sums are whole numbers and a shifted vector shows. */
+/**
+ * What the ranks of an all-reduce add up: element i of rank r is (r + 1)·(1 + i mod 7), so that sums are whole numbers
+ * and a shifted vector shows.
+ */
 final class KnownSums {
     private static final int PERIOD = 7;
 

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Times fp32 all-reduces between two ranks with a network link between them: Kinema's and Gloo's in turn, and a TCP stream of iperf3's over the same
- * link. {@code benchmarks/allreduce-veth.sh} makes the link.
+ * Times fp32 all-reduces between two ranks with a network link between them: Kinema's and Gloo's in turn, and a TCP
+ * stream of iperf3's over the same link. {@code benchmarks/allreduce-veth.sh} makes the link.
  */
 public final class LinkBenchmark {
     @Parameter(names = "--megabytes", order = 0, description = "Lengths of the vector, 2^20 bytes each")

@@ -23,7 +23,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** The time of one small microbatch, forward and backward: what every device spends on calls rather than on arithmetic. */
+/**
+ * The time of one small microbatch, forward and backward: what every device spends on calls rather than on arithmetic.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)

@@ -24,7 +24,8 @@ record Operation(String size, double flops, double bytes, Device device, Supplie
     /**
      * An operation whose bound is memory.
      *
-     * @param touched every tensor that is read, and once more each that is changed in place; results are counted by themselves
+     * @param touched every tensor that is read, and once more each that is changed in place; results are counted by
+     *     themselves
      */
     static Operation stream(Device device, String size, List<Tensor> touched, Supplier<List<Tensor>> body) {
         double bytes = bytes(touched);

@@ -37,7 +37,10 @@ final class Operations {
     private final Tensor biasO;
     private final Map<String, Supplier<Operation>> all = new LinkedHashMap<>();
 
-    /** Weights are allocated here, outside any scope, where a device may keep a copy of them in the order that it multiplies in. */
+    /**
+     * Weights are allocated here, outside any scope, where a device may keep a copy of them in the order that it
+     * multiplies in.
+     */
     Operations(Device device) {
         this.device = device;
         this.working = device.workingType();
@@ -127,7 +130,10 @@ final class Operations {
                 random(working, PRODUCT_ROWS, N, K));
     }
 
-    /** Forward makes two products, backward four, of each query with each key; that backward makes one of forward's again is left out. */
+    /**
+     * Forward makes two products, backward four, of each query with each key; that backward makes one of forward's
+     * again is left out.
+     */
     private Operation attention(Segments segments, int products, Supplier<List<Tensor>> body) {
         double pairs = 0;
         for (int s = 0; s < segments.count(); s++) {

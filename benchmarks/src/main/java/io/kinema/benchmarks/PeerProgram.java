@@ -6,7 +6,10 @@ import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.util.concurrent.TimeUnit;
 
-/** A program that answers lines with lines, and ends when its standard input does. What it says on its standard error is shown on this process's. */
+/**
+ * A program that answers lines with lines, and ends when its standard input does. What it says on its standard error is
+ * shown on this process's.
+ */
 final class PeerProgram implements AutoCloseable {
     private static final long END_SECONDS = 10;
     private static final long LAST_WORDS_MS = 1_000;

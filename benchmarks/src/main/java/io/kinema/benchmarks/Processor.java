@@ -12,7 +12,10 @@ final class Processor {
 
     private Processor() {}
 
-    /** The processor's name, or its architecture where the system does not tell; how many; whether it multiplies bf16; and the load: figures from a busy machine mean little. */
+    /**
+     * The processor's name, or its architecture where the system does not tell; how many; whether it multiplies bf16;
+     * and the load: figures from a busy machine mean little.
+     */
     static String name() throws IOException {
         String name = System.getProperty("os.arch");
         boolean bf16 = false;

@@ -17,7 +17,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** Times whole training steps, Kinema's and PyTorch's in turn: the same weights, inputs and operations, precision and number of threads. */
+/**
+ * Times whole training steps, Kinema's and PyTorch's in turn: the same weights, inputs and operations, precision and
+ * number of threads.
+ */
 public final class StepBenchmark {
     /** Rounds in which the matmul peak is measured, before and after a case. */
     static final int PEAK_ROUNDS = 6;

@@ -91,7 +91,10 @@ record StepResult(String name, String precision, double kinemaMs, double flops, 
         return meanLog.isPresent() ? OptionalDouble.of(Math.exp(meanLog.getAsDouble())) : meanLog;
     }
 
-    /** Writes a list of objects with {@code case, precision, kinemaMs, percentOfPeak} and, where there is a peer, {@code peerMs, ratio}. */
+    /**
+     * Writes a list of objects with {@code case, precision, kinemaMs, percentOfPeak} and, where there is a peer,
+     * {@code peerMs, ratio}.
+     */
     static void write(Path file, List<StepResult> results) throws IOException {
         ArrayNode list = JSON.createArrayNode();
         for (StepResult result : results) {

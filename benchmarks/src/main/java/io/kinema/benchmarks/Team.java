@@ -6,19 +6,27 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The processes with which one library makes all-reduces, one a rank or one that stands for all. Between rounds they sleep.
+ * The processes with which one library makes all-reduces, one a rank or one that stands for all. Between rounds they
+ * sleep.
  *
- * <p>Each says {@code ready}, and then answers a line {@code ELEMENTS CALLS} with the milliseconds that so many all-reduces of so many fp32 elements
- * took it, made one after the other; it has checked their sums and ends where one is wrong.
+ * <p>Each says {@code ready}, and then answers a line {@code ELEMENTS CALLS} with the milliseconds that so many
+ * all-reduces of so many fp32 elements took it, made one after the other; it has checked their sums and ends where one
+ * is wrong.
  */
 final class Team implements AutoCloseable {
-    /** In front of a peer's command: the launch scripts set it for HotSpot's sake, and threads of others would wait for each other to allocate. */
+    /**
+     * In front of a peer's command: the launch scripts set it for HotSpot's sake, and threads of others would wait for
+     * each other to allocate.
+     */
     static final List<String> OWN_ENVIRONMENT = List.of("env", "-u", "MALLOC_ARENA_MAX");
 
     private static final String READY = "ready";
     private static final double ROUND_MS = 200;
     private static final int MAX_CALLS = 400;
-    /** HotSpot compiles what moves the bytes in its first seconds of a processor; where ranks outnumber the processors each has a part of one. */
+    /**
+     * HotSpot compiles what moves the bytes in its first seconds of a processor; where ranks outnumber the processors
+     * each has a part of one.
+     */
     private static final double WARMUP_MS = 4_000;
 
     private final List<PeerProgram> processes = new ArrayList<>();

@@ -16,7 +16,9 @@ final class OutputFolder {
     static final String QUARANTINE = "quarantine.jsonl";
     private static final String INDEX = "index.arrow";
 
-    /** All that a preparation writes, in the order in which it is safe to delete: without a manifest it is no data set. */
+    /**
+     * All that a preparation writes, in the order in which it is safe to delete: without a manifest it is no data set.
+     */
     private static final List<String> OWN = List.of(Manifest.FILE, INDEX, ShardGroupWriter.SHARDS, QUARANTINE, ARGS);
 
     private final Folder folder;
@@ -76,7 +78,9 @@ final class OutputFolder {
         }
     }
 
-    /** After a preparation that gave nothing: leaves only the reasons behind, so that it can be tried again as it is. */
+    /**
+     * After a preparation that gave nothing: leaves only the reasons behind, so that it can be tried again as it is.
+     */
     void release() throws IOException {
         folder.delete(ShardGroupWriter.SHARDS);
         folder.delete(ARGS);

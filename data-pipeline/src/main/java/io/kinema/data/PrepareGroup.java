@@ -21,8 +21,8 @@ import java.util.List;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * The work of one task: a group of sources into shards of their own. Which sources make a group follows from the input alone,
- * so the shards are the same whatever runs the tasks. It travels as JSON.
+ * The work of one task: a group of sources into shards of their own. Which sources make a group follows from the input
+ * alone, so the shards are the same whatever runs the tasks. It travels as JSON.
  *
  * @param groupIndex which group this is
  * @param input location of the folder that the sources are in

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** When the launch scripts build, and what: on a tree with {@code launch/env.sh}, empty modules and a Maven that writes down what it is asked. */
+/**
+ * When the launch scripts build, and what: on a tree with {@code launch/env.sh}, empty modules and a Maven that writes
+ * down what it is asked.
+ */
 class LaunchBuildTest {
     private static final List<String> MODULES = List.of("data-pipeline", "trainer", "benchmarks");
     private static final String MAVEN = """

@@ -106,7 +106,8 @@ public final class TinyData {
     }
 
     /**
-     * Writes a data set of captions for the frames of another: of each clip those that it has, and after them those that are given.
+     * Writes a data set of captions for the frames of another: of each clip those that it has, and after them those
+     * that are given.
      *
      * @param frames the other data set's folder
      * @param folder where to write

@@ -1,2 +1,2 @@
-/** The training job: the launcher, the process of one rank, and the step itself. */
+/** The launcher of a training, above all other packages. */
 package io.kinema.train;

@@ -24,7 +24,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Ranks on several hosts, each with a media driver of its own, here all on one; ssh is a script that runs the command where it is. */
+/**
+ * Ranks on several hosts, each with a media driver of its own, here all on one; ssh is a script that runs the command
+ * where it is.
+ */
 class ClusterTest {
     private static final int STEPS = 12;
     private static final List<String> HOSTS = List.of("--hosts", "hosts", "--address", "127.0.0.1");

@@ -23,7 +23,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Ranks that fail in every phase of training, with real processes: what is restarted ends with the weights of a run that nothing disturbed. */
+/**
+ * Ranks that fail in every phase of training, with real processes: what is restarted ends with the weights of a run
+ * that nothing disturbed.
+ */
 class FailuresTest {
     private static final int STEPS = 24;
     private static final int NODES = 2;
@@ -92,7 +95,10 @@ class FailuresTest {
         }
     }
 
-    /** The first report with all these texts, empty if there is none; a machine that is busy may hold other ranks up for as long. */
+    /**
+     * The first report with all these texts, empty if there is none; a machine that is busy may hold other ranks up for
+     * as long.
+     */
     private static String reportWith(TrainedRun run, String... texts) throws IOException {
         return hangReports(run).stream()
                 .filter(report -> Arrays.stream(texts).allMatch(report::contains))
@@ -100,7 +106,10 @@ class FailuresTest {
                 .orElse("");
     }
 
-    /** A rank fails in each phase in turn, at a moment and on a rank that the seed decides; every start of the ranks meets the next. */
+    /**
+     * A rank fails in each phase in turn, at a moment and on a rank that the seed decides; every start of the ranks
+     * meets the next.
+     */
     @ParameterizedTest
     @EnumSource(names = {"KILL", "STOP", "THROW"})
     void shouldEndWithTheSameWeightsWhereverARankFails(Harm harm) throws Exception {
@@ -135,7 +144,10 @@ class FailuresTest {
         }
     }
 
-    /** The network is cut for three seconds in each phase, while it loses datagrams all the time; nothing has to be started again. */
+    /**
+     * The network is cut for three seconds in each phase, while it loses datagrams all the time; nothing has to be
+     * started again.
+     */
     @Test
     void shouldEndWithTheSameWeightsWhateverTheNetworkLoses() throws Exception {
         Random random = new Random(47);

@@ -27,9 +27,10 @@ import java.util.jar.Manifest;
 import java.util.stream.Stream;
 
 /**
- * A Java agent by which a rank comes to harm at a moment of a test's choice, with nothing in the product to that end: it makes the method of a {@link Fault}'s
- * phase call {@link #entered} first. Ranks inherit the agent from the launcher, where it makes the network lose what {@link FaultyNetwork} says. Its argument: the folder of the faults, the run's folder and
- * the data set's, separated by {@code ;}.
+ * A Java agent by which a rank comes to harm at a moment of a test's choice, with nothing in the product to that end:
+ * it makes the method of a {@link Fault}'s phase call {@link #entered} first. Ranks inherit the agent from the
+ * launcher, where it makes the network lose what {@link FaultyNetwork} says. Its argument: the folder of the faults,
+ * the run's folder and the data set's, separated by {@code ;}.
  */
 public final class FaultAgent {
     private static final Map<Phase, AtomicInteger> CALLS = new ConcurrentHashMap<>();
@@ -41,7 +42,10 @@ public final class FaultAgent {
 
     private FaultAgent() {}
 
-    /** Writes a jar that makes this class an agent, and returns the flag for the JVM; the class itself is on the class path. */
+    /**
+     * Writes a jar that makes this class an agent, and returns the flag for the JVM; the class itself is on the class
+     * path.
+     */
     static String flag(Path faults, Path run, Path data) throws IOException {
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");

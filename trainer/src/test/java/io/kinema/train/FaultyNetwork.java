@@ -21,7 +21,10 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
-/** Between the kernel and the launcher's media driver: datagrams that arrive, of frames and of what receivers answer, are lost from the moment at which a rank meets a {@link Fault} of the network. */
+/**
+ * Between the kernel and the launcher's media driver: datagrams that arrive, of frames and of what receivers answer,
+ * are lost from the moment at which a rank meets a {@link Fault} of the network.
+ */
 public final class FaultyNetwork {
     /** What senders and receivers of datagrams are. */
     private static final String TRANSPORT = "io/aeron/driver/media/UdpChannelTransport";

@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A program in a process of its own, as the launch scripts start it. */
-final class LaunchedProgram implements AutoCloseable {
+public final class LaunchedProgram implements AutoCloseable {
     /** For processes that live for seconds, which end before fully optimised code pays. */
     static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
 
@@ -30,18 +30,18 @@ final class LaunchedProgram implements AutoCloseable {
         this.output = output;
     }
 
-    static LaunchedProgram start(Class<?> program, Path workingFolder, String... args) throws IOException {
+    public static LaunchedProgram start(Class<?> program, Path workingFolder, String... args) throws IOException {
         return start(List.of(), program, workingFolder, args);
     }
 
     /** With JVM flags beside those of this JVM. */
-    static LaunchedProgram start(List<String> jvmFlags, Class<?> program, Path workingFolder, String... args)
+    public static LaunchedProgram start(List<String> jvmFlags, Class<?> program, Path workingFolder, String... args)
             throws IOException {
         return start(jvmFlags, Map.of(), program, workingFolder, args);
     }
 
     /** With variables beside those of this process. */
-    static LaunchedProgram start(
+    public static LaunchedProgram start(
             List<String> jvmFlags, Map<String, String> variables, Class<?> program, Path workingFolder, String... args)
             throws IOException {
         Files.createDirectories(workingFolder);
@@ -62,7 +62,7 @@ final class LaunchedProgram implements AutoCloseable {
         return new LaunchedProgram(builder.start(), output);
     }
 
-    String output() throws IOException {
+    public String output() throws IOException {
         return Files.readString(output);
     }
 
@@ -85,7 +85,7 @@ final class LaunchedProgram implements AutoCloseable {
     }
 
     /** The exit code must be as expected; the output is shown if it is not. */
-    String expectExit(int code) throws IOException, InterruptedException {
+    public String expectExit(int code) throws IOException, InterruptedException {
         int found = exitCode();
         assertTrue(found == code, "exit code " + found + ", expected " + code + ": " + output());
         return output();

@@ -16,7 +16,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 
-/** A checkpoint of a tiny flow model for patches of 2x4x4: its weights are all zero, the average of its weights is random. */
+/**
+ * A checkpoint of a tiny flow model for patches of 2x4x4: its weights are all zero, the average of its weights is
+ * random.
+ */
 final class TinyCheckpoint {
     static final double TIME_SHIFT = 3;
 

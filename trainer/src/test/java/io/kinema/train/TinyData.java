@@ -15,13 +15,13 @@ import java.util.Map;
 import java.util.Random;
 
 /** A data set of small clips of several shapes, images among them, for patches of 2x4x4. */
-final class TinyData {
+public final class TinyData {
     private static final int CLIPS = 11;
     private static final double RATE_HZ = 4;
 
     private TinyData() {}
 
-    static Path write(Path folder, long seed) throws IOException {
+    public static Path write(Path folder, long seed) throws IOException {
         Folder out = Folder.at(folder.toString());
         List<ShardWriter.Written> shards;
         long numFrames = 0;

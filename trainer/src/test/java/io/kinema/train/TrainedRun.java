@@ -14,26 +14,26 @@ import java.util.List;
  *
  * @param folder of the run
  */
-record TrainedRun(Path folder) {
+public record TrainedRun(Path folder) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    Path checkpoint(int step) {
+    public Path checkpoint(int step) {
         return folder.resolve("checkpoints").resolve(String.format("step-%08d", step));
     }
 
     /** SHA-256 of the weights. */
-    String digest(int step) throws IOException {
+    public String digest(int step) throws IOException {
         return digest(checkpoint(step));
     }
 
     /** SHA-256 of a checkpoint's weights. */
-    static String digest(Path checkpoint) throws IOException {
+    public static String digest(Path checkpoint) throws IOException {
         JsonNode manifest = JSON.readTree(checkpoint.resolve("manifest.json").toFile());
         return manifest.path("files").path("model.safetensors").path("sha256").asText();
     }
 
     /** Each step must stand in the metrics once, with the same results as in another run. */
-    void expectStepsOf(TrainedRun other, int steps) throws IOException {
+    public void expectStepsOf(TrainedRun other, int steps) throws IOException {
         List<String> lines = Files.readAllLines(folder.resolve("metrics.jsonl"));
         List<String> expected = Files.readAllLines(other.folder.resolve("metrics.jsonl"));
         assertEquals(steps, lines.size());

@@ -23,8 +23,8 @@ import java.util.TreeMap;
 
 /**
  * The captions that the tables in the input folder's top give: {@code captions.csv} with a header row and
- * {@code captions.jsonl} with an object a line, both with {@code path} (relative to the folder), {@code caption} and, if
- * known, {@code licence}. A path may have several rows.
+ * {@code captions.jsonl} with an object a line, both with {@code path} (relative to the folder), {@code caption} and,
+ * if known, {@code licence}. A path may have several rows.
  */
 final class CaptionTable {
     static final String CSV = "captions.csv";

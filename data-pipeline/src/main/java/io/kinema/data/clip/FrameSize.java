@@ -13,9 +13,10 @@ public record FrameSize(int height, int width) {
     /**
      * Fits a picture into a pixel budget without cropping or padding.
      *
-     * <p>The picture is shrunk, never enlarged, until it fits the budget; then each side goes to the whole number of patches
-     * just below or just above, whichever pair distorts the picture least within the budget, the larger one of two that are
-     * alike. So there is a scale at which both sides are less than one patch off. A side shorter than a patch becomes one.
+     * <p>The picture is shrunk, never enlarged, until it fits the budget; then each side goes to the whole number of
+     * patches just below or just above, whichever pair distorts the picture least within the budget, the larger one of
+     * two that are alike. So there is a scale at which both sides are less than one patch off. A side shorter than a
+     * patch becomes one.
      *
      * @param sourceHeight rows as shown, in units of square pixels
      * @param sourceWidth columns as shown, in units of square pixels

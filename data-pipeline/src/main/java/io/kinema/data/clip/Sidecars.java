@@ -21,8 +21,8 @@ import java.util.List;
  */
 record Sidecars(List<Caption> captions, String licence) {
     /**
-     * Reads what lies beside a source. A {@code .txt} is one caption; a {@code .json} is an object with {@code caption}, a
-     * text, or {@code captions}, a list of texts, and perhaps {@code licence}.
+     * Reads what lies beside a source. A {@code .txt} is one caption; a {@code .json} is an object with
+     * {@code caption}, a text, or {@code captions}, a list of texts, and perhaps {@code licence}.
      *
      * @throws UnusableSourceException if a {@code .json} is not JSON
      */

@@ -17,7 +17,8 @@ import java.util.TreeMap;
  * What an input folder holds.
  *
  * <p>Every file in it, however deep, is a source, save for those with the extensions of captions ({@code .txt},
- * {@code .json}, {@code .csv}, {@code .jsonl}) and those whose name, or a folder's above it, begins with a dot. Whether a source can be used turns out when it is opened.
+ * {@code .json}, {@code .csv}, {@code .jsonl}) and those whose name, or a folder's above it, begins with a dot. Whether
+ * a source can be used turns out when it is opened.
  *
  * @param sources sorted by path
  * @param strayCaptions paths that a caption table names and that are not there, sorted

@@ -28,7 +28,8 @@ import me.tongfei.progressbar.ProgressBarStyle;
  * {@code --help}, and printed back as flags to paste.
  *
  * <p>{@code @FILE} stands for the flags in that file; files may name further files. Of a flag that is given more than
- * once the last value counts, save for lists, which collect. {@code --flag value} and {@code --flag=value} are the same.
+ * once the last value counts, save for lists, which collect. {@code --flag value} and {@code --flag=value} are the
+ * same.
  */
 public final class CommandLine {
     private static final String HELP = "--help";
@@ -60,8 +61,9 @@ public final class CommandLine {
      * Runs a command and says how it went.
      *
      * @param command what to run; its value is the exit code
-     * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1 after
-     *     an {@link IOException}, likewise one line, after any other exception, which goes to stderr with its stack trace, and after any while the JVM ends, as it has been told to
+     * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1
+     *     after an {@link IOException}, likewise one line, after any other exception, which goes to stderr with its
+     *     stack trace, and after any while the JVM ends, as it has been told to
      */
     public static int run(Callable<Integer> command) {
         try {

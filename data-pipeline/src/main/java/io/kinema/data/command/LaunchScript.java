@@ -9,13 +9,16 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Another command of Kinema's, run as a process of its own, with what it needs and nothing of what this one has. It ends with this one.
+ * Another command of Kinema's, run as a process of its own, with what it needs and nothing of what this one has. It
+ * ends with this one.
  *
  * @param name of the script in the folder {@code launch}
  * @param args its flags
  */
 public record LaunchScript(String name, List<String> args) {
-    /** So little work ends before fully optimised code pays for its compilation, which takes half the time otherwise. */
+    /**
+     * So little work ends before fully optimised code pays for its compilation, which takes half the time otherwise.
+     */
     private static final String QUICK_START = "-XX:TieredStopAtLevel=1";
 
     /** What writes a checkpoint before it ends may take. */

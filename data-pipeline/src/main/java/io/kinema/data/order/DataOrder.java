@@ -6,12 +6,12 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Which clips make up which microbatch: a pure function of the seed, the clips' sizes, the token budget and the microbatch's
- * number, whatever the number of ranks and however often training was restarted.
+ * Which clips make up which microbatch: a pure function of the seed, the clips' sizes, the token budget and the
+ * microbatch's number, whatever the number of ranks and however often training was restarted.
  *
- * <p>An epoch is a random permutation of all clips, cut greedily into microbatches that stay within the token budget; epochs
- * follow one another without a gap. So every clip is used exactly once an epoch. Instances remember the epoch that they cut last, which changes nothing
- * but the time that a call takes. Not thread-safe.
+ * <p>An epoch is a random permutation of all clips, cut greedily into microbatches that stay within the token budget;
+ * epochs follow one another without a gap. So every clip is used exactly once an epoch. Instances remember the epoch
+ * that they cut last, which changes nothing but the time that a call takes. Not thread-safe.
  */
 public final class DataOrder {
     private final Philox philox;

@@ -1,9 +1,9 @@
 package io.kinema.data.order;
 
 /**
- * The counter-based generator Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; SC 2011, section
- * 3.3). A number is a function of the seed (the key) and of where it is used (the counter: index, step, clip, purpose), so
- * it does not matter which process asks for it, when, or how often.
+ * The counter-based generator Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; SC 2011,
+ * section 3.3). A number is a function of the seed (the key) and of where it is used (the counter: index, step, clip,
+ * purpose), so it does not matter which process asks for it, when, or how often.
  */
 public final class Philox {
     private static final int MULTIPLIER_0 = 0xD2511F53;
@@ -155,8 +155,9 @@ public final class Philox {
     }
 
     /**
-     * Fills with standard normal deviates (Box and Muller, 1958), the same on every machine. Whole quarters of a turn are taken off an angle in integers; of what is
-     * left, at most π/4 up or down, cosine and sine are Taylor series, exact to 1e-16 ({@code StrictMath} makes an array for each).
+     * Fills with standard normal deviates (Box and Muller, 1958), the same on every machine. Whole quarters of a turn
+     * are taken off an angle in integers; of what is left, at most π/4 up or down, cosine and sine are Taylor series,
+     * exact to 1e-16 ({@code StrictMath} makes an array for each).
      *
      * @param purpose what they are for
      * @param step below 2³²
@@ -186,7 +187,10 @@ public final class Philox {
         }
     }
 
-    /** {@code 1 − x²/(n·(n−1)) + …}: the series of the cosine for even n from 2 up to {@code last}, of sin(x)/x for odd n from 3. */
+    /**
+     * {@code 1 − x²/(n·(n−1)) + …}: the series of the cosine for even n from 2 up to {@code last}, of sin(x)/x for odd
+     * n from 3.
+     */
     private static double series(double square, int last) {
         double sum = 1;
         for (int n = last; n >= 2; n -= 2) {

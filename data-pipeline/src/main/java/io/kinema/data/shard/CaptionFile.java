@@ -26,10 +26,12 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.ByteArrayReadableSeekableByteChannel;
 
 /**
- * The captions of a shard whose frames lie in another data set: {@code captions/NAME.arrow} for {@code shards/NAME.arrow}.
+ * The captions of a shard whose frames lie in another data set: {@code captions/NAME.arrow} for
+ * {@code shards/NAME.arrow}.
  *
- * <p>Layout, version 1: an Arrow IPC file, zstd, with {@code kinema.captions.version} in the schema's metadata and the columns {@code id} (utf8) and {@code captions}
- * (list of struct {text, origin, style, model, promptHash: utf8; confidence: float64}), none nullable: one row a clip, in the shard's order, in one record batch.
+ * <p>Layout, version 1: an Arrow IPC file, zstd, with {@code kinema.captions.version} in the schema's metadata and the
+ * columns {@code id} (utf8) and {@code captions} (list of struct {text, origin, style, model, promptHash: utf8;
+ * confidence: float64}), none nullable: one row a clip, in the shard's order, in one record batch.
  */
 public final class CaptionFile {
     /** The folder that holds them. */

@@ -3,15 +3,16 @@ package io.kinema.data.shard;
 import java.util.List;
 
 /**
- * A run of frames out of one source, at the size it is trained at, with everything known about it. An image is a clip with
- * one frame.
+ * A run of frames out of one source, at the size it is trained at, with everything known about it. An image is a clip
+ * with one frame.
  *
  * @param id unique within a data set: the source's path below the input folder, {@code #} and the clip's place in it
- * @param sourceUri the source, relative to the input folder and URI-encoded, so that a data set does not depend on where
- *     its input lay
+ * @param sourceUri the source, relative to the input folder and URI-encoded, so that a data set does not depend on
+ *     where its input lay
  * @param sourceSha256 SHA-256 of the source file, in hex
  * @param startSeconds where the clip begins in the source, seconds from the first frame
- * @param endSeconds where it ends, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for an image
+ * @param endSeconds where it ends, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for an
+ *     image
  * @param frameRateHz frames a second, constant within a clip; 0 for an image
  * @param numFrames T
  * @param height H, rows of a frame

@@ -15,8 +15,9 @@ import java.util.Set;
 /**
  * A data set that is read: its clips in index order, and any clip's frames.
  *
- * <p>A shard's SHA-256 is compared with the manifest's the first time a clip is read from it, the index' when the data set
- * is opened; so what comes back is what was written, or an exception. Calls may come from any thread; they take turns.
+ * <p>A shard's SHA-256 is compared with the manifest's the first time a clip is read from it, the index' when the data
+ * set is opened; so what comes back is what was written, or an exception. Calls may come from any thread; they take
+ * turns.
  */
 public final class Dataset implements AutoCloseable {
     private static final int MAX_OPEN_SHARDS = 16;
@@ -56,8 +57,8 @@ public final class Dataset implements AutoCloseable {
      *
      * @param location its folder: a plain path, {@code file://} or {@code hdfs://}
      * @return the data set; the caller closes it
-     * @throws ConfigException if there is no such folder, if it is no data set (empty, or its preparation did not finish),
-     *     or if the data set is of another format version
+     * @throws ConfigException if there is no such folder, if it is no data set (empty, or its preparation did not
+     *     finish), or if the data set is of another format version
      * @throws IOException if the manifest or the index is damaged or cannot be read
      */
     public static Dataset open(String location) throws IOException {

@@ -17,12 +17,13 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a data set consists of: {@code manifest.json}, written last and by rename, so that a folder without one is not a data
- * set.
+ * What a data set consists of: {@code manifest.json}, written last and by rename, so that a folder without one is not a
+ * data set.
  *
- * <p>Layout: a JSON object in UTF-8 with the members below under their own names, and {@code preparedWith} sorted
- * by key. The same input and flags give the same bytes; nothing in it says when it was made. Version 1 is that of a data set that has its frames, and lacks the last two members; version 2 that of
- * one whose frames lie in another data set's folder.
+ * <p>Layout: a JSON object in UTF-8 with the members below under their own names, and {@code preparedWith} sorted by
+ * key. The same input and flags give the same bytes; nothing in it says when it was made. Version 1 is that of a data
+ * set that has its frames, and lacks the last two members; version 2 that of one whose frames lie in another data set's
+ * folder.
  *
  * @param formatVersion version of this layout; shards and index have version 1 in both
  * @param shards the shards, in index order

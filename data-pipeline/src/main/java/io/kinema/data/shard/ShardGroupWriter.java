@@ -8,10 +8,10 @@ import java.util.List;
 /**
  * Writes the clips of a group of sources into as many shards as they need.
  *
- * <p>The clips of a source are held back until all of it is known to be good, so that a source that turns out to be damaged
- * leaves nothing behind. A source whose frames alone exceed a shard gets shards of its own, which are deleted if it turns
- * out to be damaged. Shards are named {@code shards/shard-GGGGG-PPPPP.arrow} by group and part, both decimal, so groups
- * can be written by different processes.
+ * <p>The clips of a source are held back until all of it is known to be good, so that a source that turns out to be
+ * damaged leaves nothing behind. A source whose frames alone exceed a shard gets shards of its own, which are deleted
+ * if it turns out to be damaged. Shards are named {@code shards/shard-GGGGG-PPPPP.arrow} by group and part, both
+ * decimal, so groups can be written by different processes.
  */
 public final class ShardGroupWriter implements AutoCloseable {
     /** A shard ends after the source that takes its frames, uncompressed, to this many bytes. */

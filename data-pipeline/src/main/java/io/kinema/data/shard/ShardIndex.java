@@ -20,10 +20,10 @@ import org.apache.arrow.vector.util.ByteArrayReadableSeekableByteChannel;
 /**
  * The index of a data set: {@code index.arrow}, one row a clip.
  *
- * <p>Layout, version 1: an Arrow IPC file, zstd, with {@code kinema.index.version} in the schema's metadata and the columns
- * {@code id} (utf8), {@code shardIndex}, {@code batchIndex}, {@code rowIndex}, {@code numFrames}, {@code height} and
- * {@code width} (int32), none nullable; record batches of up to 65,536 rows. Rows are in the order of the shards and, within
- * a shard, of its rows.
+ * <p>Layout, version 1: an Arrow IPC file, zstd, with {@code kinema.index.version} in the schema's metadata and the
+ * columns {@code id} (utf8), {@code shardIndex}, {@code batchIndex}, {@code rowIndex}, {@code numFrames},
+ * {@code height} and {@code width} (int32), none nullable; record batches of up to 65,536 rows. Rows are in the order
+ * of the shards and, within a shard, of its rows.
  */
 final class ShardIndex {
     static final String FILE = "index.arrow";

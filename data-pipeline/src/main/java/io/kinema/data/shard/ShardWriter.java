@@ -18,9 +18,9 @@ import org.apache.arrow.vector.ipc.message.IpcOption;
 /**
  * Writes one shard: a file with the frames of many clips.
  *
- * <p>Layout, version 1: an <a href="https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format">Arrow IPC file</a>
- * whose buffers are compressed with zstd. The schema's metadata holds {@code kinema.shard.version}. One row is one clip; no
- * column is nullable:
+ * <p>Layout, version 1: an <a href="https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format">Arrow IPC
+ * file</a> whose buffers are compressed with zstd. The schema's metadata holds {@code kinema.shard.version}. One row is
+ * one clip; no column is nullable:
  *
  * <table>
  * <caption>Columns</caption>
@@ -38,7 +38,8 @@ import org.apache.arrow.vector.ipc.message.IpcOption;
  * </table>
  *
  * <p>A record batch ends before the clip that would take its frames above 1 MiB, so that reading one clip decompresses
- * little else. The file is written under a temporary name and renamed when complete. Its bytes depend on the clips alone.
+ * little else. The file is written under a temporary name and renamed when complete. Its bytes depend on the clips
+ * alone.
  */
 public final class ShardWriter implements AutoCloseable {
     private static final long BATCH_FRAME_BYTES = 1 << 20;

@@ -1,5 +1,4 @@
 package io.kinema.data.spark;
-import org.apache.spark.Success$;
 
 import io.kinema.data.command.ConfigException;
 import java.io.IOException;
@@ -13,11 +12,15 @@ import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
 import org.apache.spark.SparkFiles;
+import org.apache.spark.Success$;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 
-/** Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on how Java writes objects. */
+/**
+ * Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on
+ * how Java writes objects.
+ */
 public final class SparkTasks implements AutoCloseable {
     private final JavaSparkContext spark;
 

@@ -21,7 +21,8 @@ import java.util.SplittableRandom;
  * @param extension of the file, which decides codec and container
  * @param radius the shape's, as a part of the frame's shorter side
  * @param across where the shape is on the axis that it does not move along, 0 to 1
- * @param numShapes how many shapes there are, all alike and moving together; more than one stand side by side, whatever {@code across} says
+ * @param numShapes how many shapes there are, all alike and moving together; more than one stand side by side, whatever
+ *     {@code across} says
  */
 record Scene(
         Shape shape,

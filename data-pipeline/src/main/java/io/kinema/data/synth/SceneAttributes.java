@@ -10,13 +10,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a caption says of a synthetic video, so that two captions can be compared whatever their wording. An attribute that a caption does not mention is empty.
+ * What a caption says of a synthetic video, so that two captions can be compared whatever their wording. An attribute
+ * that a caption does not mention is empty.
  *
  * @param count how many shapes: {@code 1}, {@code 2} or {@code 3}
  * @param colour of the shapes; {@code red>blue} where it changes
  * @param shape such as {@code circle}
  * @param motion such as {@code right}
- * @param background its kind and its colours, in the order of the alphabet where it does not matter, such as {@code stripes blue white}
+ * @param background its kind and its colours, in the order of the alphabet where it does not matter, such as
+ *     {@code stripes blue white}
  */
 public record SceneAttributes(String count, String colour, String shape, String motion, String background) {
     /** The attributes' names, in the order of {@link #values()}. */

@@ -27,7 +27,10 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import me.tongfei.progressbar.ProgressBar;
 
-/** {@code launch/prepare.sh synth}: renders short videos of moving shapes, with captions in a {@code .json} beside each that has some. */
+/**
+ * {@code launch/prepare.sh synth}: renders short videos of moving shapes, with captions in a {@code .json} beside each
+ * that has some.
+ */
 public final class SynthCommand {
     private static final int MAX_CLIPS = 100_000;
     private static final int ENCODE_TIMEOUT_SECONDS = 120;

@@ -12,14 +12,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Decodes and encodes video with the {@code ffmpeg} and {@code ffprobe} programs. Each call is a child process of its own,
- * with a time limit, 4 GiB of address space, and no access to anything but files. Safe for use by several threads.
+ * Decodes and encodes video with the {@code ffmpeg} and {@code ffprobe} programs. Each call is a child process of its
+ * own, with a time limit, 4 GiB of address space, and no access to anything but files. Safe for use by several threads.
  */
 public final class Ffmpeg {
     /** Decoding a frame of 8K video in 10 bits takes about 1 GiB; libraries and stacks are mapped besides. */
     private static final long MEMORY_KIB = 4 << 20;
 
-    /** Containers that hold pictures or sound themselves; playlists, which name other files, are left out on purpose. */
+    /**
+     * Containers that hold pictures or sound themselves; playlists, which name other files, are left out on purpose.
+     */
     private static final String CONTAINERS =
             "mov,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,"
                     + "ivf,flv,asf,ogg,mjpeg,yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,"
@@ -42,7 +44,8 @@ public final class Ffmpeg {
     /**
      * Finds the programs: those given, else those that come with Kinema, else those on the PATH. Each is tried out.
      *
-     * @param program path of an {@code ffmpeg} program with {@code ffprobe} beside it or on the PATH; empty to look for one
+     * @param program path of an {@code ffmpeg} program with {@code ffprobe} beside it or on the PATH; empty to look for
+     *     one
      * @param timeoutSeconds how long one child process may run
      * @return what runs them
      * @throws ConfigException if none can be run; the message says what is wrong with each
@@ -100,8 +103,8 @@ public final class Ffmpeg {
     }
 
     /**
-     * Decodes a source into frames of one size and rate, turned upright. Any error in the stream ends it: what is shown is
-     * sound, or it is not shown.
+     * Decodes a source into frames of one size and rate, turned upright. Any error in the stream ends it: what is shown
+     * is sound, or it is not shown.
      *
      * @param source a local file
      * @param frameRate frames a second, as a number or fraction; empty to take the first frame alone
@@ -128,8 +131,8 @@ public final class Ffmpeg {
 
     /**
      * Writes frames to a video or image file; codec and container follow from the extension: {@code .mp4} (H.264),
-     * {@code .webm} (VP9), {@code .mov} (MPEG-4), {@code .gif}, {@code .png}. The file appears when it is complete. The same
-     * frames give the same bytes.
+     * {@code .webm} (VP9), {@code .mov} (MPEG-4), {@code .gif}, {@code .png}. The file appears when it is complete. The
+     * same frames give the same bytes.
      *
      * @param file where to write; a file of that name is replaced
      * @param framesTHWC uint8 RGB of all frames; one frame for {@code .png}

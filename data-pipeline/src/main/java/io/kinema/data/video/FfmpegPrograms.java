@@ -67,7 +67,10 @@ record FfmpegPrograms(
         }
     }
 
-    /** The programs inside the JavaCPP artifact, run as programs: its Java classes would load libraries that servers lack. */
+    /**
+     * The programs inside the JavaCPP artifact, run as programs: its Java classes would load libraries that servers
+     * lack.
+     */
     private static FfmpegPrograms bundled() throws IOException {
         Path folder = unpacked();
         for (String program : List.of("ffmpeg", "ffprobe")) {

@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A program run beside the JVM, within limits on time and memory. It never outlives the JVM's orderly end: a shutdown hook
- * kills it. Should the JVM be killed, it ends by itself when it next touches the broken pipe.
+ * A program run beside the JVM, within limits on time and memory. It never outlives the JVM's orderly end: a shutdown
+ * hook kills it. Should the JVM be killed, it ends by itself when it next touches the broken pipe.
  */
 final class LimitedProcess implements AutoCloseable {
     private static final int LAST_WORDS_BYTES = 4096;
@@ -35,8 +35,9 @@ final class LimitedProcess implements AutoCloseable {
      * What a child process may use.
      *
      * @param timeoutMs wall-clock time, after which it is killed
-     * @param memoryKiB address space; a C library's allocations fail beyond it. It is set by the shell's {@code ulimit}, as
-     *     {@code prlimit} is not on every system, and on the address space, as Linux ignores a limit on resident memory
+     * @param memoryKiB address space; a C library's allocations fail beyond it. It is set by the shell's
+     *     {@code ulimit}, as {@code prlimit} is not on every system, and on the address space, as Linux ignores a limit
+     *     on resident memory
      */
     record Limits(long timeoutMs, long memoryKiB) {}
 
@@ -52,7 +53,8 @@ final class LimitedProcess implements AutoCloseable {
         });
     }
 
-    static LimitedProcess start(List<String> command, Map<String, String> environment, Limits limits) throws IOException {
+    static LimitedProcess start(List<String> command, Map<String, String> environment, Limits limits)
+            throws IOException {
         List<String> limited = new ArrayList<>(List.of("sh", "-c", LIMITED, Long.toString(limits.memoryKiB())));
         limited.addAll(command);
         ProcessBuilder builder = new ProcessBuilder(limited);

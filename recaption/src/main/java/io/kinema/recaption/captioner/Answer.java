@@ -4,8 +4,10 @@ package io.kinema.recaption.captioner;
  * What a captioner says of a clip.
  *
  * @param text the caption
- * @param confidence how sure the model is, 0 to 1: the geometric mean of its tokens' probabilities; 1 where a server does not tell
- * @param problem why the answer is of no use as far as the captioner knows, such as {@code truncated}; empty for a good one
+ * @param confidence how sure the model is, 0 to 1: the geometric mean of its tokens' probabilities; 1 where a server
+ *     does not tell
+ * @param problem why the answer is of no use as far as the captioner knows, such as {@code truncated}; empty for a good
+ *     one
  */
 public record Answer(String text, double confidence, String problem) {
     /** The problem of an answer that had not come to its end when it was as long as it may be. */

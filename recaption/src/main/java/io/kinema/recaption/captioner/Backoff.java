@@ -1,8 +1,8 @@
 package io.kinema.recaption.captioner;
 
 /**
- * How long to wait before asking again: twice as long at most after each failure, and evenly drawn from nothing up to that, so that those who failed together do not return together
- * (Brooker, "Exponential backoff and jitter", 2015).
+ * How long to wait before asking again: twice as long at most after each failure, and evenly drawn from nothing up to
+ * that, so that those who failed together do not return together (Brooker, "Exponential backoff and jitter", 2015).
  *
  * @param firstMs the longest wait after one failure
  * @param maxMs the longest wait after any number

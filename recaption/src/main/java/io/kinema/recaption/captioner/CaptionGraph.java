@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner;
 
-import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.MergeVertex;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
@@ -18,11 +18,13 @@ import org.nd4j.linalg.lossfunctions.impl.LossSparseMCXENT;
 import org.nd4j.linalg.schedule.ISchedule;
 
 /**
- * The networks that write texts, as graphs of Deeplearning4j: what they are about is encoded once, as places to look at and as a summary, and each next token follows from the last
- * {@code window} tokens, from what attention finds at the places, and from the summary. Nothing is recurrent, so that all tokens of a text are learned at once, as in a convolutional decoder (Gehring et
- * al., 1705.03122).
+ * The networks that write texts, as graphs of Deeplearning4j: what they are about is encoded once, as places to look at
+ * and as a summary, and each next token follows from the last {@code window} tokens, from what attention finds at the
+ * places, and from the summary. Nothing is recurrent, so that all tokens of a text are learned at once, as in a
+ * convolutional decoder (Gehring et al., 1705.03122).
  *
- * <p>Three graphs share their layers by name: the one that is trained, and encoder and decoder of it apart, for writing.
+ * <p>Three graphs share their layers by name: the one that is trained, and encoder and decoder of it apart, for
+ * writing.
  *
  * @param source what texts are about
  * @param words numbers of tokens
@@ -66,7 +68,8 @@ record CaptionGraph(Source source, int words, int window) {
     }
 
     /**
-     * Frames of a clip, shrunk to squares. Each frame goes through the same convolutions; their results are then laid behind one another, so that the convolutions after that see motion.
+     * Frames of a clip, shrunk to squares. Each frame goes through the same convolutions; their results are then laid
+     * behind one another, so that the convolutions after that see motion.
      *
      * @param numFrames F
      * @param side of the squares, in pixels: a multiple of 8

@@ -3,8 +3,8 @@ package io.kinema.recaption.captioner;
 import java.util.List;
 
 /**
- * Which captions count as short, medium and detailed: by the terciles of the numbers of words of those that are learned from. The first token of a caption asks for one (length levels: Deng et al.,
- * 2007.09580).
+ * Which captions count as short, medium and detailed: by the terciles of the numbers of words of those that are learned
+ * from. The first token of a caption asks for one (length levels: Deng et al., 2007.09580).
  *
  * @param shortWords the most words of a short caption
  * @param mediumWords the most words of a medium one

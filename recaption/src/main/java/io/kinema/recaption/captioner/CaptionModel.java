@@ -23,8 +23,8 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.util.ModelSerializer;
 
 /**
- * A trained model that writes texts, as a folder: {@code model.json}, written last and by rename, and the graph in the file that it names, in Deeplearning4j's own format (a zip of the graph's description as JSON and its
- * weights).
+ * A trained model that writes texts, as a folder: {@code model.json}, written last and by rename, and the graph in the
+ * file that it names, in Deeplearning4j's own format (a zip of the graph's description as JSON and its weights).
  *
  * @param formatVersion of this layout, 1
  * @param kind {@link #CAPTIONER} or {@link #EXPANDER}

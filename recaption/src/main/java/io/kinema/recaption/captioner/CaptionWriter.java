@@ -3,7 +3,9 @@ package io.kinema.recaption.captioner;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A trained graph that writes: shown its subjects once, it continues texts about them. Of use to one thread at a time. */
+/**
+ * A trained graph that writes: shown its subjects once, it continues texts about them. Of use to one thread at a time.
+ */
 final class CaptionWriter implements NextToken {
     private final CaptionGraph graph;
     private final ComputationGraph encoder;

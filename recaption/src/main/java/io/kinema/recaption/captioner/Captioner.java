@@ -3,7 +3,10 @@ package io.kinema.recaption.captioner;
 import java.io.IOException;
 import java.util.List;
 
-/** Describes clips. Calls may come from several threads; an implementation whose model is used by one at a time makes them take turns. */
+/**
+ * Describes clips. Calls may come from several threads; an implementation whose model is used by one at a time makes
+ * them take turns.
+ */
 public interface Captioner extends AutoCloseable {
     /**
      * The kind of captioner, which becomes a caption's {@code origin}.
@@ -28,11 +31,13 @@ public interface Captioner extends AutoCloseable {
     String promptHash(String style);
 
     /**
-     * Describes clips. Where nothing is drawn, or all that is drawn follows from the questions, answers are a function of the questions, whatever else was asked before.
+     * Describes clips. Where nothing is drawn, or all that is drawn follows from the questions, answers are a function
+     * of the questions, whatever else was asked before.
      *
      * @param questions what to describe, at least one
      * @return an answer to each, in their order; one that is of no use says why in {@link Answer#problem}
-     * @throws io.kinema.data.command.ConfigException if the user has to change something: a key that is refused, a model that is not there
+     * @throws io.kinema.data.command.ConfigException if the user has to change something: a key that is refused, a
+     *     model that is not there
      * @throws IOException if no question can be answered now: a server that is not there
      */
     List<Answer> describe(List<Question> questions) throws IOException;

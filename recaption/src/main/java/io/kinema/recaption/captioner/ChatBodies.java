@@ -10,8 +10,8 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Writes requests as JSON. Servers differ in which parameters they take; one that a server will not have is left out from then on, and {@code max_tokens} is called by its newer name,
- * {@code max_completion_tokens}.
+ * Writes requests as JSON. Servers differ in which parameters they take; one that a server will not have is left out
+ * from then on, and {@code max_tokens} is called by its newer name, {@code max_completion_tokens}.
  */
 final class ChatBodies {
     private static final JsonMapper JSON = new JsonMapper();

@@ -6,10 +6,10 @@ import java.io.InterruptedIOException;
 import java.net.ConnectException;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -29,11 +29,13 @@ import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 
 /**
- * Asks a server that speaks OpenAI's chat completions ({@code POST url/chat/completions}), such as vLLM, Ollama or a hosted one. Any number of threads may ask at once; the limits hold
- * for all of them together.
+ * Asks a server that speaks OpenAI's chat completions ({@code POST url/chat/completions}), such as vLLM, Ollama or a
+ * hosted one. Any number of threads may ask at once; the limits hold for all of them together.
  *
- * <p>A request that fails by the server's or the network's fault (408, 429, 5xx, no connection, one that breaks, a reply that is late or makes no sense) is sent again, later and later;
- * one that the server refuses is answered with a problem. What no request can succeed with is the user's to mend. Redirects are not followed: they would take the key elsewhere.
+ * <p>A request that fails by the server's or the network's fault (408, 429, 5xx, no connection, one that breaks, a
+ * reply that is late or makes no sense) is sent again, later and later; one that the server refuses is answered with a
+ * problem. What no request can succeed with is the user's to mend. Redirects are not followed: they would take the key
+ * elsewhere.
  */
 public final class ChatClient implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
@@ -96,7 +98,8 @@ public final class ChatClient implements AutoCloseable {
      * Asks one question.
      *
      * @param request the question
-     * @return the reply's text without white space at either end, how sure the model was of it, and what is wrong with it, if anything
+     * @return the reply's text without white space at either end, how sure the model was of it, and what is wrong with
+     *     it, if anything
      * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there
      * @throws IOException if the server is not there, or the thread was interrupted
      */
@@ -105,12 +108,13 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * Asks questions, as many at once as the limits allow. After a failure that no question can escape, those that wait are not sent.
+     * Asks questions, as many at once as the limits allow. After a failure that no question can escape, those that wait
+     * are not sent.
      *
      * @param questions each is made shortly before it is sent, in a thread of its own
      * @return a reply to each, in their order
-     * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there or takes none of the
-     *     first questions
+     * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there or
+     *     takes none of the first questions
      * @throws IOException if the server is not there, or the thread was interrupted
      */
     public List<Answer> askAll(List<? extends Supplier<ChatRequest>> questions) throws IOException {
@@ -175,7 +179,9 @@ public final class ChatClient implements AutoCloseable {
         return new ChatUsage(requests.sum(), retries.sum(), prompt, completion, uncounted.sum(), cost);
     }
 
-    /** Breaks off what is in flight. Questions that are asked after this, or wait, get an {@link IllegalStateException}. */
+    /**
+     * Breaks off what is in flight. Questions that are asked after this, or wait, get an {@link IllegalStateException}.
+     */
     @Override
     public void close() {
         isClosed = true;
@@ -236,8 +242,8 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * A question that was given up may be one that the server cannot answer, or the server may be gone, and then no question shall be marked as having failed. Where nobody else was
-     * answered meanwhile, an easier question decides.
+     * A question that was given up may be one that the server cannot answer, or the server may be gone, and then no
+     * question shall be marked as having failed. Where nobody else was answered meanwhile, an easier question decides.
      */
     private void requireServer(ChatReply.Failed failed, Tried tried) throws IOException, InterruptedException {
         boolean isAlive = hasAnswered && lastAnsweredNanos - tried.lastTryNanos() > 0 && !failed.isUnreachable();
@@ -248,7 +254,9 @@ public final class ChatClient implements AutoCloseable {
         }
     }
 
-    /** {@code HTTP 500 after 6 tries: out of memory}: what comes before the first colon is what failures are counted by. */
+    /**
+     * {@code HTTP 500 after 6 tries: out of memory}: what comes before the first colon is what failures are counted by.
+     */
     private static String after(String what, int tries) {
         int colon = what.indexOf(": ");
         String count = " after " + tries + (tries == 1 ? " try" : " tries");

@@ -6,9 +6,11 @@ import java.net.URISyntaxException;
 import java.util.Set;
 
 /**
- * A server that speaks OpenAI's chat completions, and how much is asked of it. A key is never part of this, only where to find it.
+ * A server that speaks OpenAI's chat completions, and how much is asked of it. A key is never part of this, only where
+ * to find it.
  *
- * @param url where the interface begins, such as {@code http://localhost:8000/v1}; {@code /chat/completions} is put behind it
+ * @param url where the interface begins, such as {@code http://localhost:8000/v1}; {@code /chat/completions} is put
+ *     behind it
  * @param model the name that the server has for the model
  * @param keyEnvironment the environment variable that holds the key; where it is not set, none is sent
  * @param keyFile a file that holds the key, which then goes before the variable; empty for none

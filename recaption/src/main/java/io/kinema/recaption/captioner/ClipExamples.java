@@ -19,7 +19,10 @@ import java.util.ArrayList;
 import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 
-/** The clips of a data set that have captions, their frames shrunk once and kept in a file that is deleted when it is closed. */
+/**
+ * The clips of a data set that have captions, their frames shrunk once and kept in a file that is deleted when it is
+ * closed.
+ */
 final class ClipExamples implements Examples {
     /** Pictures that are kept for each that is shown: which of its neighbours in time that is, is drawn. */
     private static final int KEPT_PER_SHOWN = 2;

@@ -14,11 +14,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /**
- * A convolution of pictures, layer norm over all places and channels of each (Wu and He, 1803.08494, with one group), a shift of each channel and ReLU, in one. DL4J's own convolution hands ND4J strided matrices, which are
- * multiplied without BLAS, and its dense layer computes everything forward once more on the way back.
+ * A convolution of pictures, layer norm over all places and channels of each (Wu and He, 1803.08494, with one group), a
+ * shift of each channel and ReLU, in one. DL4J's own convolution hands ND4J strided matrices, which are multiplied
+ * without BLAS, and its dense layer computes everything forward once more on the way back.
  *
- * <p>Input {@code [B·H·W, C]} in C order, or any shape of as many elements in that order; output {@code [B·H′·W′, nOut]} with H′ = ⌈H/stride⌉. What lies outside the picture is 0. Layer norm has no gain of its
- * own, as the weights that follow ReLU can scale channels too.
+ * <p>Input {@code [B·H·W, C]} in C order, or any shape of as many elements in that order; output {@code [B·H′·W′,
+ * nOut]} with H′ = ⌈H/stride⌉. What lies outside the picture is 0. Layer norm has no gain of its own, as the weights
+ * that follow ReLU can scale channels too.
  */
 final class Convolution extends FeedForwardLayer {
     @JsonProperty

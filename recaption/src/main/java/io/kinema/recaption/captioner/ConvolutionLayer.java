@@ -16,8 +16,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * What a {@link Convolution} does, a picture at a time, so that its unfolded neighbourhoods stay in the processor's cache: they are made again on the way back, which costs less than to
- * keep them.
+ * What a {@link Convolution} does, a picture at a time, so that its unfolded neighbourhoods stay in the processor's
+ * cache: they are made again on the way back, which costs less than to keep them.
  */
 final class ConvolutionLayer extends BaseLayer<Convolution> {
     private static final float EPSILON = 1e-5f;
@@ -233,7 +233,10 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         }
     }
 
-    /** For each row of a place's neighbours, as far as it is inside the picture: where it begins in the picture, and in the unfolded row. */
+    /**
+     * For each row of a place's neighbours, as far as it is inside the picture: where it begins in the picture, and in
+     * the unfolded row.
+     */
     private static void eachRun(Convolution.Geometry shape, int picture, int place, Run run) {
         int top = shape.top() + place / shape.outWidth() * shape.stride();
         int left = shape.left() + place % shape.outWidth() * shape.stride();

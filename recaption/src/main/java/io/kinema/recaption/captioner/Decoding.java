@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Turns a model that continues texts into one that writes them. Each subject's text is a function of that subject, whatever others are written beside it, as far as the model's numbers are.
+ * Turns a model that continues texts into one that writes them. Each subject's text is a function of that subject,
+ * whatever others are written beside it, as far as the model's numbers are.
  *
  * @param endToken what ends a text; it is not part of the result
  * @param maxTokens the most tokens to add to what a text begins with; one that has not ended then is truncated
@@ -50,8 +51,9 @@ record Decoding(int endToken, int maxTokens) {
     }
 
     /**
-     * The likeliest text of each subject, as far as a beam search finds it. Texts that have ended stay in the beam; of those left at last the one with the best mean
-     * log-probability of its tokens wins (length normalisation of Wu et al., 1609.08144, section 7, with α = 1). Ties go to the lower token and the earlier beam.
+     * The likeliest text of each subject, as far as a beam search finds it. Texts that have ended stay in the beam; of
+     * those left at last the one with the best mean log-probability of its tokens wins (length normalisation of Wu et
+     * al., 1609.08144, section 7, with α = 1). Ties go to the lower token and the earlier beam.
      *
      * @param model what continues texts
      * @param beginnings what each subject's text begins with

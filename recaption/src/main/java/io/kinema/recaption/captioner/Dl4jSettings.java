@@ -6,9 +6,11 @@ import java.io.IOException;
 /**
  * What captions of a trained captioner depend on besides the frames and the model's files.
  *
- * @param modelFolder the model's folder: a path, {@code file://} or {@code hdfs://}; the same on every machine that captions
+ * @param modelFolder the model's folder: a path, {@code file://} or {@code hdfs://}; the same on every machine that
+ *     captions
  * @param beamWidth how many texts beam search keeps; 1 is greedy
- * @param temperature what log-probabilities are divided by where a caption is drawn, which is in attempts after the first
+ * @param temperature what log-probabilities are divided by where a caption is drawn, which is in attempts after the
+ *     first
  * @param seed of what is drawn
  */
 public record Dl4jSettings(String modelFolder, int beamWidth, double temperature, long seed)

@@ -13,7 +13,10 @@ import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** A vision-language model that a server runs. It is shown some frames of a clip, in order, and told the captions that came with it. */
+/**
+ * A vision-language model that a server runs. It is shown some frames of a clip, in order, and told the captions that
+ * came with it.
+ */
 public final class EndpointCaptioner implements Captioner {
     /** How much hotter the sampling is at each further attempt, up to the temperature that models are trained at. */
     private static final double HOTTER_PER_ATTEMPT = 0.3;

@@ -3,7 +3,8 @@ package io.kinema.recaption.captioner;
 import io.kinema.data.command.ConfigException;
 
 /**
- * How a served model is shown clips and what it is asked of them. Jackson writes and reads it as it is; it has no key in it.
+ * How a served model is shown clips and what it is asked of them. Jackson writes and reads it as it is; it has no key
+ * in it.
  *
  * @param server which server and model, and how much is asked of it
  * @param prompts what is asked

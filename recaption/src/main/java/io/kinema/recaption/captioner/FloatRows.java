@@ -11,7 +11,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The memory of a matrix of floats, row after row, and what is done with its rows. Whoever sees an array this way keeps it reachable meanwhile ({@link java.lang.ref.Reference#reachabilityFence}).
+ * The memory of a matrix of floats, row after row, and what is done with its rows. Whoever sees an array this way keeps
+ * it reachable meanwhile ({@link java.lang.ref.Reference#reachabilityFence}).
  *
  * @param memory {@code rows·columns} floats
  * @param rows how many
@@ -58,7 +59,8 @@ record FloatRows(MemorySegment memory, int rows, int columns) {
 
     /** Neighbouring rows as one. */
     FloatRows asRow(int firstRow, int numRows) {
-        return new FloatRows(memory.asSlice(at(firstRow, 0), (long) Float.BYTES * numRows * columns), 1, numRows * columns);
+        return new FloatRows(
+                memory.asSlice(at(firstRow, 0), (long) Float.BYTES * numRows * columns), 1, numRows * columns);
     }
 
     private long at(int row, int column) {

@@ -43,7 +43,10 @@ record FrameJpegs(int numFrames, int maxSide) {
         return jpegs;
     }
 
-    /** Each pixel is the mean of those that it covers, so that fine patterns do not turn into coarse ones. Needs no display. */
+    /**
+     * Each pixel is the mean of those that it covers, so that fine patterns do not turn into coarse ones. Needs no
+     * display.
+     */
     private BufferedImage shrunk(Clip clip, int frameIndex) {
         double scale = Math.min(1, (double) maxSide / Math.max(clip.width(), clip.height()));
         int width = Math.max(1, (int) Math.round(clip.width() * scale));
@@ -60,7 +63,10 @@ record FrameJpegs(int numFrames, int maxSide) {
         return image;
     }
 
-    /** The part of a clip's rows or columns that one of a smaller picture covers: pixels {@code first} to {@code last}, the outer two in part. */
+    /**
+     * The part of a clip's rows or columns that one of a smaller picture covers: pixels {@code first} to {@code last},
+     * the outer two in part.
+     */
     private record Span(double begin, double end, int first, int last) {
         Span(int index, int size, int smallerSize) {
             this((double) index * size / smallerSize, (double) (index + 1) * size / smallerSize);

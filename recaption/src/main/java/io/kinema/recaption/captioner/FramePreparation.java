@@ -8,8 +8,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * Makes of a frame what a model's encoder takes, as {@code preprocessor_config.json} has it: resized, its middle cut out, its values scaled and normalised, channels
- * first. Where that file says {@code resample} 3 the filter is bicubic, else bilinear.
+ * Makes of a frame what a model's encoder takes, as {@code preprocessor_config.json} has it: resized, its middle cut
+ * out, its values scaled and normalised, channels first. Where that file says {@code resample} 3 the filter is bicubic,
+ * else bilinear.
  *
  * @param target what frames are resized to
  * @param crop the size of the middle that is cut out

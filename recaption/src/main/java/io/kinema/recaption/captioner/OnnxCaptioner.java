@@ -13,17 +13,21 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Describes clips with a model that someone else has trained: a folder as Hugging Face's Optimum exports an image-to-text model without past. It holds
- * {@code encoder_model.onnx}, {@code decoder_model.onnx}, {@code tokenizer.json}, {@code preprocessor_config.json}, {@code config.json} and, where there is one,
+ * Describes clips with a model that someone else has trained: a folder as Hugging Face's Optimum exports an
+ * image-to-text model without past. It holds {@code encoder_model.onnx}, {@code decoder_model.onnx},
+ * {@code tokenizer.json}, {@code preprocessor_config.json}, {@code config.json} and, where there is one,
  * {@code generation_config.json}.
  *
- * <p>Such a model knows no styles: it says the same in all of them, unless {@code prompts.json} in the folder has what captions begin with,
- * <code>{"short": "…", "detailed": "…"}</code>. A prompt follows the start token; what follows the prompt is the caption.
+ * <p>Such a model knows no styles: it says the same in all of them, unless {@code prompts.json} in the folder has what
+ * captions begin with, <code>{"short": "…", "detailed": "…"}</code>. A prompt follows the start token; what follows the
+ * prompt is the caption.
  *
- * <p>Of several frames each is encoded by itself, and what the encoder makes of them is laid end to end in the order of time, since the decoder's attention takes any length.
+ * <p>Of several frames each is encoded by itself, and what the encoder makes of them is laid end to end in the order of
+ * time, since the decoder's attention takes any length.
  *
- * <p>A first attempt is the result of beam search; later ones are drawn, each with numbers that follow from the seed, the clip's id and the attempt. Each clip is described
- * by itself and on one thread, so that its caption does not depend on what else is asked; several threads may ask at once.
+ * <p>A first attempt is the result of beam search; later ones are drawn, each with numbers that follow from the seed,
+ * the clip's id and the attempt. Each clip is described by itself and on one thread, so that its caption does not
+ * depend on what else is asked; several threads may ask at once.
  */
 public final class OnnxCaptioner implements Captioner {
     private static final int KEY_BYTES = 4;

@@ -11,7 +11,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 
-/** The half of a model that writes: {@code input_ids} [R, L] and {@code encoder_hidden_states} [R, P, D] to {@code logits} [R, L, V], R texts of L tokens. */
+/**
+ * The half of a model that writes: {@code input_ids} [R, L] and {@code encoder_hidden_states} [R, P, D] to
+ * {@code logits} [R, L, V], R texts of L tokens.
+ */
 final class OnnxDecoder implements AutoCloseable {
     private static final String TOKENS = "input_ids";
     private static final String HIDDEN = "encoder_hidden_states";

@@ -11,7 +11,10 @@ import java.nio.FloatBuffer;
 import java.util.Map;
 import java.util.Set;
 
-/** The half of a model that looks at frames: {@code pixel_values} [1, 3, H, W] to {@code last_hidden_state} [1, P, D], P places of the frame. */
+/**
+ * The half of a model that looks at frames: {@code pixel_values} [1, 3, H, W] to {@code last_hidden_state} [1, P, D], P
+ * places of the frame.
+ */
 final class OnnxEncoder implements AutoCloseable {
     private static final String PIXELS = "pixel_values";
     private static final String HIDDEN = "last_hidden_state";
@@ -75,7 +78,10 @@ final class OnnxEncoder implements AutoCloseable {
         return graph.output(HIDDEN, 3)[1] * numFrames;
     }
 
-    /** Looks at the middles of as many equal parts of a clip as there are frames to see. A frame that is in the middle of several is seen as often. */
+    /**
+     * Looks at the middles of as many equal parts of a clip as there are frames to see. A frame that is in the middle
+     * of several is seen as often.
+     */
     Seen see(Clip clip) {
         FloatBuffer valuesPD = FloatBuffer.allocate(0);
         OnnxGraph.Values last = new OnnxGraph.Values(new long[0], valuesPD);

@@ -100,8 +100,9 @@ record OnnxFolder(Path path) {
     }
 
     /**
-     * What tells the model from others: SHA-256 over a line for each file, its SHA-256 and its name, in the order of names. Files beside a graph that its name is the
-     * beginning of are weights that did not fit into it. Prompts are not of the model.
+     * What tells the model from others: SHA-256 over a line for each file, its SHA-256 and its name, in the order of
+     * names. Files beside a graph that its name is the beginning of are weights that did not fit into it. Prompts are
+     * not of the model.
      */
     String digest() throws IOException {
         StringBuilder lines = new StringBuilder();

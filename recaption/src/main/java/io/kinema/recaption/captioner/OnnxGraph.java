@@ -19,7 +19,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** One {@code .onnx} file, ready to run on the processor. A run uses one thread, so that its sums have one order; several threads may run it at once. */
+/**
+ * One {@code .onnx} file, ready to run on the processor. A run uses one thread, so that its sums have one order;
+ * several threads may run it at once.
+ */
 final class OnnxGraph implements AutoCloseable {
     private final Path file;
     private final OrtEnvironment environment;

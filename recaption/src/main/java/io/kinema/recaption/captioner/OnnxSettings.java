@@ -10,7 +10,8 @@ import java.io.IOException;
  * @param numFrames how many frames of a clip the model sees: the middles of as many equal parts of it
  * @param beamWidth how many texts beam search keeps; 1 is greedy
  * @param maxTokens the most tokens of a caption; one that has not ended then is truncated
- * @param temperature what log-probabilities are divided by where a caption is drawn, which is in attempts after the first
+ * @param temperature what log-probabilities are divided by where a caption is drawn, which is in attempts after the
+ *     first
  * @param seed of what is drawn
  */
 public record OnnxSettings(

@@ -36,8 +36,9 @@ record OnnxTokens(int start, int end, int maxPositions) {
     }
 
     /**
-     * Reads them. What stands in {@code generation_config.json} goes before {@code config.json}, and that before its section {@code decoder}; where no section has a
-     * {@code decoder_start_token_id}, it is the {@code bos_token_id}, all as in the Transformers library.
+     * Reads them. What stands in {@code generation_config.json} goes before {@code config.json}, and that before its
+     * section {@code decoder}; where no section has a {@code decoder_start_token_id}, it is the {@code bos_token_id},
+     * all as in the Transformers library.
      *
      * @throws ConfigException if one is not told
      */

@@ -2,7 +2,10 @@ package io.kinema.recaption.captioner;
 
 import java.util.concurrent.TimeUnit;
 
-/** When the next request may be sent: not before a pause that a server asked for is over, and not sooner after the one before than the rate allows. */
+/**
+ * When the next request may be sent: not before a pause that a server asked for is over, and not sooner after the one
+ * before than the rate allows.
+ */
 final class Pace {
     private final long intervalNanos;
     private long openNanos = System.nanoTime();

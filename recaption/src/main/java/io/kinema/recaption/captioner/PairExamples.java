@@ -17,7 +17,8 @@ final class PairExamples implements Examples {
     private final Words words;
 
     /**
-     * Reads a data set: of each clip captions of style short and detailed where it has both, else its shortest and its longest.
+     * Reads a data set: of each clip captions of style short and detailed where it has both, else its shortest and its
+     * longest.
      *
      * @param data is not closed
      */

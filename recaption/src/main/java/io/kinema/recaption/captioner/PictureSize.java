@@ -7,7 +7,10 @@ package io.kinema.recaption.captioner;
  * @param width columns, at least 1
  */
 record PictureSize(int height, int width) {
-    /** The size with the same ratio whose shorter edge has so many pixels; the longer one is rounded down, as Transformers does. */
+    /**
+     * The size with the same ratio whose shorter edge has so many pixels; the longer one is rounded down, as
+     * Transformers does.
+     */
     PictureSize withShortestEdge(int pixels) {
         return height < width
                 ? new PictureSize(pixels, (int) ((long) pixels * width / height))

@@ -3,7 +3,8 @@ package io.kinema.recaption.captioner;
 import io.kinema.data.shard.Clip;
 
 /**
- * Frames as a captioner sees them: so many of a clip, evenly spread from the first to the last, shrunk to squares of one size. Squares lose the aspect ratio and keep all of the picture.
+ * Frames as a captioner sees them: so many of a clip, evenly spread from the first to the last, shrunk to squares of
+ * one size. Squares lose the aspect ratio and keep all of the picture.
  *
  * @param numFrames F
  * @param side S of the squares, in pixels
@@ -29,7 +30,10 @@ record Pictures(int numFrames, int side) {
         return numPictures == 1 ? (numFrames - 1) / 2 : Math.round(pictureIndex * (numFrames - 1f) / (numPictures - 1));
     }
 
-    /** The pictures of a clip, each pixel the mean of what it covers: uint8, {@code F·S·S·3}. A clip with fewer frames shows some more than once. */
+    /**
+     * The pictures of a clip, each pixel the mean of what it covers: uint8, {@code F·S·S·3}. A clip with fewer frames
+     * shows some more than once.
+     */
     byte[] of(Clip clip) {
         byte[] pictures = new byte[numBytes()];
         float[] rows = new float[clip.height() * side * COLOURS];
@@ -100,8 +104,9 @@ record Pictures(int numFrames, int side) {
     }
 
     /**
-     * Makes the network's input of a clip's pictures: {@code [F·S·S, 5]}. Colours are from −1 to 1; the fourth value says how much neighbours differ, so that outlines need not be learned for each
-     * pair of colours, and the fifth how much a place differs from its mean over time, which what moves does.
+     * Makes the network's input of a clip's pictures: {@code [F·S·S, 5]}. Colours are from −1 to 1; the fourth value
+     * says how much neighbours differ, so that outlines need not be learned for each pair of colours, and the fifth how
+     * much a place differs from its mean over time, which what moves does.
      *
      * @param pictures what {@link #of} gives, of at least F frames
      * @param frames which of them to take, F

@@ -11,8 +11,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a served model is asked of a clip, in words: a text for each style. In it {@code {frames}} stands for how many frames are shown, {@code {seconds}} for how long the clip is, and
- * {@code {captions}} for the captions that came with it; none of them has to be used.
+ * What a served model is asked of a clip, in words: a text for each style. In it {@code {frames}} stands for how many
+ * frames are shown, {@code {seconds}} for how long the clip is, and {@code {captions}} for the captions that came with
+ * it; none of them has to be used.
  *
  * @param brief asks for a caption of style {@link Question#SHORT}
  * @param detailed asks for one of style {@link Question#DETAILED}
@@ -37,7 +38,8 @@ public record Prompts(String brief, String detailed) {
      * @param briefFile of {@code --prompt-short}
      * @param detailedFile of {@code --prompt-detailed}
      * @return the texts, without white space at either end
-     * @throws ConfigException if a file is not there, is no text, is empty, or has a placeholder that stands for nothing
+     * @throws ConfigException if a file is not there, is no text, is empty, or has a placeholder that stands for
+     *     nothing
      */
     public static Prompts read(Path briefFile, Path detailedFile) {
         return new Prompts(read(briefFile, "--prompt-short"), read(detailedFile, "--prompt-detailed"));

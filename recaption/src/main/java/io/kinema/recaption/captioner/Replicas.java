@@ -13,8 +13,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
 
 /**
- * A graph that is trained by several threads: each computes the gradient of its part of a batch on a copy of the weights. Parts are added in their order, so that the result does not depend on which
- * thread is first.
+ * A graph that is trained by several threads: each computes the gradient of its part of a batch on a copy of the
+ * weights. Parts are added in their order, so that the result does not depend on which thread is first.
  */
 final class Replicas implements AutoCloseable {
     private final List<ComputationGraph> graphs = new ArrayList<>();

@@ -1,6 +1,9 @@
 package io.kinema.recaption.captioner;
 
-/** Resizes pictures as Pillow does, to the bit: a filter that widens as a picture shrinks, along rows, then along columns, each rounded to whole values. */
+/**
+ * Resizes pictures as Pillow does, to the bit: a filter that widens as a picture shrinks, along rows, then along
+ * columns, each rounded to whole values.
+ */
 enum Resampling {
     /** A triangle. */
     BILINEAR(1) {
@@ -35,7 +38,10 @@ enum Resampling {
 
     abstract double weight(double x);
 
-    /** The weights of a line's pixels: place {@code i} of the result is the sum of {@code weights[i][j]} times place {@code first[i] + j}. */
+    /**
+     * The weights of a line's pixels: place {@code i} of the result is the sum of {@code weights[i][j]} times place
+     * {@code first[i] + j}.
+     */
     private record Weights(int[] first, int[][] weights) {
         int at(int i, byte[] values, int offset, int stride) {
             int sum = 1 << FRACTION_BITS - 1;

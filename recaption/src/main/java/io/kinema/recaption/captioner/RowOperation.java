@@ -5,8 +5,9 @@ import org.nd4j.shade.jackson.annotation.JsonSubTypes;
 import org.nd4j.shade.jackson.annotation.JsonTypeInfo;
 
 /**
- * What the captioner does with matrices besides multiplying by weights: without parameters, without state, forward and backward side by side. A {@link RowVertex} makes it a part of a graph.
- * In shapes, B are clips, F frames of each, P places of a picture, C channels, R rows of text.
+ * What the captioner does with matrices besides multiplying by weights: without parameters, without state, forward and
+ * backward side by side. A {@link RowVertex} makes it a part of a graph. In shapes, B are clips, F frames of each, P
+ * places of a picture, C channels, R rows of text.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "operation")
 @JsonSubTypes({
@@ -143,8 +144,9 @@ sealed interface RowOperation {
     }
 
     /**
-     * Attention of rows of text over the places of what they are about (Vaswani et al., 1706.03762, section 3.2.1): queries {@code [R, D]}, keys {@code [B·P, D]}, values {@code [B·P, C]} and
-     * subjects {@code [R, 1]}, 0 to B − 1, to {@code [R, C]}.
+     * Attention of rows of text over the places of what they are about (Vaswani et al., 1706.03762, section 3.2.1):
+     * queries {@code [R, D]}, keys {@code [B·P, D]}, values {@code [B·P, C]} and subjects {@code [R, 1]}, 0 to B − 1,
+     * to {@code [R, C]}.
      *
      * @param numPlaces P
      */
@@ -221,7 +223,9 @@ sealed interface RowOperation {
         }
     }
 
-    /** For each row of text the row of what it is about: {@code [B, C]} and subjects {@code [R, 1]} to {@code [R, C]}. */
+    /**
+     * For each row of text the row of what it is about: {@code [B, C]} and subjects {@code [R, 1]} to {@code [R, C]}.
+     */
     record OfSubject() implements RowOperation {
         @Override
         public int numInputs() {

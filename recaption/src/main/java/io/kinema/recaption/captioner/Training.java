@@ -3,8 +3,8 @@ package io.kinema.recaption.captioner;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
-import io.kinema.data.order.Philox.Purpose;
 import io.kinema.data.order.Philox;
+import io.kinema.data.order.Philox.Purpose;
 import io.kinema.data.shard.Sha256;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -18,11 +18,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Trains a model that writes texts: Adam, a rate that warms up and then falls along a cosine, and after each round of steps the loss on examples that are held out. Training ends early when that has
- * not fallen for some rounds; the best round's weights are the result. What a step learns from is a function of seed and step, so that a training that was stopped ends with the weights that it would have had.
+ * Trains a model that writes texts: Adam, a rate that warms up and then falls along a cosine, and after each round of
+ * steps the loss on examples that are held out. Training ends early when that has not fallen for some rounds; the best
+ * round's weights are the result. What a step learns from is a function of seed and step, so that a training that was
+ * stopped ends with the weights that it would have had.
  */
 final class Training {
-    /** Parts of a batch that are computed side by side; a number of their own, so that results do not depend on the machine. */
+    /**
+     * Parts of a batch that are computed side by side; a number of their own, so that results do not depend on the
+     * machine.
+     */
     static final int NUM_PARTS = 2;
 
     private static final int WARM_UP_STEPS = 100;
@@ -78,7 +83,8 @@ final class Training {
      * What has come of a training so far.
      *
      * @param step steps done
-     * @param rounds each round's step, loss of the tokens learned from in it, and loss of those held out, in nats a token
+     * @param rounds each round's step, loss of the tokens learned from in it, and loss of those held out, in nats a
+     *     token
      * @param bestRound index of the round with the lowest loss on what is held out
      */
     record Progress(int step, List<double[]> rounds, int bestRound) {
@@ -198,7 +204,10 @@ final class Training {
         return parts;
     }
 
-    /** Which example comes at a place of the order: each epoch is a permutation of its own, by a walk along a cycle (Feistel). */
+    /**
+     * Which example comes at a place of the order: each epoch is a permutation of its own, by a walk along a cycle
+     * (Feistel).
+     */
     private int inOrder(long place) {
         int size = learned.size();
         long epoch = place / size;

@@ -21,8 +21,9 @@ import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * The folder that a model is trained in. While that goes on it has {@code checkpoint.zip} (weights and the optimizer's state), {@code best.zip} (the weights of the best round) and, written last, {@code checkpoint.json};
- * at the end the model ({@link CaptionModel}) beside {@code training.csv} and {@code curve.png}.
+ * The folder that a model is trained in. While that goes on it has {@code checkpoint.zip} (weights and the optimizer's
+ * state), {@code best.zip} (the weights of the best round) and, written last, {@code checkpoint.json}; at the end the
+ * model ({@link CaptionModel}) beside {@code training.csv} and {@code curve.png}.
  */
 final class TrainingFolder {
     private static final String STATE = "checkpoint.json";
@@ -36,7 +37,10 @@ final class TrainingFolder {
     private final Folder folder;
     private final Map<String, String> settings;
 
-    /** What {@code checkpoint.json} has: all that the weights depend on, how far training has come, and the digests of the files that go with it. */
+    /**
+     * What {@code checkpoint.json} has: all that the weights depend on, how far training has come, and the digests of
+     * the files that go with it.
+     */
     private record State(Map<String, String> settings, Training.Progress progress, String last, String best) {}
 
     /** A training that was stopped. */
@@ -120,7 +124,10 @@ final class TrainingFolder {
         }
     }
 
-    /** Keeps a round: what training goes on from, and the best weights. Files of the round before go when those of this are named. */
+    /**
+     * Keeps a round: what training goes on from, and the best weights. Files of the round before go when those of this
+     * are named.
+     */
     void keep(ComputationGraph trained, Training.Progress progress) throws IOException {
         byte[] last = CaptionModel.bytesOf(trained, true);
         folder.write(String.format(LAST, progress.step()), last);

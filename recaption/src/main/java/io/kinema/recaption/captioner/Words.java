@@ -12,7 +12,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The tokens of a captioner: words in lower case and signs of punctuation, each with a number. The first six are none: padding, the end, an unknown word, and the three lengths that a caption may be asked for.
+ * The tokens of a captioner: words in lower case and signs of punctuation, each with a number. The first six are none:
+ * padding, the end, an unknown word, and the three lengths that a caption may be asked for.
  */
 final class Words {
     static final int PADDING = 0;
@@ -123,7 +124,8 @@ final class Words {
     }
 
     /**
-     * The last tokens of a text, as the network sees them: what the text began with, padding where there are fewer, and those before {@code length}.
+     * The last tokens of a text, as the network sees them: what the text began with, padding where there are fewer, and
+     * those before {@code length}.
      *
      * @param tokens of the text, from its beginning token on
      * @param length how many of them there are so far

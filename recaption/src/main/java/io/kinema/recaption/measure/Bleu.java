@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * BLEU-4 of a corpus: the geometric mean of the clipped precisions of runs of 1 to 4 words, times the brevity penalty, with uniform weights and without smoothing
- * (Papineni et al., ACL 2002, section 2.3).
+ * BLEU-4 of a corpus: the geometric mean of the clipped precisions of runs of 1 to 4 words, times the brevity penalty,
+ * with uniform weights and without smoothing (Papineni et al., ACL 2002, section 2.3).
  */
 public final class Bleu {
     private Bleu() {}

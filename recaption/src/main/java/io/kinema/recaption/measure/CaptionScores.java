@@ -23,7 +23,8 @@ import java.util.regex.Pattern;
  * @param bleu4 {@link Bleu}, 0 to 1
  * @param ciderD mean of {@link CiderD}, 0 to 10
  * @param confidence the captioner's own, on average
- * @param attributes of synthetic videos, by name; one that no caption names is missing, and so are all where the videos are not synthetic
+ * @param attributes of synthetic videos, by name; one that no caption names is missing, and so are all where the videos
+ *     are not synthetic
  */
 record CaptionScores(
         String style,

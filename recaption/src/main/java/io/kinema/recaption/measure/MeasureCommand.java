@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.Map;
 import me.tongfei.progressbar.ProgressBar;
 
-/** {@code launch/recaption.sh measure}: how good the captions of a data set are, held against those that came with the videos. */
+/**
+ * {@code launch/recaption.sh measure}: how good the captions of a data set are, held against those that came with the
+ * videos.
+ */
 public final class MeasureCommand {
     private static final String SUMMARY = """
             compares captions with those that came with the videos

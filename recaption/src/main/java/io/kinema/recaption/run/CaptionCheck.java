@@ -6,7 +6,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/** Finds answers that are no captions. Whoever trains on empty, looping or refused captions does not notice otherwise. */
+/**
+ * Finds answers that are no captions. Whoever trains on empty, looping or refused captions does not notice otherwise.
+ */
 final class CaptionCheck {
     /** A run of words that comes so many times in a row is a loop. */
     private static final int REPETITIONS = 3;

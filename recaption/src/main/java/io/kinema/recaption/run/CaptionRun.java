@@ -28,8 +28,10 @@ import java.util.TreeMap;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
- * One captioning of a data set, seen from the driver. Work is cut into units, neighbouring clips of one shard, whose results are files in the output's folder {@code work/}; when all are
- * there they are joined to files of captions, and the manifest comes last. So a run that was killed goes on where it was, and the data set does not depend on who did which unit.
+ * One captioning of a data set, seen from the driver. Work is cut into units, neighbouring clips of one shard, whose
+ * results are files in the output's folder {@code work/}; when all are there they are joined to files of captions, and
+ * the manifest comes last. So a run that was killed goes on where it was, and the data set does not depend on who did
+ * which unit.
  */
 final class CaptionRun {
     static final String WORK = "work";
@@ -166,7 +168,10 @@ final class CaptionRun {
         }
     }
 
-    /** A captioner that computes gets tasks of many clips, to be dealt to whoever is free; one that is elsewhere as many tasks as run at once, which share what may be asked of it. */
+    /**
+     * A captioner that computes gets tasks of many clips, to be dealt to whoever is free; one that is elsewhere as many
+     * tasks as run at once, which share what may be asked of it.
+     */
     private List<CaptionTask> tasks(List<Unit> open, Folder work, int parallelism) {
         List<List<Unit>> groups = new ArrayList<>();
         int concurrency = captioner.concurrency();

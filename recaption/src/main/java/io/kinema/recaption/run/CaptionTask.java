@@ -24,7 +24,8 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 /**
- * Some units of work, done one after the other, or a few at once where the captioner is elsewhere. What comes of a unit is a file that appears complete; a unit that has its file is not done again.
+ * Some units of work, done one after the other, or a few at once where the captioner is elsewhere. What comes of a unit
+ * is a file that appears complete; a unit that has its file is not done again.
  *
  * @param data location of the data set
  * @param work location of the folder of results
@@ -91,7 +92,8 @@ record CaptionTask(
      *
      * @param json a task
      * @param scratch is not needed
-     * @return what a server was asked for, a {@link ChatUsage} as JSON; what comes of the task lies in the folder of results
+     * @return what a server was asked for, a {@link ChatUsage} as JSON; what comes of the task lies in the folder of
+     *     results
      */
     static String run(String json, Path scratch) throws IOException {
         CaptionTask task = JSON.readValue(json, CaptionTask.class);

@@ -10,7 +10,8 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * How much of what prompts ask for captions of the videos find again: of each attribute that a prompt names, whether the caption says the same.
+ * How much of what prompts ask for captions of the videos find again: of each attribute that a prompt names, whether
+ * the caption says the same.
  *
  * @param numPrompts different prompts
  * @param numVideos videos of all of them
@@ -35,7 +36,8 @@ record Fidelity(int numPrompts, int numVideos, Map<String, Share> attributes) {
      * Compares.
      *
      * @param captions of the videos of each prompt
-     * @return shares with percentile intervals of a bootstrap over prompts (Efron and Tibshirani, 1993, section 13.3): videos of one prompt are alike and stay together
+     * @return shares with percentile intervals of a bootstrap over prompts (Efron and Tibshirani, 1993, section 13.3):
+     *     videos of one prompt are alike and stay together
      */
     static Fidelity of(Map<String, List<String>> captions) {
         Map<String, Share> shares = new LinkedHashMap<>();

@@ -103,7 +103,8 @@ public final class ScoreCommand {
         String data = output.resolve("data").toString();
         new LaunchScript("prepare.sh", prepareFlags(videos, data)).run(true);
         String captioned = output.resolve("captioned").toString();
-        CaptionRunCommand.run("--data", data, "--model", flags.model, "--output", captioned, "--styles", Question.DETAILED);
+        CaptionRunCommand.run(
+                "--data", data, "--model", flags.model, "--output", captioned, "--styles", Question.DETAILED);
         Fidelity fidelity = Fidelity.of(captions(captioned));
         String text = fidelity.numVideos() + " videos of " + fidelity.numPrompts() + " prompts\n\n" + fidelity.table();
         Files.writeString(output.resolve("score.md"), text);

@@ -28,10 +28,11 @@ import java.util.Map;
 /**
  * An HTML file that shows clips with their captions and needs nothing besides itself.
  *
- * <p>Layout: {@link PageTemplate} with two kinds of {@code <script type="application/json">} in it. {@code id="frames-N"}
- * has the frames of clip N, an array of JPEG files in base64, which the browser takes apart when the clip is looked at; {@code id="data"}, after them, is a
- * {@link Data} with everything else. What the data set says stands nowhere but in those. In them the characters that HTML gives a meaning to are written by their numbers,
- * which JSON reads back as what they were.
+ * <p>Layout: {@link PageTemplate} with two kinds of {@code <script type="application/json">} in it.
+ * {@code id="frames-N"} has the frames of clip N, an array of JPEG files in base64, which the browser takes apart when
+ * the clip is looked at; {@code id="data"}, after them, is a {@link Data} with everything else. What the data set says
+ * stands nowhere but in those. In them the characters that HTML gives a meaning to are written by their numbers, which
+ * JSON reads back as what they were.
  */
 final class CaptionPage implements AutoCloseable {
     private static final ObjectMapper JSON = JsonMapper.builder(

@@ -10,7 +10,8 @@ import java.util.List;
 /**
  * The page without its data: {@code page.html} with style and scripts put into it.
  *
- * <p>The page allows its browser nothing but the pictures in it and, by their SHA-256, this one style and this one script: it asks no network for anything.
+ * <p>The page allows its browser nothing but the pictures in it and, by their SHA-256, this one style and this one
+ * script: it asks no network for anything.
  *
  * @param beforeData what stands before the data
  * @param afterData what stands after it

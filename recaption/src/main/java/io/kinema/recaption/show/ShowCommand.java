@@ -92,7 +92,8 @@ public final class ShowCommand {
      *
      * @param args its flags, without the word {@code show}
      * @return the exit code, 0
-     * @throws ConfigException if a flag is wrong, there is no data set, or the page may not be written where it is to be
+     * @throws ConfigException if a flag is wrong, there is no data set, or the page may not be written where it is to
+     *     be
      * @throws IOException if the data set is damaged, or reading or writing fails
      */
     public static int run(String... args) throws IOException {

@@ -25,7 +25,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
-/** A server of chat completions that replies as a script says, late, wrongly or in part, and keeps a record of what it was asked. */
+/**
+ * A server of chat completions that replies as a script says, late, wrongly or in part, and keeps a record of what it
+ * was asked.
+ */
 final class ChatServer implements AutoCloseable {
     static final JsonMapper JSON = new JsonMapper();
 

@@ -20,7 +20,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A data set is captioned by a server. The original caption of each clip is its number, and is part of the question. */
+/**
+ * A data set is captioned by a server. The original caption of each clip is its number, and is part of the question.
+ */
 class EndpointRunTest {
     private static final int CLIPS = 24;
 

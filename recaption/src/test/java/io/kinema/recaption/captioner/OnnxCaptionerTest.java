@@ -104,7 +104,10 @@ class OnnxCaptionerTest {
         }
     }
 
-    /** After "a" one word has probability 0.6 and then six ways on, the other 0.4 and one: 0.1 against 0.4 for the whole. */
+    /**
+     * After "a" one word has probability 0.6 and then six ways on, the other 0.4 and one: 0.1 against 0.4 for the
+     * whole.
+     */
     @Test
     void shouldFindWhatGreedySearchMisses() throws IOException {
         TinyOnnxModel model = new TinyOnnxModel();

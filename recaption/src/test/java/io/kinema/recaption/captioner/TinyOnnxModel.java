@@ -12,9 +12,9 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * A model whose captions can be told from the frames. Its encoder takes 4x4 pixels and makes two places of them, the mean colours of the left and the right half. Its
- * decoder's logits are what follows the last token in a table, and besides, of each word, its weights times the colour of the first place and those times the colour of
- * the last.
+ * A model whose captions can be told from the frames. Its encoder takes 4x4 pixels and makes two places of them, the
+ * mean colours of the left and the right half. Its decoder's logits are what follows the last token in a table, and
+ * besides, of each word, its weights times the colour of the first place and those times the colour of the last.
  */
 final class TinyOnnxModel {
     static final int SIZE = 4;
@@ -28,7 +28,10 @@ final class TinyOnnxModel {
     final float[][] firstCV = new float[CHANNELS][WORDS.size()];
     final float[][] lastCV = new float[CHANNELS][WORDS.size()];
 
-    /** Says "a", the colour of the first place (red, green, blue; dim for none), "turning", and the colour of the last (ruby, lime, navy). */
+    /**
+     * Says "a", the colour of the first place (red, green, blue; dim for none), "turning", and the colour of the last
+     * (ruby, lime, navy).
+     */
     TinyOnnxModel() {
         followsVV = new float[WORDS.size()][WORDS.size()];
         follows("<s>", "a");
@@ -108,7 +111,10 @@ final class TinyOnnxModel {
                 .node("Add", List.of("seen", "seenLast"), "logits");
     }
 
-    /** With the mask that tells which places to look at: its mean is a factor of all logits, so that all ones change nothing. */
+    /**
+     * With the mask that tells which places to look at: its mean is a factor of all logits, so that all ones change
+     * nothing.
+     */
     OnnxFile writeDecoderWithMask() {
         return decoder(CHANNELS)
                 .input("encoder_attention_mask", INT64, "rows", "places")

@@ -8,7 +8,10 @@ import org.junit.jupiter.api.Test;
 
 /** Against values worked out by hand. Every run occurs in one of two clips, so each weighs ln 2 times its count. */
 class CiderDTest {
-    /** The first: words and pairs are alike, longer runs there are none, 10·2/4. The second: one of two words, cosine 1/√2, a word too short, 10·e^(−1/72)/√2/4. */
+    /**
+     * The first: words and pairs are alike, longer runs there are none, 10·2/4. The second: one of two words, cosine
+     * 1/√2, a word too short, 10·e^(−1/72)/√2/4.
+     */
     @Test
     void shouldBeTheMeanOfCosinesWithALengthPenalty() {
         double[] scores =

@@ -260,8 +260,8 @@ class CaptionRunTest {
     }
 
     private static void assertMistake(String expected, String... flags) {
-        ConfigException mistake =
-                assertThrows(ConfigException.class, () -> CaptionRunCommand.run(runFlags(folder.resolve("none"), flags)));
+        ConfigException mistake = assertThrows(
+                ConfigException.class, () -> CaptionRunCommand.run(runFlags(folder.resolve("none"), flags)));
         assertTrue(mistake.getMessage().contains(expected), mistake.getMessage());
         assertEquals(1, mistake.getMessage().lines().count(), mistake.getMessage());
     }

@@ -11,7 +11,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** Chromium, or what is made from it, without a window: each page in a process and a profile of its own, which are gone afterwards. */
+/**
+ * Chromium, or what is made from it, without a window: each page in a process and a profile of its own, which are gone
+ * afterwards.
+ */
 final class Browser {
     private static final List<String> NAMES =
             List.of("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome");

@@ -8,7 +8,10 @@ final class Bfloat16 {
 
     private Bfloat16() {}
 
-    /** Rounds to the nearest, of two equally near ones to the even; what is larger than the largest becomes infinite, and a NaN stays one. */
+    /**
+     * Rounds to the nearest, of two equally near ones to the even; what is larger than the largest becomes infinite,
+     * and a NaN stays one.
+     */
     static short of(float value) {
         int bits = Float.floatToRawIntBits(value);
         if (Float.isNaN(value)) {

@@ -26,8 +26,8 @@ import java.util.stream.Stream;
  * <ul>
  *   <li>{@code model.safetensors}, {@code ema.safetensors}: weights and their average, by name.
  *   <li>{@code optimizer-00000-of-00002.safetensors}, …: Adam's moments in pieces, {@code first_moment/NAME@OFFSET} and
- *       {@code second_moment/NAME@OFFSET}: elements OFFSET … of the flattened parameter NAME. Any number of ranks reads what any
- *       number wrote.
+ *       {@code second_moment/NAME@OFFSET}: elements OFFSET … of the flattened parameter NAME. Any number of ranks reads
+ *       what any number wrote.
  *   <li>{@code state.json}: a {@link CheckpointState}.
  *   <li>{@code manifest.json}: bytes and SHA-256 of every other file. It is written last.
  * </ul>

@@ -7,7 +7,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
-/** The command {@code launch/checkpoint.sh}: checkpoints listed, verified, compared, and made into one file to sample from. */
+/**
+ * The command {@code launch/checkpoint.sh}: checkpoints listed, verified, compared, and made into one file to sample
+ * from.
+ */
 public final class CheckpointCommand {
     static final String PROGRAM = "launch/checkpoint.sh";
 

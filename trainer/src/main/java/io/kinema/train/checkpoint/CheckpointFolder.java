@@ -20,10 +20,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The checkpoints of a run. One is written under a temporary name (hidden, {@code .step-00000100.tmp}), synced, read back and
- * compared, and only then renamed; the file {@code LATEST}, which holds the newest one's name, moves last. So whatever is interrupted,
- * every folder named {@code step-*} is whole, or shows by its digests that it no longer is. One that is no longer wanted gets another
- * name first ({@code .step-00000100.old}), and is then deleted.
+ * The checkpoints of a run. One is written under a temporary name (hidden, {@code .step-00000100.tmp}), synced, read
+ * back and compared, and only then renamed; the file {@code LATEST}, which holds the newest one's name, moves last. So
+ * whatever is interrupted, every folder named {@code step-*} is whole, or shows by its digests that it no longer is.
+ * One that is no longer wanted gets another name first ({@code .step-00000100.old}), and is then deleted.
  */
 public final class CheckpointFolder {
     /** The name of the file that names the newest checkpoint. */
@@ -221,7 +221,10 @@ public final class CheckpointFolder {
         return finished;
     }
 
-    /** Deletes a checkpoint. Whatever interrupts that, half of one never has the name of a checkpoint, not after a power cut either. */
+    /**
+     * Deletes a checkpoint. Whatever interrupts that, half of one never has the name of a checkpoint, not after a power
+     * cut either.
+     */
     void discard(Path checkpoint) throws IOException {
         Path discarded = folder.resolve("." + checkpoint.getFileName() + ".old");
         deleteRecursively(discarded);

@@ -16,8 +16,8 @@ import java.util.List;
  * @param config the model and its forward process
  * @param dataSha256 digest of the data set's manifest
  * @param flags the resolved flags of the run, as in {@code run.args}
- * @param skippedSteps of {@code step}, those that are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back; not written where
- *     there is none
+ * @param skippedSteps of {@code step}, those that are not part of the weights: their gradient had overflowed, or they
+ *     were spikes, or came to nothing because training went back; not written where there is none
  * @param lossScale of the next step in fp16; 0, and not written, in other precisions
  * @param goodSteps since the loss scale changed last; not written where there is none
  * @param spikes what is known of spikes; not written where nobody looks for them

@@ -1,7 +1,7 @@
 package io.kinema.train.checkpoint;
 
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.tensor.DType;
 import java.io.Closeable;
 import java.io.IOException;
@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Writes one checkpoint: into a folder of another name, which gets its own when all is there and has been read back. One process begins, then each writes its share of the optimizer's state, then
- * the first writes weights and commits.
+ * Writes one checkpoint: into a folder of another name, which gets its own when all is there and has been read back.
+ * One process begins, then each writes its share of the optimizer's state, then the first writes weights and commits.
  */
 public final class CheckpointWriter {
     private final CheckpointFolder folder;

@@ -14,7 +14,10 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
 
-/** {@code launch/checkpoint.sh diff}: what two checkpoints do not have in common. Files are mapped, so models need not fit into memory. */
+/**
+ * {@code launch/checkpoint.sh diff}: what two checkpoints do not have in common. Files are mapped, so models need not
+ * fit into memory.
+ */
 final class DiffCommand {
     private static final int DIFFERENT = 1;
     private static final int LABEL_COLUMNS = 14;

@@ -13,7 +13,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** {@code launch/checkpoint.sh list}: the checkpoints of a run, a line each, newest first. Reads manifests and sizes only. */
+/**
+ * {@code launch/checkpoint.sh list}: the checkpoints of a run, a line each, newest first. Reads manifests and sizes
+ * only.
+ */
 final class ListCommand {
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss", Locale.ROOT);
     private static final String REMOVAL = "the next checkpoint removes it";

@@ -19,7 +19,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A model to sample from, in one safetensors file: weights, or their average, by name, fp32 or bf16. Its metadata are strings:
+ * A model to sample from, in one safetensors file: weights, or their average, by name, fp32 or bf16. Its metadata are
+ * strings:
  *
  * <ul>
  *   <li>{@code format}: {@code kinema-model}; {@code formatVersion}: {@code 1}.
@@ -27,8 +28,8 @@ import java.util.TreeMap;
  *   <li>{@code model}: the shape, a {@link CheckpointState.Model} in JSON.
  *   <li>{@code diffusion}, {@code timeShift}: the forward process; {@code trainedIn}: the precision of training.
  *   <li>{@code step}, {@code seed}, {@code dataSha256}: of the checkpoint that it was made from.
- *   <li>{@code sha256}: digest of the other metadata, {@code KEY=VALUE} and a line feed each in the order of the keys, and of everything after
- *       the header.
+ *   <li>{@code sha256}: digest of the other metadata, {@code KEY=VALUE} and a line feed each in the order of the keys,
+ *       and of everything after the header.
  * </ul>
  *
  * @param file where it is

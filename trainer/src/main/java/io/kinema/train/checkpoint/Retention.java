@@ -18,8 +18,9 @@ public record Retention(int keepLast, long keepEvery) {
     }
 
     /**
-     * Deletes checkpoints that are not to be kept. To be called after {@link CheckpointWriter#commit}: what that has written and read
-     * back, which {@code LATEST} names, always stays, and so does everything not older than those that are kept for being the newest.
+     * Deletes checkpoints that are not to be kept. To be called after {@link CheckpointWriter#commit}: what that has
+     * written and read back, which {@code LATEST} names, always stays, and so does everything not older than those that
+     * are kept for being the newest.
      *
      * @param folder where they are
      * @param needed the step of one that stays in any case; 0 where there is none

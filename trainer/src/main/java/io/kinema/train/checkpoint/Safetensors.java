@@ -28,10 +28,10 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Files of named tensors, fp32 or bf16, in the safetensors format (huggingface/safetensors, README, "Format"): eight bytes, the little-endian length n of
- * the header; n bytes of JSON, {@code {"name": {"dtype": "F32" or "BF16", "shape": […], "data_offsets": [begin, end]}, …}}, filled up with
- * spaces to a multiple of 8; then the tensors' bytes, little-endian, row-major, end to end without a hole. The entry
- * {@code __metadata__} maps strings to strings.
+ * Files of named tensors, fp32 or bf16, in the safetensors format (huggingface/safetensors, README, "Format"): eight
+ * bytes, the little-endian length n of the header; n bytes of JSON, {@code {"name": {"dtype": "F32" or "BF16", "shape":
+ * […], "data_offsets": [begin, end]}, …}}, filled up with spaces to a multiple of 8; then the tensors' bytes,
+ * little-endian, row-major, end to end without a hole. The entry {@code __metadata__} maps strings to strings.
  */
 public final class Safetensors {
     private static final int LENGTH_BYTES = 8;

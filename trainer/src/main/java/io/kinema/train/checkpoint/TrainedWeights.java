@@ -1,8 +1,8 @@
 package io.kinema.train.checkpoint;
 
 import io.kinema.data.command.ConfigException;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;

@@ -59,8 +59,8 @@ public record DeviceConfig(String name, Precision precision, int threads) {
     }
 
     /**
-     * Puts what is best here in place of what is not asked for: {@code cpu} where it runs, bf16 on it where the processor multiplies bf16, and each
-     * process's share of the processors.
+     * Puts what is best here in place of what is not asked for: {@code cpu} where it runs, bf16 on it where the
+     * processor multiplies bf16, and each process's share of the processors.
      *
      * @param name as in {@code --device}; empty where none is asked for
      * @param precision as in {@code --precision}; empty where none is asked for

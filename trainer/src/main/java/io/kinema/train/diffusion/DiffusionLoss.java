@@ -36,7 +36,8 @@ public final class DiffusionLoss {
      *
      * @param to weights, and sums to add to
      * @param batch the clips
-     * @param scale one over the number of values of the whole step, so that microbatches weigh by their tokens, times the loss scale
+     * @param scale one over the number of values of the whole step, so that microbatches weigh by their tokens, times
+     *     the loss scale
      * @return the sum of squared errors of each clip [S], not scaled
      */
     public double[] forwardBackward(Gradients to, Microbatch batch, double scale) {

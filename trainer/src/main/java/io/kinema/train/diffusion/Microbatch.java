@@ -7,7 +7,8 @@ import io.kinema.train.model.Patches;
 import java.util.List;
 
 /**
- * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Arrays may be the loader's, which fills them again.
+ * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Arrays may be the
+ * loader's, which fills them again.
  *
  * @param clipIds what it is made of, for messages
  * @param packing how the clips lie

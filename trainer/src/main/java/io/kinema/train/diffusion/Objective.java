@@ -6,8 +6,8 @@ import io.kinema.data.command.ConfigException;
 public sealed interface Objective permits RectifiedFlow, NoisePrediction {
 
     /**
-     * How a clip and its noise are mixed at one time: {@code x_t = data·x_0 + noise·ε}, target
-     * {@code targetData·x_0 + targetNoise·ε}.
+     * How a clip and its noise are mixed at one time: {@code x_t = data·x_0 + noise·ε}, target {@code targetData·x_0 +
+     * targetNoise·ε}.
      *
      * @param tau the time as the network is told it, 0 to 1000
      * @param data weight of the clip

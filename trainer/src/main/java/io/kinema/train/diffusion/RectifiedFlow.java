@@ -4,10 +4,11 @@ import io.kinema.data.command.ConfigException;
 import org.apache.commons.math3.distribution.NormalDistribution;
 
 /**
- * Rectified flow with logit-normal times (Esser et al., 2403.03206, sections 2 and 3.1); the target is the velocity ε − x_0.
+ * Rectified flow with logit-normal times (Esser et al., 2403.03206, sections 2 and 3.1); the target is the velocity ε −
+ * x_0.
  *
- * @param shift moves times towards noise, {@code t' = shift·t / (1 + (shift − 1)·t)} (there, equation 23), in training and in
- *     sampling alike: the more values a clip has, the more noise it takes to hide what it shows
+ * @param shift moves times towards noise, {@code t' = shift·t / (1 + (shift − 1)·t)} (there, equation 23), in training
+ *     and in sampling alike: the more values a clip has, the more noise it takes to hide what it shows
  */
 public record RectifiedFlow(double shift) implements Objective {
     /** The shift where none is asked for: what Esser et al. found best at 1024x1024. */

@@ -5,7 +5,13 @@ public final class PeerLostException extends CollectiveException {
     /** The rank that is gone, or −1 for the launcher. */
     private final int lostRank;
 
-    PeerLostException(int lostRank, String message) {
+    /**
+     * Begins with who is gone.
+     *
+     * @param lostRank the rank that is gone; −1 for the launcher
+     * @param message for the user
+     */
+    public PeerLostException(int lostRank, String message) {
         super(message);
         this.lostRank = lostRank;
     }

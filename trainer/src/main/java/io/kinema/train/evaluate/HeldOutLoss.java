@@ -6,8 +6,8 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.diffusion.Objective;
+import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
@@ -22,8 +22,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * The loss of clips at fixed times with fixed noise: both follow from the clip's id, the place of the time and the seed alone, so that two models, and one model with two captions, are told apart by what they
- * predict and not by what was drawn.
+ * The loss of clips at fixed times with fixed noise: both follow from the clip's id, the place of the time and the seed
+ * alone, so that two models, and one model with two captions, are told apart by what they predict and not by what was
+ * drawn.
  */
 final class HeldOutLoss {
     private final SpacetimeDit model;

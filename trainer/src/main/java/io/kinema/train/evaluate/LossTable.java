@@ -108,7 +108,10 @@ public record LossTable(List<Row> rows) {
         return estimate(rows, row -> row.loss - others.get(row.clip + '\n' + row.time).loss);
     }
 
-    /** Of a ratio of sums over sources, which are what was drawn independently (Cochran, Sampling Techniques, 1977, section 6.4). */
+    /**
+     * Of a ratio of sums over sources, which are what was drawn independently (Cochran, Sampling Techniques, 1977,
+     * section 6.4).
+     */
     private static Estimate estimate(Collection<Row> rows, Function<Row, Double> loss) {
         Map<String, double[]> sumsOfSource = new LinkedHashMap<>();
         for (Row row : rows) {

@@ -7,8 +7,8 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.diffusion.Objective;
+import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
@@ -25,10 +25,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times. What a microbatch holds is a
- * function of (seed, step, microbatch) alone.
+ * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times.
+ * What a microbatch holds is a function of (seed, step, microbatch) alone.
  */
-final class ClipLoader implements AutoCloseable {
+public final class ClipLoader implements AutoCloseable {
     private static final int READ_AHEAD = 3;
 
     private final Dataset dataset;
@@ -64,7 +64,7 @@ final class ClipLoader implements AutoCloseable {
      * @param firstStep the first step that is wanted
      * @param rank for the thread's name
      */
-    ClipLoader(Dataset dataset, Recipe config, List<Integer> microbatches, long firstStep, int rank) {
+    public ClipLoader(Dataset dataset, Recipe config, List<Integer> microbatches, long firstStep, int rank) {
         this.dataset = dataset;
         this.order = order(dataset, config);
         this.config = config;
@@ -77,13 +77,25 @@ final class ClipLoader implements AutoCloseable {
                 Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
     }
 
-    /** The order in which a run uses a data set. */
-    static DataOrder order(Dataset dataset, Recipe config) {
+    /**
+     * The order in which a run uses a data set.
+     *
+     * @param dataset the clips
+     * @param config of the run
+     * @return a function of the seed, the sizes of the clips, `--tokens` and V
+     */
+    public static DataOrder order(Dataset dataset, Recipe config) {
         return new DataOrder(config.seed(), tokensOfClips(dataset, config), config.tokens(), config.microbatches());
     }
 
-    /** The least that {@code --tokens} can be. */
-    static int largestClipTokens(Dataset dataset, Recipe config) {
+    /**
+     * The least that {@code --tokens} can be.
+     *
+     * @param dataset the clips
+     * @param config of the run
+     * @return tokens
+     */
+    public static int largestClipTokens(Dataset dataset, Recipe config) {
         return Arrays.stream(tokensOfClips(dataset, config)).max().orElseThrow();
     }
 
@@ -99,11 +111,13 @@ final class ClipLoader implements AutoCloseable {
     }
 
     /**
-     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step. It is good until the next call.
+     * Returns the next microbatch of this rank: its microbatches of a step in turn, step after step. It is good until
+     * the next call.
      *
+     * @return the next microbatch
      * @throws IOException when a shard is damaged
      */
-    Microbatch next() throws IOException {
+    public Microbatch next() throws IOException {
         long end = config.steps() * microbatches.size();
         while (ahead.size() < READ_AHEAD && submitted < end) {
             long step = submitted / microbatches.size();

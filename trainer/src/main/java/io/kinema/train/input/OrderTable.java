@@ -10,10 +10,11 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * Which clips make up which microbatch, as {@code --explain-order} prints it: a line a microbatch with its step (from 1, as in the metrics), epoch and number (from 0), its tokens, and the ids of its
- * clips in the order in which they are packed.
+ * Which clips make up which microbatch, as {@code --explain-order} prints it: a line a microbatch with its step (from
+ * 1, as in the metrics), epoch and number (from 0), its tokens, and the ids of its clips in the order in which they are
+ * packed.
  */
-final class OrderTable {
+public final class OrderTable {
     private static final String HEADER = "    step   epoch  microbatch    tokens  clips\n";
     private static final String LINE = "%8d  %6d  %10d  %8d  %s\n";
 
@@ -21,14 +22,25 @@ final class OrderTable {
     private final DataOrder order;
     private final int numMicrobatches;
 
-    OrderTable(Dataset dataset, Recipe config) {
+    /**
+     * Begins with a data set and a recipe.
+     *
+     * @param dataset the clips
+     * @param config of the run
+     */
+    public OrderTable(Dataset dataset, Recipe config) {
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
         this.numMicrobatches = config.microbatches();
     }
 
-    /** Prints the lines of some steps, for as long as somebody reads them. */
-    void print(StepRange steps, PrintStream out) {
+    /**
+     * Prints the lines of some steps, for as long as somebody reads them.
+     *
+     * @param steps which to print
+     * @param out where to print
+     */
+    public void print(StepRange steps, PrintStream out) {
         out.print(HEADER);
         for (long number = steps.first(); number <= steps.last() && !out.checkError(); number++) {
             StringBuilder lines = new StringBuilder();

@@ -89,7 +89,7 @@ public enum SyntheticData {
      * @return its folder
      * @throws ConfigException when no run has made it yet
      */
-    Path require(Patch patch) {
+    public Path require(Patch patch) {
         Path prepared = prepared(patch);
         if (!exists(prepared)) {
             throw new ConfigException("--data is not given, and no run has made " + prepared

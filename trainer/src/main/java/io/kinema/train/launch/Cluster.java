@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param secret what hosts must know to join
  * @param joinLimit how long they may take to join
  */
-record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, Secret secret, Duration joinLimit) {
+public record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, Secret secret, Duration joinLimit) {
     /** Schedulers fetch images and wait for nodes before they start the last process. */
     static final Duration SCHEDULER_LIMIT = Duration.ofMinutes(10);
 
@@ -34,7 +34,7 @@ record Cluster(List<ClusterHost> hosts, InetSocketAddress listen, Secret secret,
      * @return empty for a run on this host alone
      * @throws ConfigException when they contradict each other
      */
-    static Optional<Cluster> of(TrainFlags flags, Map<String, String> variables) {
+    public static Optional<Cluster> of(TrainFlags flags, Map<String, String> variables) {
         Optional<TorchVariables> torch = TorchVariables.of(variables);
         requireOne(flags, torch.isPresent());
         Optional<Cluster> cluster;

@@ -40,7 +40,8 @@ record ClusterHost(String name, int slots, Reach reach) {
     }
 
     /**
-     * Reads a file of hosts: a line each, {@code name slots=4}, one slot where none are given; {@code #} begins a comment.
+     * Reads a file of hosts: a line each, {@code name slots=4}, one slot where none are given; {@code #} begins a
+     * comment.
      *
      * @throws ConfigException when the file is not there, or a line is not of that form
      */

@@ -30,8 +30,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
-/** Ranks on the hosts of a cluster. Hosts join once, and again when they were lost; each start of the ranks gets media drivers and a rendezvous of its own. */
-final class ClusterLaunch implements Launch {
+/**
+ * Ranks on the hosts of a cluster. Hosts join once, and again when they were lost; each start of the ranks gets media
+ * drivers and a rendezvous of its own.
+ */
+public final class ClusterLaunch implements Launch {
     private static final Duration LEAST_PATIENCE = Duration.ofSeconds(30);
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long ANSWER_MS = 20_000;
@@ -60,8 +63,9 @@ final class ClusterLaunch implements Launch {
      * @param cluster the hosts
      * @param flags of the run
      * @param warnings takes what went wrong on a host without ending the run
+     * @throws IOException when a file or a connection fails
      */
-    ClusterLaunch(Cluster cluster, TrainFlags flags, Consumer<String> warnings) throws IOException {
+    public ClusterLaunch(Cluster cluster, TrainFlags flags, Consumer<String> warnings) throws IOException {
         this.cluster = cluster;
         deadline = Duration.ofSeconds(flags.timeoutSeconds);
         secretFile = flags.secretFile;
@@ -234,7 +238,10 @@ final class ClusterLaunch implements Launch {
         }
     }
 
-    /** What a host is told of the secret: ssh encrypts it; srun may not, so that hosts read a file themselves where there is one. */
+    /**
+     * What a host is told of the secret: ssh encrypts it; srun may not, so that hosts read a file themselves where
+     * there is one.
+     */
     private String secretLine(ClusterHost host) {
         boolean hasFile = SecretFile.isNamed(secretFile);
         return hasFile && host.reach() == ClusterHost.Reach.SRUN

@@ -20,8 +20,10 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** The launcher's part on one of a run's hosts: starts the ranks that it is told to start. It ends with its launcher. */
-final class Host {
+/**
+ * The launcher's part on one of a run's hosts: starts the ranks that it is told to start. It ends with its launcher.
+ */
+public final class Host {
     private static final Duration JOIN_LIMIT = Duration.ofSeconds(30);
     private static final int KILLED = 143;
 
@@ -33,8 +35,9 @@ final class Host {
     private Host() {}
 
     /**
-     * Serves the launcher that has started this program over ssh or srun. The first line of standard input is the secret in hexadecimal digits, or {@link #SECRET_FILE} and a
-     * path; the end of the input is the end of the connection.
+     * Serves the launcher that has started this program over ssh or srun. The first line of standard input is the
+     * secret in hexadecimal digits, or {@link #SECRET_FILE} and a path; the end of the input is the end of the
+     * connection.
      *
      * @param args address and port of the launcher, and this host's index
      */
@@ -83,8 +86,16 @@ final class Host {
         }
     }
 
-    /** Takes part in a run whose rank 0, the launcher, a scheduler has started elsewhere. */
-    static int join(TorchVariables torch, Secret secret) throws IOException, InterruptedException {
+    /**
+     * Takes part in a run whose rank 0, the launcher, a scheduler has started elsewhere.
+     *
+     * @param torch the scheduler's variables
+     * @param secret of the run
+     * @return the exit code of this process
+     * @throws IOException when a file or a connection fails
+     * @throws InterruptedException when this thread is told to end
+     */
+    public static int join(TorchVariables torch, Secret secret) throws IOException, InterruptedException {
         HostAgent.Identity identity = new HostAgent.Identity(torch.rank(), torch.localRank(), secret);
         String master = torch.masterAddress();
         System.out.println("rank " + torch.rank() + " of " + torch.worldSize() + " joins rank 0 at " + master + ":"

@@ -23,7 +23,7 @@ import java.util.UUID;
  * @param deadline how long ranks wait for each other
  * @param secret that they prove to know
  */
-record LocalLaunch(RunFolder folder, Duration deadline, Secret secret) implements Launch {
+public record LocalLaunch(RunFolder folder, Duration deadline, Secret secret) implements Launch {
     @Override
     public RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException {
         String runId = UUID.randomUUID().toString();

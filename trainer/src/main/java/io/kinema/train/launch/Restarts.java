@@ -8,10 +8,11 @@ import java.util.Optional;
 /**
  * How often a run is started again after failures, and on how many nodes.
  *
- * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one which fails always at the same place
- * ends. When as many as are allowed have not helped, it goes on with one node fewer, which counts anew too.
+ * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one
+ * which fails always at the same place ends. When as many as are allowed have not helped, it goes on with one node
+ * fewer, which counts anew too.
  */
-final class Restarts {
+public final class Restarts {
     private final int maxRestarts;
     private final int minNodes;
     private int nodes;
@@ -24,15 +25,20 @@ final class Restarts {
      * @param flags of the run
      * @param firstStep the step that it starts from
      */
-    Restarts(TrainFlags flags, long firstStep) {
+    public Restarts(TrainFlags flags, long firstStep) {
         maxRestarts = flags.maxRestarts;
         minNodes = flags.minNodes();
         nodes = flags.nodes;
         furthestStep = firstStep;
     }
 
-    /** Whether the same again could end otherwise, and is asked for. */
-    boolean mayHelp(RunOutcome outcome) {
+    /**
+     * Whether the same again could end otherwise, and is asked for.
+     *
+     * @param outcome how the ranks ended
+     * @return false after the end of all steps, a mistake, or a signal
+     */
+    public boolean mayHelp(RunOutcome outcome) {
         boolean isWanted = maxRestarts > 0 || minNodes < nodes;
         return isWanted
                 && switch (outcome) {
@@ -47,8 +53,12 @@ final class Restarts {
         return ExitCode.of(code).map(ExitCode::isRestarted).orElse(true);
     }
 
-    /** How many ranks the next start has. */
-    int nodes() {
+    /**
+     * How many ranks the next start has.
+     *
+     * @return at least 1
+     */
+    public int nodes() {
         return nodes;
     }
 
@@ -58,7 +68,7 @@ final class Restarts {
      * @param step of the newest valid checkpoint
      * @return which restart this is, in words; empty when it is time to give up
      */
-    Optional<String> next(long step) {
+    public Optional<String> next(long step) {
         if (step > furthestStep) {
             furthestStep = step;
             made = 0;
@@ -76,8 +86,12 @@ final class Restarts {
         return Optional.empty();
     }
 
-    /** What was tried before giving up; empty where nothing was. */
-    String tried() {
+    /**
+     * What was tried before giving up; empty where nothing was.
+     *
+     * @return a phrase
+     */
+    public String tried() {
         return made == 0 ? "" : "gave up after " + times(made) + " without a new checkpoint; ";
     }
 

@@ -14,7 +14,7 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /** A file that holds a run's secret, as {@code --secret-file} names it. */
-final class SecretFile {
+public final class SecretFile {
     /** How to make one, for messages. */
     static final String MAKE = "umask 077; openssl rand -hex 32 > FILE";
 
@@ -30,17 +30,23 @@ final class SecretFile {
      * @return {@link Secret#NONE} for the last two
      * @throws ConfigException when the file is not there, holds no secret, or others may read it
      */
-    static Secret ofFlag(String flag) {
+    public static Secret ofFlag(String flag) {
         return isNamed(flag) ? read(Path.of(flag)) : Secret.NONE;
     }
 
-    /** Whether a flag names a file. */
-    static boolean isNamed(String flag) {
+    /**
+     * Whether a flag names a file.
+     *
+     * @param flag the value of `--secret-file`
+     * @return false for none, and where the flag is left out
+     */
+    public static boolean isNamed(String flag) {
         return !flag.isEmpty() && !flag.equals(TrainFlags.NO_SECRET);
     }
 
     /**
-     * Reads a file. White space before and behind does not count, so that copies with and without a line feed are the same.
+     * Reads a file. White space before and behind does not count, so that copies with and without a line feed are the
+     * same.
      *
      * @throws ConfigException as in {@link #ofFlag}
      */

@@ -19,7 +19,13 @@ public final class SlurmJob {
 
     private SlurmJob() {}
 
-    static boolean isInside(Map<String, String> variables) {
+    /**
+     * Tells whether this process is part of a Slurm job.
+     *
+     * @param variables of the environment
+     * @return whether Slurm started this process
+     */
+    public static boolean isInside(Map<String, String> variables) {
         return !variables.getOrDefault("SLURM_JOB_ID", "").isEmpty();
     }
 
@@ -64,8 +70,10 @@ public final class SlurmJob {
      * @param flags checked already
      * @param args the command's
      * @return what sbatch exits with
+     * @throws IOException when a file or a connection fails
+     * @throws InterruptedException when this thread is told to end
      */
-    static int submit(TrainFlags flags, String[] args) throws IOException, InterruptedException {
+    public static int submit(TrainFlags flags, String[] args) throws IOException, InterruptedException {
         String home = System.getenv("KINEMA_HOME");
         if (home == null) {
             throw new ConfigException("KINEMA_HOME is not set; start by launch/train.sh --slurm");

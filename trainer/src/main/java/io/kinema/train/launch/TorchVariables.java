@@ -16,7 +16,7 @@ import java.util.Optional;
  * @param masterAddress MASTER_ADDR: where rank 0 is
  * @param masterPort MASTER_PORT: where it listens
  */
-record TorchVariables(
+public record TorchVariables(
         int rank, int worldSize, int localRank, int localWorldSize, String masterAddress, int masterPort) {
     private static final List<String> REQUIRED = List.of("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT");
     private static final int MAX_PORT = 65_535;
@@ -25,10 +25,11 @@ record TorchVariables(
     /**
      * Reads the variables.
      *
+     * @param variables of the environment
      * @return empty when RANK is not set
      * @throws ConfigException when others are not, or do not fit
      */
-    static Optional<TorchVariables> of(Map<String, String> variables) {
+    public static Optional<TorchVariables> of(Map<String, String> variables) {
         if (variables.getOrDefault("RANK", "").isEmpty()) {
             return Optional.empty();
         }

@@ -229,8 +229,8 @@ public final class Estimate {
         TrainFlags train = new TrainFlags();
         train.microbatches = flags.microbatches;
         Recipe config = train.toConfig().withModel(model).withPrecision(Precision.parse(flags.precision));
-        RankMemory rank =
-                RankMemory.ofRank(new RankMemory.Setup(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
+        RankMemory rank = RankMemory.ofRank(
+                new RankMemory.Setup(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
         return (double) rank.weightBytes() + rank.gradientBytes() + rank.optimizerBytes();
     }
 

@@ -20,7 +20,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
-/** Finds the microbatches of a run that need the most memory: those of the most tokens, of the longest clips, and of the most clips. */
+/**
+ * Finds the microbatches of a run that need the most memory: those of the most tokens, of the longest clips, and of the
+ * most clips.
+ */
 final class LargestMicrobatches {
     /** So many of a run's microbatches are looked at; they are packed alike from epoch to epoch. */
     private static final int LOOKED_AT = 20_000;

@@ -18,7 +18,7 @@ import java.util.Locale;
 import java.util.OptionalLong;
 
 /** Estimates the memory of a run before its first step, and refuses what this host cannot hold. */
-final class MemoryCheck {
+public final class MemoryCheck {
     /** Classes, compiled code, threads' stacks and oneDNN's compiled kernels, measured. */
     private static final long JVM_BYTES = 160L << 20;
 
@@ -40,7 +40,7 @@ final class MemoryCheck {
      * @param host what all processes together may take; empty where that is not known
      * @param node what each rank may take; empty for no limit
      */
-    record Limits(OptionalLong host, OptionalLong node) {
+    public record Limits(OptionalLong host, OptionalLong node) {
         boolean allow(List<RankMemory> ranks) {
             return bytesOfAll(ranks) <= host.orElse(Long.MAX_VALUE)
                     && ranks.stream().allMatch(rank -> bytes(rank) <= node.orElse(Long.MAX_VALUE));
@@ -57,7 +57,7 @@ final class MemoryCheck {
      * @throws ConfigException when it does not fit; the message names what would
      * @throws IOException when a shard is damaged
      */
-    static String require(Dataset dataset, RankMemory.Setup asked, Limits limits) throws IOException {
+    public static String require(Dataset dataset, RankMemory.Setup asked, Limits limits) throws IOException {
         MemoryCheck check = new MemoryCheck(dataset, asked, limits);
         List<RankMemory> ranks = RankMemory.of(asked, LargestMicrobatches.of(dataset, asked.config()));
         long largest = ranks.stream().mapToLong(MemoryCheck::bytes).max().orElseThrow();

@@ -19,17 +19,19 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that allocates and does not compute. The JVM's own
- * memory is not part of it.
+ * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that
+ * allocates and does not compute. The JVM's own memory is not part of it.
  *
- * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works with
- * @param optimizerBytes moments, average, and master weights where they are not the working weights: of this rank's shard
+ * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works
+ *     with
+ * @param optimizerBytes moments, average, and master weights where they are not the working weights: of this rank's
+ *     shard
  * @param gradientBytes gradients of microbatches and their sums
  * @param packedBytes weights laid out for products
  * @param workspaceBytes activations of the largest microbatch, and what is computed on the way
  * @param exchangeBytes what a checkpoint takes on its way to files
  */
-record RankMemory(
+public record RankMemory(
         long weightBytes,
         long optimizerBytes,
         long gradientBytes,
@@ -47,13 +49,8 @@ record RankMemory(
      * @param zero what each of them keeps only its shard of
      * @param copiesCheckpoints whether a copy of the state is written while training goes on
      */
-    record Setup(
-            Recipe config,
-            Recompute recompute,
-            int threads,
-            int nodes,
-            ZeroStage zero,
-            boolean copiesCheckpoints) {
+    public record Setup(
+            Recipe config, Recompute recompute, int threads, int nodes, ZeroStage zero, boolean copiesCheckpoints) {
         Setup with(Recipe other) {
             return new Setup(other, recompute, threads, nodes, zero, copiesCheckpoints);
         }

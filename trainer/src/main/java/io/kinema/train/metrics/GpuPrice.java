@@ -5,7 +5,10 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/** Accelerators and their peak in bf16 (fp16 for V100) with sums in fp32, dense, as NVIDIA's data sheets give it; what a training gets of that is its utilisation. */
+/**
+ * Accelerators and their peak in bf16 (fp16 for V100) with sums in fp32, dense, as NVIDIA's data sheets give it; what a
+ * training gets of that is its utilisation.
+ */
 public enum GpuPrice {
     /** V100 SXM2, NVIDIA V100 data sheet (2020). */
     V100(125),

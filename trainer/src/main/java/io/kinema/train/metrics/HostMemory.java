@@ -25,8 +25,8 @@ public record HostMemory(Path root) {
     }
 
     /**
-     * Returns how much more memory processes started by this one may take: what the host has available, or less where the limit of a control group
-     * (docs.kernel.org, admin-guide/cgroup-v2, "Memory") leaves less.
+     * Returns how much more memory processes started by this one may take: what the host has available, or less where
+     * the limit of a control group (docs.kernel.org, admin-guide/cgroup-v2, "Memory") leaves less.
      *
      * @return bytes; empty where the system does not say
      * @throws IOException when a file of the system's cannot be read
@@ -96,8 +96,9 @@ public record HostMemory(Path root) {
      * Returns the memory that this process has now.
      *
      * @return bytes; 0 where the system does not say
+     * @throws IOException when a file or a connection fails
      */
-    long residentBytes() throws IOException {
+    public long residentBytes() throws IOException {
         return kibibytes("proc/self/status", "VmRSS:").orElse(0);
     }
 
@@ -105,8 +106,9 @@ public record HostMemory(Path root) {
      * Returns the most memory that this process has had at a time.
      *
      * @return bytes; 0 where the system does not say
+     * @throws IOException when a file or a connection fails
      */
-    long peakResidentBytes() throws IOException {
+    public long peakResidentBytes() throws IOException {
         return kibibytes("proc/self/status", "VmHWM:").orElse(0);
     }
 

@@ -20,9 +20,10 @@ import java.util.Random;
 import java.util.stream.Stream;
 
 /**
- * What a device's matrix product reaches, the yardstick of {@code utilisation}. The best measurement is kept for each processor, number of threads, precision
- * and version of the libraries, in {@code $XDG_CACHE_HOME/kinema}, {@code ~/.cache/kinema} where that is not set: a file of two lines, what was measured and the floating
- * point operations a second.
+ * What a device's matrix product reaches, the yardstick of {@code utilisation}. The best measurement is kept for each
+ * processor, number of threads, precision and version of the libraries, in {@code $XDG_CACHE_HOME/kinema},
+ * {@code ~/.cache/kinema} where that is not set: a file of two lines, what was measured and the floating point
+ * operations a second.
  *
  * @param folder where measurements are kept
  */
@@ -48,8 +49,9 @@ public record MatmulPeak(Path folder) {
     }
 
     /**
-     * Returns the best that was ever measured, and measures on a device of its own unless that was done within the hour: a machine that was busy the first time
-     * does not spoil the yardstick, and a training that starts again at once does not wait for it. A folder that cannot be written only means that nothing is known from before.
+     * Returns the best that was ever measured, and measures on a device of its own unless that was done within the
+     * hour: a machine that was busy the first time does not spoil the yardstick, and a training that starts again at
+     * once does not wait for it. A folder that cannot be written only means that nothing is known from before.
      *
      * @param config of the device whose product is meant
      * @return floating point operations a second
@@ -143,8 +145,8 @@ public record MatmulPeak(Path folder) {
     }
 
     /**
-     * Multiplies matrices of random numbers and takes the fastest round. The right one lasts until the device is closed, as weights do, so that a device may keep a
-     * copy of it in the order that it multiplies in.
+     * Multiplies matrices of random numbers and takes the fastest round. The right one lasts until the device is
+     * closed, as weights do, so that a device may keep a copy of it in the order that it multiplies in.
      *
      * @param device whose product is meant, no scope of it open
      * @param threads that it computes with

@@ -16,7 +16,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A file of JSON objects about steps, {@code metrics.jsonl} or {@code spikes.jsonl}: each step at most once, whatever restarts there were. What is not finite is null. */
+/**
+ * A file of JSON objects about steps, {@code metrics.jsonl} or {@code spikes.jsonl}: each step at most once, whatever
+ * restarts there were. What is not finite is null.
+ */
 public final class StepLog implements AutoCloseable {
     private static final ObjectMapper JSON =
             new ObjectMapper().registerModule(new SimpleModule().addSerializer(double.class, new FiniteOrNull()));
@@ -40,7 +43,8 @@ public final class StepLog implements AutoCloseable {
     }
 
     /**
-     * Opens the file to append to. Lines of steps after {@code lastStep} belong to work that is done again, and are dropped.
+     * Opens the file to append to. Lines of steps after {@code lastStep} belong to work that is done again, and are
+     * dropped.
      *
      * @param file may exist
      * @param lastStep the step that training goes on from

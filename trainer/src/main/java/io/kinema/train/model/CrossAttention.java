@@ -11,7 +11,9 @@ import io.kinema.train.tensor.Tensor;
 /** Multi-head attention of each clip's tokens over its caption's; its output starts at zero. */
 record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryNorm, HeadNorm keyNorm, Linear out) {
 
-    /** What backward needs: inputs before and after the norm, queries and keys before theirs, and the attended values. */
+    /**
+     * What backward needs: inputs before and after the norm, queries and keys before theirs, and the attended values.
+     */
     record Saved(Tensor xLD, Tensor normedLD, Tensor qLNK, Tensor kBNK, Qkv qkv, Attention attention) {}
 
     /** The gradients of both inputs. */

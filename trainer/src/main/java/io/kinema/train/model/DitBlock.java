@@ -6,7 +6,9 @@ import io.kinema.train.tensor.Gated;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
-/** A transformer block with adaLN-Zero (Peebles and Xie, 2212.09748, section 3.2) and cross-attention to the caption. */
+/**
+ * A transformer block with adaLN-Zero (Peebles and Xie, 2212.09748, section 3.2) and cross-attention to the caption.
+ */
 final class DitBlock {
     private static final int MODULATIONS = 6;
 
@@ -18,7 +20,9 @@ final class DitBlock {
     /** What every block sees besides its tokens: silu(c) [S, D], the encoded captions [B, E] and the layout. */
     record Conditioning(Tensor siluSD, Tensor captionBE, Rotary rotary, Packing packing) {}
 
-    /** Shift, scale and gate of the attention (0 to 2) and of the MLP (3 to 5), each [S, D], and the streams between. */
+    /**
+     * Shift, scale and gate of the attention (0 to 2) and of the MLP (3 to 5), each [S, D], and the streams between.
+     */
     record Saved(
             Tensor[] modulation,
             Tensor hLD,

@@ -1,8 +1,9 @@
 package io.kinema.train.model;
 
 /**
- * Counts the multiplications and additions of the matrix products that a model's mathematics asks for, from shapes. All else is left out, as is usual, and
- * so is what is computed twice: what {@link Recompute} does again, and attention's scores in its backward.
+ * Counts the multiplications and additions of the matrix products that a model's mathematics asks for, from shapes. All
+ * else is left out, as is usual, and so is what is computed twice: what {@link Recompute} does again, and attention's
+ * scores in its backward.
  */
 public final class Flops {
     /** A multiplication and an addition. */

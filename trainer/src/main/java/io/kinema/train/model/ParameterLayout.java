@@ -7,8 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Where each parameter stands in the one flat vector that holds them all, in the order of docs/numerics.md. The vector is cut into groups, of layers that
- * a pass goes through together: the stem, each block, the final layer. Each group is filled up with zeros, which no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}.
+ * Where each parameter stands in the one flat vector that holds them all, in the order of docs/numerics.md. The vector
+ * is cut into groups, of layers that a pass goes through together: the stem, each block, the final layer. Each group is
+ * filled up with zeros, which no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}.
  */
 public final class ParameterLayout {
     private static final double EMBEDDING_DEVIATION = 0.02;

@@ -24,7 +24,8 @@ public final class ParameterSet implements Parameters {
     }
 
     /**
-     * Allocates weights of the device's working type, all zero; they live as long as a tensor that is allocated at the same place.
+     * Allocates weights of the device's working type, all zero; they live as long as a tensor that is allocated at the
+     * same place.
      *
      * @param device where
      * @param layout of the model
@@ -35,7 +36,8 @@ public final class ParameterSet implements Parameters {
     }
 
     /**
-     * Allocates gradients of {@link Device#dtype()}, all zero; they live as long as a tensor that is allocated at the same place.
+     * Allocates gradients of {@link Device#dtype()}, all zero; they live as long as a tensor that is allocated at the
+     * same place.
      *
      * @param device where
      * @param layout of the model

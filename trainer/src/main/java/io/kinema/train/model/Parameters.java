@@ -5,8 +5,8 @@ import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.tensor.Tensor;
 
 /**
- * One tensor for each parameter of a model: its weights, or the gradients that a pass adds to. A pass says which group it works with, so that weights may come just
- * before they are needed and gradients leave as soon as they are complete.
+ * One tensor for each parameter of a model: its weights, or the gradients that a pass adds to. A pass says which group
+ * it works with, so that weights may come just before they are needed and gradients leave as soon as they are complete.
  */
 public interface Parameters {
     /**

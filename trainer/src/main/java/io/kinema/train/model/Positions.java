@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Cosines and sines of the positions of a packed sequence's rows; see docs/numerics.md for how pairs are shared out to the axes. Those of a place on an
- * axis are computed once and kept. Used by one thread at a time.
+ * Cosines and sines of the positions of a packed sequence's rows; see docs/numerics.md for how pairs are shared out to
+ * the axes. Those of a place on an axis are computed once and kept. Used by one thread at a time.
  */
 final class Positions {
     private static final double BASE = 10_000;
@@ -55,8 +55,9 @@ final class Positions {
     }
 
     /**
-     * Absolute positions (Vaswani et al., 1706.03762, section 3.5): the cosines, then the sines, of the angles of a head as wide as the model [L, D]. The
-     * residual stream begins with them and has their type, {@link Device#dtype()}.
+     * Absolute positions (Vaswani et al., 1706.03762, section 3.5): the cosines, then the sines, of the angles of a
+     * head as wide as the model [L, D]. The residual stream begins with them and has their type,
+     * {@link Device#dtype()}.
      */
     Tensor absolute(Device device, Packing packing, int width) {
         int numRows = packing.tokens().total();

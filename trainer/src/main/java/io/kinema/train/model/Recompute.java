@@ -2,7 +2,10 @@ package io.kinema.train.model;
 
 import io.kinema.data.command.ConfigException;
 
-/** What backward computes again instead of remembering it, {@code --recompute} (Chen et al., 1604.06174). Gradients are the same bit for bit. */
+/**
+ * What backward computes again instead of remembering it, {@code --recompute} (Chen et al., 1604.06174). Gradients are
+ * the same bit for bit.
+ */
 public enum Recompute {
     /** Nothing: every activation is kept. */
     NONE,

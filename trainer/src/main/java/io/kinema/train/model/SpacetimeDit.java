@@ -7,8 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The spacetime diffusion transformer over packed clips; docs/numerics.md has its mathematics. It holds shapes, and tables of positions that it fills again for each pass: weights and gradients
- * are {@link Parameters} of its {@link #layout()}. Used by one thread at a time.
+ * The spacetime diffusion transformer over packed clips; docs/numerics.md has its mathematics. It holds shapes, and
+ * tables of positions that it fills again for each pass: weights and gradients are {@link Parameters} of its
+ * {@link #layout()}. Used by one thread at a time.
  */
 public final class SpacetimeDit {
     private static final int FINAL_MODULATIONS = 2;
@@ -178,8 +179,8 @@ public final class SpacetimeDit {
     }
 
     /**
-     * Enters and leaves every group in the order of {@link #forward} and {@link #backward} and computes nothing: where passes exchange what they work with between ranks, for a rank
-     * that has nothing to compute.
+     * Enters and leaves every group in the order of {@link #forward} and {@link #backward} and computes nothing: where
+     * passes exchange what they work with between ranks, for a rank that has nothing to compute.
      *
      * @param to weights and sums
      */

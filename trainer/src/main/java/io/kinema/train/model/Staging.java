@@ -5,7 +5,9 @@ import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.TensorMemory;
 import java.lang.foreign.MemorySegment;
 
-/** Host memory for values on their way to a device, kept from one microbatch to the next. Used by one thread at a time. */
+/**
+ * Host memory for values on their way to a device, kept from one microbatch to the next. Used by one thread at a time.
+ */
 final class Staging {
     private float[] values = {};
 

@@ -3,7 +3,9 @@ package io.kinema.train.model;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 
-/** Sinusoids of the diffusion time (as in DiT, 2212.09748, and Vaswani et al., 1706.03762, section 3.5) through an MLP. */
+/**
+ * Sinusoids of the diffusion time (as in DiT, 2212.09748, and Vaswani et al., 1706.03762, section 3.5) through an MLP.
+ */
 final class TimeEmbedding {
     private static final int FREQUENCIES = 128;
     private static final double LONGEST_PERIOD = 10_000;

@@ -3,8 +3,8 @@ package io.kinema.train.optim;
 import io.kinema.data.command.ConfigException;
 
 /**
- * The learning rate of each step: a linear warm-up, then constant or half a cosine down to 0 at the last step (Loshchilov and Hutter,
- * 1608.03983, section 3, without restarts).
+ * The learning rate of each step: a linear warm-up, then constant or half a cosine down to 0 at the last step
+ * (Loshchilov and Hutter, 1608.03983, section 3, without restarts).
  *
  * @param peak the rate after warm-up
  * @param warmupSteps how many steps it takes to get there

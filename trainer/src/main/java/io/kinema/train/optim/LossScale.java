@@ -1,9 +1,11 @@
 package io.kinema.train.optim;
 
 /**
- * Dynamic loss scaling (Micikevicius et al., 1710.03740, section 3.2): gradients are computed of the loss times a factor, so that fp16 does not round small ones to 0, and divided by it in fp32. The
- * factor is halved when a gradient overflows, and the step's update left out; it is doubled after many steps without. Rule and constants are those of PyTorch's
- * {@code torch.amp.GradScaler}. All factors are powers of two: short of overflow and underflow they change no bit of a gradient.
+ * Dynamic loss scaling (Micikevicius et al., 1710.03740, section 3.2): gradients are computed of the loss times a
+ * factor, so that fp16 does not round small ones to 0, and divided by it in fp32. The factor is halved when a gradient
+ * overflows, and the step's update left out; it is doubled after many steps without. Rule and constants are those of
+ * PyTorch's {@code torch.amp.GradScaler}. All factors are powers of two: short of overflow and underflow they change no
+ * bit of a gradient.
  *
  * @param factor that the loss is multiplied by
  * @param goodSteps steps in a row whose gradient was finite since the factor changed last
@@ -30,7 +32,10 @@ public record LossScale(double factor, long goodSteps) {
     private static final double BACKOFF = 0.5;
     private static final long GROWTH_STEPS = 2000;
 
-    /** Gradients that overflow below this are not too large by the scale's doing: it is the 30th halving of the first factor. */
+    /**
+     * Gradients that overflow below this are not too large by the scale's doing: it is the 30th halving of the first
+     * factor.
+     */
     private static final double LEAST = 0x1p-14;
 
     /**

@@ -6,8 +6,9 @@ import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * AdamW and the average of the weights over one rank's shard of a vector of parameters (ZeRO stage 1; Rajbhandari et al., 1910.02054,
- * section 5.1): moments and average exist for that shard only, and so do master weights where the weights that layers multiply by are narrower.
+ * AdamW and the average of the weights over one rank's shard of a vector of parameters (ZeRO stage 1; Rajbhandari et
+ * al., 1910.02054, section 5.1): moments and average exist for that shard only, and so do master weights where the
+ * weights that layers multiply by are narrower.
  */
 public final class ShardedAdamW {
     private final Device device;
@@ -33,12 +34,14 @@ public final class ShardedAdamW {
             double beta1, double beta2, double epsilon, double weightDecay, double clipNorm, double emaDecay) {}
 
     /**
-     * Allocates state for a shard, all zero; see {@link #startAverage()}. Where the weights are of {@link Device#dtype()}, they are the master weights themselves.
+     * Allocates state for a shard, all zero; see {@link #startAverage()}. Where the weights are of
+     * {@link Device#dtype()}, they are the master weights themselves.
      *
      * @param device of the weights
      * @param config constants
      * @param working the shard of the working weights, which updates change [size], or [1] where that is 0
-     * @param size elements of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}; 0 where there are more ranks than blocks
+     * @param size elements of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}; 0 where there are more ranks
+     *     than blocks
      */
     public ShardedAdamW(Device device, AdamWConfig config, Tensor working, int size) {
         this.device = device;

@@ -4,12 +4,14 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Finds steps whose loss or gradient norm lies far above where it has been lately. Such a step is left out; when {@link #MOST_IN_ROW} in a row are, the weights
- * are what is wrong, and training goes back to a checkpoint from before. Chowdhery et al. (PaLM, 2204.02311, section 5.1) did so by hand: they went back some 100 steps
- * and left out the batches of the steps between, which as good as always helped, as neither the weights nor the data alone cause a spike.
+ * Finds steps whose loss or gradient norm lies far above where it has been lately. Such a step is left out; when
+ * {@link #MOST_IN_ROW} in a row are, the weights are what is wrong, and training goes back to a checkpoint from before.
+ * Chowdhery et al. (PaLM, 2204.02311, section 5.1) did so by hand: they went back some 100 steps and left out the
+ * batches of the steps between, which as good as always helped, as neither the weights nor the data alone cause a
+ * spike.
  *
- * <p>Where a value has been lately is its mean and its variance over the steps that were not left out, each weighted {@code 1 − 1/}{@link #WINDOW} times the one after it. Values that overflow in fp16 are
- * not judged here.
+ * <p>Where a value has been lately is its mean and its variance over the steps that were not left out, each weighted
+ * {@code 1 − 1/}{@link #WINDOW} times the one after it. Values that overflow in fp16 are not judged here.
  *
  * @param steps how many steps were not left out; the first {@link #FIRST_JUDGED} are not judged
  * @param loss where the loss has been
@@ -102,7 +104,8 @@ public record Spikes(long steps, Level loss, Level gradNorm, int inRow, long che
     }
 
     /**
-     * Takes in that a checkpoint of the run's schedule is written. One in a row of spikes has weights that may be their cause, so nothing goes back to it.
+     * Takes in that a checkpoint of the run's schedule is written. One in a row of spikes has weights that may be their
+     * cause, so nothing goes back to it.
      *
      * @param step of the checkpoint
      * @return what is known after it

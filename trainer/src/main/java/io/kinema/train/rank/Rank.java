@@ -2,9 +2,7 @@ package io.kinema.train.rank;
 
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.shard.Dataset;
-import io.kinema.train.Train;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.Devices;
 import io.kinema.train.dist.CollectiveException;
@@ -25,7 +23,6 @@ import io.kinema.train.metrics.HostMemory;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
-import io.kinema.train.optim.Spikes;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.RunFolder;
 import io.kinema.train.run.TrainFlags;
@@ -47,7 +44,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** The process of one rank: joins the others, restores, trains, saves. {@link Train} starts it. */
+/** The process of one rank: joins the others, restores, trains, saves. The launcher starts this process. */
 final class Rank {
     private final RankEnvironment environment;
     private final TrainFlags flags;
@@ -172,7 +169,9 @@ final class Rank {
         double peakFlops =
                 isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
         TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(
-                config, flags.checkpointEvery, epoch -> describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
+                config,
+                flags.checkpointEvery,
+                epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
         try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
                 Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
             TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
@@ -186,8 +185,8 @@ final class Rank {
     }
 
     /**
-     * Ends this process at once when the others fail it. To end in good order would say goodbye to ranks that must hear of a failure, and waits for threads that
-     * may hang as others do.
+     * Ends this process at once when the others fail it. To end in good order would say goodbye to ranks that must hear
+     * of a failure, and waits for threads that may hang as others do.
      */
     private static void haltWhenPeersAreLost(CollectiveTask part) throws IOException {
         try {
@@ -224,25 +223,6 @@ final class Rank {
 
     private List<String> flagsOfRun() throws IOException {
         return List.copyOf(Files.readAllLines(folder.args()));
-    }
-
-    /** What a checkpoint says of a run. */
-    static CheckpointState describe(
-            Recipe config, TrainState state, String dataSha256, long epoch, List<String> flags) {
-        boolean scalesLoss = config.precision().scalesLoss();
-        return new CheckpointState(
-                CheckpointState.FORMAT_VERSION,
-                state.step,
-                config.seed(),
-                new CheckpointState.Cursor(
-                        epoch, state.step * config.microbatches(), config.microbatches(), config.tokens()),
-                config.forCheckpoint(),
-                dataSha256,
-                flags,
-                state.skippedSteps,
-                scalesLoss ? state.lossScale.factor() : 0,
-                scalesLoss ? state.lossScale.goodSteps() : 0,
-                config.spikeSigma() > 0 ? state.spikes : Spikes.NONE);
     }
 
     private String begin(TrainState state) {

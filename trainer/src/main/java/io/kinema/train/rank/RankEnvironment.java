@@ -19,7 +19,7 @@ import java.util.Map;
  * @param launcherPid the process that the rank must not outlive
  * @param resumeFrom the checkpoint to begin with; empty for none
  */
-record RankEnvironment(
+public record RankEnvironment(
         int rank,
         int worldSize,
         String runId,
@@ -32,11 +32,13 @@ record RankEnvironment(
     private static final List<String> RANK_HEAP = List.of("-Xmn64m");
 
     /**
-     * How to start the rank: the same Java with the same flags as this process, which come last and so may say otherwise.
+     * How to start the rank: the same Java with the same flags as this process, which come last and so may say
+     * otherwise.
      *
      * @param args the resolved flags
+     * @return command and environment
      */
-    RankCommand toCommand(Path args) {
+    public RankCommand toCommand(Path args) {
         List<String> command = new ArrayList<>();
         command.add(javaProgram());
         command.addAll(RANK_HEAP);
@@ -46,18 +48,31 @@ record RankEnvironment(
         return new RankCommand(command, toVariables());
     }
 
-    /** The program that runs this JVM. */
-    static String javaProgram() {
+    /**
+     * The program that runs this JVM.
+     *
+     * @return a path
+     */
+    public static String javaProgram() {
         return Path.of(System.getProperty("java.home"), "bin", "java").toString();
     }
 
-    /** The same, started by this process. */
-    RankEnvironment startedHere() {
+    /**
+     * The same, started by this process.
+     *
+     * @return with this process as the launcher
+     */
+    public RankEnvironment startedHere() {
         long pid = ProcessHandle.current().pid();
         return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
     }
 
-    Map<String, String> toVariables() {
+    /**
+     * Writes the environment of the rank.
+     *
+     * @return by name
+     */
+    public Map<String, String> toVariables() {
         return Map.of(
                 "KINEMA_RANK",
                 Integer.toString(rank),
@@ -75,7 +90,13 @@ record RankEnvironment(
                 resumeFrom);
     }
 
-    static RankEnvironment of(Map<String, String> variables) {
+    /**
+     * Reads the environment that {@link #toVariables} wrote.
+     *
+     * @param variables of the environment
+     * @return what the launcher has told
+     */
+    public static RankEnvironment of(Map<String, String> variables) {
         return new RankEnvironment(
                 (int) number(variables, "KINEMA_RANK"),
                 (int) number(variables, "KINEMA_WORLD_SIZE"),

@@ -11,7 +11,10 @@ import io.kinema.train.step.TrainingException;
 import java.io.IOException;
 import java.util.function.BooleanSupplier;
 
-/** Step after step: what each gave is written down, checkpoints are saved when they are due, and after spikes in a row training goes back to one. */
+/**
+ * Step after step: what each gave is written down, checkpoints are saved when they are due, and after spikes in a row
+ * training goes back to one.
+ */
 final class TrainingLoop {
     private final TrainState state;
     private final Trainer trainer;

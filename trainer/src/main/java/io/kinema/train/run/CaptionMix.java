@@ -10,7 +10,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Which of a clip's captions is trained on, as in {@code --caption-mix}: each style has a share of the clips that have a caption of it.
+ * Which of a clip's captions is trained on, as in {@code --caption-mix}: each style has a share of the clips that have
+ * a caption of it.
  *
  * @param dropout the share of clips that lose their caption, for guidance (2207.12598)
  * @param shares of each style, not summing to anything in particular; none for the first caption always

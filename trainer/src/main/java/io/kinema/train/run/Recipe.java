@@ -12,7 +12,8 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.Precision;
 
 /**
- * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it where sums are exact.
+ * What decides the weights that a run ends with. Where it runs, and on how many ranks, is not part of it where sums are
+ * exact.
  *
  * @param model the network
  * @param diffusionName the forward process, as in {@code --diffusion}
@@ -26,9 +27,10 @@ import io.kinema.train.tensor.Precision;
  * @param adamw the optimizer
  * @param precision of the device
  * @param spikeSigma how many deviations above its mean loss or gradient norm may lie; 0 for any number
- * @param reduction how gradients are summed; unless it is exact, the number of ranks and the stage decide the last bits too
+ * @param reduction how gradients are summed; unless it is exact, the number of ranks and the stage decide the last bits
+ *     too
  */
-record Recipe(
+public record Recipe(
         DitConfig model,
         String diffusionName,
         double timeShift,
@@ -43,7 +45,8 @@ record Recipe(
         double spikeSigma,
         Reduction reduction) {
 
-    Recipe {
+    /** Checks every value. */
+    public Recipe {
         Objective.named(diffusionName, timeShift);
         CommandLine.requireRange("--microbatches", microbatches, 1, 1 << 20);
         CommandLine.requireRange("--tokens", tokens, 1, 1 << 24);
@@ -59,37 +62,65 @@ record Recipe(
         CommandLine.requireRange("--ema-decay", adamw.emaDecay(), 0, Math.nextDown(1.0));
     }
 
-    Objective diffusion() {
+    /**
+     * Returns what is learned.
+     *
+     * @return the forward process and the target
+     */
+    public Objective diffusion() {
         return Objective.named(diffusionName, timeShift);
     }
 
-    /** The tree over the microbatches of a step. */
-    ReductionTree tree() {
+    /**
+     * The tree over the microbatches of a step.
+     *
+     * @return with V leaves
+     */
+    public ReductionTree tree() {
         return new ReductionTree(microbatches, reduction);
     }
 
-    /** The same, of another model. */
-    Recipe withModel(DitConfig other) {
+    /**
+     * The same, of another model.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
+    public Recipe withModel(DitConfig other) {
         return with(other, tokens, precision, reduction);
     }
 
-    /** The same, with smaller or larger microbatches. */
-    Recipe withTokens(int other) {
+    /**
+     * The same, with smaller or larger microbatches.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
+    public Recipe withTokens(int other) {
         return with(model, other, precision, reduction);
     }
 
-    /** The same, in another precision. */
-    Recipe withPrecision(Precision other) {
+    /**
+     * The same, in another precision.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
+    public Recipe withPrecision(Precision other) {
         return with(model, tokens, other, reduction);
     }
 
-    /** The same, with gradients summed in another way. */
-    Recipe withReduction(Reduction other) {
+    /**
+     * The same, with gradients summed in another way.
+     *
+     * @param other takes its place
+     * @return another recipe
+     */
+    public Recipe withReduction(Reduction other) {
         return with(model, tokens, precision, other);
     }
 
-    private Recipe with(
-            DitConfig otherModel, int otherTokens, Precision otherPrecision, Reduction otherReduction) {
+    private Recipe with(DitConfig otherModel, int otherTokens, Precision otherPrecision, Reduction otherReduction) {
         return new Recipe(
                 otherModel,
                 diffusionName,
@@ -106,8 +137,12 @@ record Recipe(
                 otherReduction);
     }
 
-    /** What a checkpoint says of the model and what it learns. */
-    CheckpointState.Config forCheckpoint() {
+    /**
+     * What a checkpoint says of the model and what it learns.
+     *
+     * @return a part of {@code state.json}
+     */
+    public CheckpointState.Config forCheckpoint() {
         return new CheckpointState.Config(CheckpointState.Model.of(model), diffusionName, timeShift, precision.flag());
     }
 }

@@ -14,11 +14,15 @@ import java.util.UUID;
  *
  * @param path the folder
  */
-record RunFolder(Path path) {
+public record RunFolder(Path path) {
     private static final DateTimeFormatter NAME = DateTimeFormatter.ofPattern("yyyy-MM-dd-HHmmss");
 
-    /** A new name below {@code runs}. */
-    static Path fresh() {
+    /**
+     * A new name below {@code runs}.
+     *
+     * @return a path that does not exist yet
+     */
+    public static Path fresh() {
         return Path.of("runs", LocalDateTime.now().format(NAME));
     }
 
@@ -27,7 +31,7 @@ record RunFolder(Path path) {
      *
      * @throws ConfigException when it cannot be written
      */
-    void create() {
+    public void create() {
         try {
             Files.createDirectories(logs());
             Files.createDirectories(samples());
@@ -42,9 +46,11 @@ record RunFolder(Path path) {
     /**
      * Takes the folder for this process.
      *
+     * @return held until it is closed
      * @throws ConfigException when another process has it
+     * @throws IOException when a file or a connection fails
      */
-    FolderLock lock() throws IOException {
+    public FolderLock lock() throws IOException {
         return FolderLock.take("--run", path);
     }
 
@@ -53,8 +59,13 @@ record RunFolder(Path path) {
         return path.resolve(".launch");
     }
 
-    /** Whether that file is there and has this id. */
-    boolean hasLaunch(String id) {
+    /**
+     * Whether that file is there and has this id.
+     *
+     * @param id of a launch
+     * @return whether that launch wrote here last
+     */
+    public boolean hasLaunch(String id) {
         try {
             return Files.readString(launchId()).equals(id);
         } catch (IOException notThere) {
@@ -62,40 +73,80 @@ record RunFolder(Path path) {
         }
     }
 
-    /** Writes a new id. */
-    String markLaunch() throws IOException {
+    /**
+     * Writes a new id.
+     *
+     * @return the id of this launch
+     * @throws IOException when a file or a connection fails
+     */
+    public String markLaunch() throws IOException {
         String id = UUID.randomUUID().toString();
         Files.writeString(launchId(), id);
         return id;
     }
 
-    /** The resolved flags. */
-    Path args() {
+    /**
+     * The resolved flags.
+     *
+     * @return {@code run.args}
+     */
+    public Path args() {
         return path.resolve("run.args");
     }
 
-    Path metrics() {
+    /**
+     * Returns the file of one line a step.
+     *
+     * @return {@code metrics.jsonl}
+     */
+    public Path metrics() {
         return path.resolve("metrics.jsonl");
     }
 
-    Path spikes() {
+    /**
+     * Returns the file of steps that were left out.
+     *
+     * @return {@code spikes.jsonl}
+     */
+    public Path spikes() {
         return path.resolve("spikes.jsonl");
     }
 
-    Path logs() {
+    /**
+     * Returns the folder of the output of each rank.
+     *
+     * @return {@code logs/}
+     */
+    public Path logs() {
         return path.resolve("logs");
     }
 
-    /** Keeps the report of a hang, and says where. */
-    Path writeHang(String report) throws IOException {
+    /**
+     * Keeps the report of a hang, and says where.
+     *
+     * @param report lines of text
+     * @return the file
+     * @throws IOException when a file or a connection fails
+     */
+    public Path writeHang(String report) throws IOException {
         return Files.writeString(path.resolve("hang-" + LocalDateTime.now().format(NAME) + ".txt"), report);
     }
 
-    Path samples() {
+    /**
+     * Returns the folder of sampled videos.
+     *
+     * @return {@code samples/}
+     */
+    public Path samples() {
         return path.resolve("samples");
     }
 
-    Path checkpoints() {
+    /**
+     * Returns the folder of checkpoints.
+     *
+     * @return {@code checkpoints/}
+     */
+    public Path checkpoints() {
         return path.resolve(CheckpointFolder.NAME);
     }
 }

@@ -6,16 +6,20 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Steps in a row, numbered from 1 as in the metrics. As a flag: {@code 400} for the first 400, {@code 5-7} for these three.
+ * Steps in a row, numbered from 1 as in the metrics. As a flag: {@code 400} for the first 400, {@code 5-7} for these
+ * three.
  *
  * @param first of them
  * @param last of them, itself included
  */
-record StepRange(long first, long last) {
+public record StepRange(long first, long last) {
     private static final Pattern SYNTAX = Pattern.compile("(?:(\\d{1,18})-)?(\\d{1,18})");
 
     /** Reads the flag. */
-    static final class Parser implements IStringConverter<StepRange> {
+    public static final class Parser implements IStringConverter<StepRange> {
+        /** Begins with nothing. */
+        public Parser() {}
+
         @Override
         public StepRange convert(String value) {
             Matcher matcher = SYNTAX.matcher(value);
@@ -36,8 +40,13 @@ record StepRange(long first, long last) {
         }
     }
 
-    /** The first steps of a run. */
-    static StepRange upTo(long count) {
+    /**
+     * The first steps of a run.
+     *
+     * @param count the last step
+     * @return 1 to count
+     */
+    public static StepRange upTo(long count) {
         return new StepRange(1, count);
     }
 

@@ -18,13 +18,15 @@ import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 
-/** The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others. */
-final class TrainFlags {
+/**
+ * The flags of {@code launch/train.sh}; their defaults are those of a small model, {@code configs/*.args} hold others.
+ */
+public final class TrainFlags {
     /** In place of a file: no secret, on several hosts either. */
-    static final String NO_SECRET = "none";
+    public static final String NO_SECRET = "none";
 
-    static final String RESUME_AUTO = "auto";
-    static final String RESUME_NEVER = "never";
+    public static final String RESUME_AUTO = "auto";
+    public static final String RESUME_NEVER = "never";
 
     private static final double BETA1 = 0.9;
     private static final double BETA2 = 0.95;
@@ -36,7 +38,7 @@ final class TrainFlags {
             order = 0,
             description =
                     "How many processes train, each a rank; 0 is one, or as many as --hosts, --slurm or WORLD_SIZE have room for")
-    int nodes;
+    public int nodes;
 
     @Parameter(
             names = "--hosts",
@@ -44,21 +46,21 @@ final class TrainFlags {
             description =
                     "Trains on several hosts, by ssh: a file with a line `host slots=4` each; a slot is a node. They have Kinema, its JDK, --run and --data"
                             + " at the same paths as this host")
-    String hosts = "";
+    public String hosts = "";
 
     @Parameter(
             names = "--slurm",
             order = 22,
             description =
                     "In a Slurm job, trains on its nodes, a task of the job being one of --nodes; elsewhere submits launch/slurm/train.sbatch with these flags")
-    boolean slurm;
+    public boolean slurm;
 
     @Parameter(
             names = "--address",
             order = 22,
             description =
                     "Name or address of this host by which --hosts or --slurm's nodes reach it; that on the way to the first of them if absent")
-    String address = "";
+    public String address = "";
 
     @Parameter(
             names = "--secret-file",
@@ -66,29 +68,29 @@ final class TrainFlags {
             description =
                     "File with a secret of at least 16 bytes that all processes of the run prove to know and tag their frames with; `none` does without on"
                             + " several hosts too. If absent, --hosts and --slurm make one for the launch, and torchrun's variables need one")
-    String secretFile = "";
+    public String secretFile = "";
 
     /** The most nodes that one host has; decided with {@link #nodes}. */
-    int nodesOfAHost;
+    public int nodesOfAHost;
 
     @Parameter(
             names = "--data",
             order = 1,
             description =
                     "Data set that launch/prepare.sh made; synthetic videos are made and prepared where none is named")
-    String data = "";
+    public String data = "";
 
     @Parameter(
             names = "--run",
             order = 2,
             description = "Folder for everything about the run; runs/DATE-TIME where none is named")
-    String run = "";
+    public String run = "";
 
     @Parameter(
             names = "--model",
             order = 3,
             description = "Model size: debug, S, B, L, XL, or depth, width and heads such as 6x256x4")
-    String model = "S";
+    public String model = "S";
 
     @Parameter(
             names = "--caption-model",
@@ -101,7 +103,7 @@ final class TrainFlags {
             names = "--patch",
             order = 5,
             description = "Pixels of a token, frames x rows x columns; the model's own if absent")
-    String patch = "";
+    public String patch = "";
 
     @Parameter(names = "--diffusion", order = 6, description = "What is learned: flow, ddpm-linear or ddpm-cosine")
     String diffusion = "flow";
@@ -114,19 +116,19 @@ final class TrainFlags {
             order = 8,
             converter = StepRange.Parser.class,
             description = "Steps of the run; with --explain-order those to explain, a number or a range such as 5-7")
-    StepRange steps = StepRange.upTo(1000);
+    public StepRange steps = StepRange.upTo(1000);
 
     @Parameter(
             names = "--microbatches",
             order = 9,
             description = "Packed microbatches a step, however many nodes share them (at least --nodes)")
-    int microbatches = 8;
+    public int microbatches = 8;
 
     @Parameter(names = "--tokens", order = 10, description = "The most tokens a microbatch may hold")
-    int tokens = 4096;
+    public int tokens = 4096;
 
     @Parameter(names = "--seed", order = 11, description = "Seed of weights, data order, noise, times and dropout")
-    long seed = 1;
+    public long seed = 1;
 
     @Parameter(names = "--learning-rate", order = 12, description = "Peak learning rate of AdamW")
     double learningRate = 3e-4;
@@ -171,14 +173,14 @@ final class TrainFlags {
     String captionMix = "";
 
     @ParametersDelegate
-    final DeviceFlags deviceFlags = new DeviceFlags("");
+    public final DeviceFlags deviceFlags = new DeviceFlags("");
 
     @Parameter(
             names = "--recompute",
             order = 22,
             description = "What backward computes again to save memory: none, or blocks (one more forward pass of each;"
                     + " the result is the same)")
-    String recompute = "none";
+    public String recompute = "none";
 
     @Parameter(
             names = "--zero",
@@ -186,7 +188,7 @@ final class TrainFlags {
             description =
                     "What each node keeps only its share of (ZeRO): 1 (the optimizer's state), 2 (gradients too, which are"
                             + " then exchanged after each microbatch) or 3 (weights too); the result is the same with --reduction exact")
-    int zero = 1;
+    public int zero = 1;
 
     @Parameter(
             names = "--reduction",
@@ -194,14 +196,14 @@ final class TrainFlags {
             description =
                     "How gradients are summed: exact (the same bits whatever --nodes and --zero are) or fast (less traffic and memory"
                             + " where a node has several microbatches; bits depend on --nodes and --zero)")
-    String reduction = "exact";
+    public String reduction = "exact";
 
     @Parameter(
             names = "--wire",
             order = 22,
             description =
                     "What gradients travel as between nodes: fp32, or bf16 (half the bytes, each rounded; with --reduction fast)")
-    String wire = "fp32";
+    public String wire = "fp32";
 
     @Parameter(
             names = "--memory-per-node",
@@ -209,13 +211,13 @@ final class TrainFlags {
             description =
                     "The most memory that a node may take, in MB (10^6 bytes): what needs more is refused with the flags that"
                             + " would make it fit; 0 for what the host has; device cpu")
-    long memoryPerNode;
+    public long memoryPerNode;
 
     @Parameter(
             names = "--transport",
             order = 23,
             description = "Between ranks: auto (shared memory within a host), ipc or udp")
-    String transport = "auto";
+    public String transport = "auto";
 
     @Parameter(
             names = "--timeout-seconds",
@@ -223,7 +225,7 @@ final class TrainFlags {
             description =
                     "How long a rank waits for the others in one collective before that is a hang: all ranks are ended, and a report says which did"
                             + " not come and what they did instead")
-    int timeoutSeconds = 60;
+    public int timeoutSeconds = 60;
 
     @Parameter(
             names = "--max-restarts",
@@ -231,7 +233,7 @@ final class TrainFlags {
             description =
                     "How often in a row all ranks are started again, from the newest valid checkpoint, after one has failed or hangs; a"
                             + " new checkpoint counts anew; 0 never. Mistakes, a loss that is not finite and signals to stop end the run at once")
-    int maxRestarts = 3;
+    public int maxRestarts = 3;
 
     @Parameter(
             names = "--min-nodes",
@@ -239,13 +241,13 @@ final class TrainFlags {
             description =
                     "How few nodes the run may go on with: one fewer each time that --max-restarts restarts have not helped; 0 means"
                             + " all of --nodes. The result is the same")
-    int minNodes;
+    public int minNodes;
 
     @Parameter(
             names = "--checkpoint-every",
             order = 25,
             description = "Steps between checkpoints; 0 writes one at the end only")
-    long checkpointEvery = 500;
+    public long checkpointEvery = 500;
 
     @Parameter(
             names = "--checkpoint-async",
@@ -253,14 +255,14 @@ final class TrainFlags {
             description =
                     "Training goes on while a checkpoint is written: it is copied to memory first, which takes a share"
                             + " of a step, and up to 16 bytes a parameter on rank 0")
-    boolean checkpointAsync;
+    public boolean checkpointAsync;
 
     @Parameter(
             names = "--keep-last",
             order = 25,
             description = "How many of the newest checkpoints are kept; older ones are deleted when one is complete; 0"
                     + " keeps all")
-    int keepLast = 5;
+    public int keepLast = 5;
 
     @Parameter(
             names = "--keep-every",
@@ -272,48 +274,48 @@ final class TrainFlags {
             names = "--resume",
             order = 26,
             description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint")
-    String resume = RESUME_AUTO;
+    public String resume = RESUME_AUTO;
 
     @Parameter(
             names = "--sample-prompt",
             order = 27,
             description = "What the video sampled at the end shows; a caption of the data set if absent")
-    String samplePrompt = "";
+    public String samplePrompt = "";
 
     @Parameter(
             names = "--sample-steps",
             order = 28,
             description = "Sampler steps of the video sampled at the end; 0 samples none")
-    int sampleSteps = 25;
+    public int sampleSteps = 25;
 
     @Parameter(names = "--guidance", order = 29, description = "Guidance scale of the video sampled at the end")
-    double guidance = 2;
+    public double guidance = 2;
 
     @Parameter(
             names = "--ffmpeg",
             order = 30,
             description = "Program that writes the video sampled at the end; the bundled one if absent")
-    String ffmpeg = "";
+    public String ffmpeg = "";
 
     @Parameter(
             names = "--explain-order",
             order = 31,
             description = "Trains nothing and writes nothing: prints which clips make up which microbatch of the steps"
                     + " that --steps names")
-    boolean explainOrder;
+    public boolean explainOrder;
 
     /** Where each node computes; what the flags leave open is decided for this machine. */
-    DeviceConfig device() {
+    public DeviceConfig device() {
         return deviceFlags.resolve(Math.max(1, nodesOfAHost));
     }
 
     /** Puts what this machine decides into the flags, so that all ranks, and whoever repeats the run, have the same. */
-    void resolveDevice() {
+    public void resolveDevice() {
         deviceFlags.set(device());
     }
 
     /** Checks the flags and resolves what they decide. */
-    Recipe toConfig() {
+    public Recipe toConfig() {
         CommandLine.requireRange("--nodes", nodes, 0, 1 << 16);
         if (!explainOrder && steps.first() != 1) {
             throw new ConfigException("--steps " + steps + " is a range, which only --explain-order takes; give the"
@@ -354,7 +356,7 @@ final class TrainFlags {
     }
 
     /** Which checkpoints of the run are kept. */
-    Retention retention() {
+    public Retention retention() {
         CommandLine.requireRange("--keep-last", keepLast, 0, 1e9);
         CommandLine.requireRange("--keep-every", keepEvery, 0, 1e12);
         if (keepEvery > 0 && checkpointEvery > 0 && keepEvery % checkpointEvery != 0) {
@@ -365,28 +367,28 @@ final class TrainFlags {
     }
 
     /** How few nodes the run may go on with, at least 1. */
-    int minNodes() {
+    public int minNodes() {
         return minNodes == 0 ? nodes : minNodes;
     }
 
-    Path runFolder() {
+    public Path runFolder() {
         return Path.of(run);
     }
 
-    Recompute recompute() {
+    public Recompute recompute() {
         return Recompute.parse(recompute);
     }
 
     /** In bytes; empty for no limit. */
-    OptionalLong memoryPerNode() {
+    public OptionalLong memoryPerNode() {
         return memoryPerNode == 0 ? OptionalLong.empty() : OptionalLong.of(memoryPerNode * MEGABYTE);
     }
 
-    ZeroStage zero() {
+    public ZeroStage zero() {
         return ZeroStage.parse(zero);
     }
 
-    Transport transport() {
+    public Transport transport() {
         return Transport.parse(transport);
     }
 }

@@ -2,8 +2,11 @@ package io.kinema.train.run;
 
 import io.kinema.data.command.ConfigException;
 
-/** What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits where sums are exact. */
-enum ZeroStage {
+/**
+ * What ranks keep only their shard of (Rajbhandari et al., 1910.02054, section 5). All stages give the same bits where
+ * sums are exact.
+ */
+public enum ZeroStage {
     /** The optimizer's state, master weights and the average. */
     OPTIMIZER,
     /** Gradients too: they are exchanged after each microbatch. */
@@ -14,9 +17,11 @@ enum ZeroStage {
     /**
      * Reads the flag {@code --zero}.
      *
+     * @param stage as in the flag
+     * @return the stage
      * @throws ConfigException when it is not 1, 2 or 3
      */
-    static ZeroStage parse(int stage) {
+    public static ZeroStage parse(int stage) {
         if (stage < 1 || stage > values().length) {
             throw new ConfigException("--zero " + stage
                     + " is not a stage; use 1 (optimizer state), 2 (and gradients) or 3 (and parameters)");
@@ -24,8 +29,12 @@ enum ZeroStage {
         return values()[stage - 1];
     }
 
-    /** As in the flag. */
-    int number() {
+    /**
+     * As in the flag.
+     *
+     * @return 1, 2 or 3
+     */
+    public int number() {
         return ordinal() + 1;
     }
 }

@@ -12,7 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The video that a training ends with, like the data set's first captioned video; an image, or without a caption, where there is none.
+ * The video that a training ends with, like the data set's first captioned video; an image, or without a caption, where
+ * there is none.
  *
  * @param ffmpeg program that writes it, empty for the bundled one
  * @param prompt what it shows; that video's caption if empty

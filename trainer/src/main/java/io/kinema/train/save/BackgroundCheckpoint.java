@@ -1,11 +1,11 @@
 package io.kinema.train.save;
 
 import io.kinema.train.checkpoint.CheckpointState;
-import io.kinema.train.checkpoint.CheckpointWriter.Moments;
 import io.kinema.train.checkpoint.CheckpointWriter;
+import io.kinema.train.checkpoint.CheckpointWriter.Moments;
 import io.kinema.train.checkpoint.WeightsKind;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.step.TrainState;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -20,10 +20,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * One rank's part of checkpoints that are written while training goes on: {@link #copy} puts what is to be written into host memory, which is kept for the next one, {@link #write}
- * has a thread write it, and {@link #commit} has it, on rank 0, give the checkpoint its name when the files of all ranks are written. That thread calls no collectives.
+ * One rank's part of checkpoints that are written while training goes on: {@link #copy} puts what is to be written into
+ * host memory, which is kept for the next one, {@link #write} has a thread write it, and {@link #commit} has it, on
+ * rank 0, give the checkpoint its name when the files of all ranks are written. That thread calls no collectives.
  */
-final class BackgroundCheckpoint implements AutoCloseable {
+public final class BackgroundCheckpoint implements AutoCloseable {
     private final TrainState state;
     private final StateCopy copy;
     private final ExecutorService thread;
@@ -59,8 +60,13 @@ final class BackgroundCheckpoint implements AutoCloseable {
         weights.put(WeightsKind.EMA, isFirst() ? StateCopy.allocate(arena, elements) : first);
     }
 
-    /** The thread of a rank. */
-    static ExecutorService thread(int rank) {
+    /**
+     * The thread of a rank.
+     *
+     * @param rank this rank, from 0
+     * @return an executor of one thread; whoever gets it closes it
+     */
+    public static ExecutorService thread(int rank) {
         return Executors.newSingleThreadExecutor(Thread.ofPlatform()
                 .daemon()
                 .name("train-r" + rank + "-checkpoint")
@@ -193,7 +199,10 @@ final class BackgroundCheckpoint implements AutoCloseable {
         pending = Optional.empty();
     }
 
-    /** Ends it as one that could not be written: rank 0 removes what there is of it. To be called when no rank writes any more. */
+    /**
+     * Ends it as one that could not be written: rank 0 removes what there is of it. To be called when no rank writes
+     * any more.
+     */
     IOException abandoned(IOException cause) throws IOException {
         Pending given = pending.orElseThrow();
         end();

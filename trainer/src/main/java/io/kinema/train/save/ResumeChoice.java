@@ -21,17 +21,18 @@ import java.util.function.Consumer;
  * @param config of the run
  * @param dataSha256 digest of its data set's manifest
  */
-record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
+public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
 
     /**
      * Decides.
      *
      * @param warning is told, in a line each, of checkpoints that are skipped and of a change of precision
      * @return the checkpoint, verified; empty to start at step 0
-     * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete, …
+     * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete,
+     *     …
      * @throws IOException when the checkpoint that the user names is damaged
      */
-    Optional<Checkpoint> choose(Consumer<String> warning) throws IOException {
+    public Optional<Checkpoint> choose(Consumer<String> warning) throws IOException {
         CheckpointFolder folder = new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints());
         Optional<Checkpoint> chosen = switch (flags.resume) {
             case TrainFlags.RESUME_NEVER -> never(folder);
@@ -78,7 +79,7 @@ record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
      * @throws ConfigException when what it began with is gone
      * @throws IOException when what it began with is damaged by now
      */
-    Optional<Checkpoint> again(String began, Consumer<String> warning) throws IOException {
+    public Optional<Checkpoint> again(String began, Consumer<String> warning) throws IOException {
         Optional<Checkpoint> newest =
                 new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints()).newestValid(warning);
         if (newest.isPresent() || began.isEmpty()) {

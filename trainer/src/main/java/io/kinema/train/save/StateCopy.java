@@ -20,7 +20,7 @@ import java.util.List;
  * @param state of this rank
  * @param collectives with the others
  */
-record StateCopy(TrainState state, Collectives collectives) {
+public record StateCopy(TrainState state, Collectives collectives) {
     private static final int FIRST_MOMENT = 0;
     private static final int SECOND_MOMENT = 1;
     static final int AVERAGE = 2;

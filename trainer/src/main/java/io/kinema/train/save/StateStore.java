@@ -9,10 +9,11 @@ import io.kinema.train.checkpoint.WeightsKind;
 import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.dist.collective.StepLabel;
 import io.kinema.train.dist.reduction.CollectiveBuffer;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.Spikes;
+import io.kinema.train.run.Recipe;
 import io.kinema.train.step.StepReport;
 import io.kinema.train.step.TrainState;
 import io.kinema.train.tensor.Device;
@@ -29,8 +30,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 
-/** Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank. */
-final class StateStore implements AutoCloseable {
+/**
+ * Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank.
+ */
+public final class StateStore implements AutoCloseable {
     private static final byte[] DONE = {};
 
     private final CheckpointFolder folder;
@@ -43,10 +46,12 @@ final class StateStore implements AutoCloseable {
     /**
      * Saves into a folder.
      *
+     * @param folder of the run's checkpoints
+     * @param copy of the state
      * @param cleanup what rank 0 does when a checkpoint is complete
      * @param thread that writes while training goes on, closed with this; empty where training waits
      */
-    StateStore(CheckpointFolder folder, StateCopy copy, Cleanup cleanup, Optional<ExecutorService> thread) {
+    public StateStore(CheckpointFolder folder, StateCopy copy, Cleanup cleanup, Optional<ExecutorService> thread) {
         this.folder = folder;
         this.copy = copy;
         this.collectives = copy.collectives();
@@ -56,8 +61,13 @@ final class StateStore implements AutoCloseable {
     }
 
     /** Deletes checkpoints that are not kept. */
-    interface Cleanup {
-        /** Deletes, but not that of a step which training may go back to; 0 where there is none. */
+    public interface Cleanup {
+        /**
+         * Deletes, but not that of a step which training may go back to; 0 where there is none.
+         *
+         * @param step the checkpoint that must stay
+         * @throws IOException when a file or a connection fails
+         */
         void keeping(long step) throws IOException;
     }
 
@@ -86,12 +96,13 @@ final class StateStore implements AutoCloseable {
     }
 
     /**
-     * Writes a checkpoint of {@code state.step}, or begins to where that is done while training goes on. One that is still being written is awaited first.
+     * Writes a checkpoint of {@code state.step}, or begins to where that is done while training goes on. One that is
+     * still being written is awaited first.
      *
      * @param description all but the weights
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
-    void save(CheckpointState description) throws IOException {
+    public void save(CheckpointState description) throws IOException {
         finish();
         CheckpointWriter writer = folder.writer(state.step);
         runOnAllRanks("checkpoint folder", () -> {
@@ -112,7 +123,7 @@ final class StateStore implements AutoCloseable {
      *
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
-    void finish() throws IOException {
+    public void finish() throws IOException {
         if (background.isEmpty() || !background.get().isPending()) {
             return;
         }
@@ -127,8 +138,13 @@ final class StateStore implements AutoCloseable {
         pending.end();
     }
 
-    /** What this rank tells the others in a step's exchange. */
-    StepReport.RankStatus notice(boolean stopRequested) {
+    /**
+     * What this rank tells the others in a step's exchange.
+     *
+     * @param stopRequested whether this rank was asked to stop
+     * @return what the other ranks must hear
+     */
+    public StepReport.RankStatus notice(boolean stopRequested) {
         return new StepReport.RankStatus(
                 stopRequested,
                 background.map(BackgroundCheckpoint::hasWritten).orElse(true),
@@ -141,7 +157,7 @@ final class StateStore implements AutoCloseable {
      * @param all what all ranks have told
      * @throws IOException when any rank could not write its part; the checkpoint does then not exist
      */
-    void proceed(StepReport.RankStatus all) throws IOException {
+    public void proceed(StepReport.RankStatus all) throws IOException {
         if (all.hasFailed()) {
             finish();
         } else if (all.hasWritten()
@@ -172,10 +188,14 @@ final class StateStore implements AutoCloseable {
     }
 
     /**
-     * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole copy where it is written while training goes
-     * on.
+     * The most host memory that {@link #save} takes: both moments of the shards, or all weights of a group; a whole
+     * copy where it is written while training goes on.
+     *
+     * @param state of this rank
+     * @param inBackground whether training goes on meanwhile
+     * @return bytes
      */
-    static long hostBytes(TrainState state, boolean inBackground) {
+    public static long hostBytes(TrainState state, boolean inBackground) {
         return inBackground
                 ? BackgroundCheckpoint.hostBytes(state)
                 : Math.max(StateCopy.momentBytes(state), Float.BYTES * largestGroup(state));
@@ -194,7 +214,9 @@ final class StateStore implements AutoCloseable {
         }
     }
 
-    /** Gathers weights and their average, a group at a time, and writes them on rank 0; returns what kept it from that. */
+    /**
+     * Gathers weights and their average, a group at a time, and writes them on rank 0; returns what kept it from that.
+     */
     private Optional<IOException> writeWeights(CheckpointWriter writer) {
         IOException problem = null;
         try (Arena arena = Arena.ofShared()) {
@@ -233,13 +255,15 @@ final class StateStore implements AutoCloseable {
      * @param path of a checkpoint of the same model, verified
      * @throws IOException when any rank cannot read it
      */
-    void restore(Path path) throws IOException {
+    public void restore(Path path) throws IOException {
         Checkpoint checkpoint = open(path);
         runOnAllRanks("reading the checkpoint", () -> read(checkpoint));
         state.weightsChanged();
     }
 
-    /** Opens a checkpoint on rank 0, whose word is that of all: what other hosts' file systems show them may be older. */
+    /**
+     * Opens a checkpoint on rank 0, whose word is that of all: what other hosts' file systems show them may be older.
+     */
     private Checkpoint open(Path path) throws IOException {
         ByteArrayOutputStream described = new ByteArrayOutputStream();
         runOnAllRanks("opening the checkpoint", () -> {
@@ -265,12 +289,12 @@ final class StateStore implements AutoCloseable {
     }
 
     /**
-     * Goes back to the weights of the checkpoint from before the spikes, and to all that belongs to them. The steps since then count as left out: what goes on is
-     * the data order and the learning rate's schedule.
+     * Goes back to the weights of the checkpoint from before the spikes, and to all that belongs to them. The steps
+     * since then count as left out: what goes on is the data order and the learning rate's schedule.
      *
      * @throws IOException when any rank cannot read it, or it is damaged
      */
-    void goBack() throws IOException {
+    public void goBack() throws IOException {
         finish();
         long step = state.step;
         Spikes now = state.spikes;
@@ -315,6 +339,34 @@ final class StateStore implements AutoCloseable {
         if (!state.lossScale.equals(LossScale.NONE) && found.lossScale() > 0) {
             state.lossScale = new LossScale(found.lossScale(), found.goodSteps());
         }
+    }
+
+    /**
+     * Says of the state as it is what a checkpoint needs beside the weights.
+     *
+     * @param config of the run
+     * @param state of this rank
+     * @param dataSha256 of the data set's manifest
+     * @param epoch that the next step begins in
+     * @param flags of the run, to repeat it
+     * @return the text of {@code state.json}
+     */
+    public static CheckpointState describe(
+            Recipe config, TrainState state, String dataSha256, long epoch, List<String> flags) {
+        boolean scalesLoss = config.precision().scalesLoss();
+        return new CheckpointState(
+                CheckpointState.FORMAT_VERSION,
+                state.step,
+                config.seed(),
+                new CheckpointState.Cursor(
+                        epoch, state.step * config.microbatches(), config.microbatches(), config.tokens()),
+                config.forCheckpoint(),
+                dataSha256,
+                flags,
+                state.skippedSteps,
+                scalesLoss ? state.lossScale.factor() : 0,
+                scalesLoss ? state.lossScale.goodSteps() : 0,
+                config.spikeSigma() > 0 ? state.spikes : Spikes.NONE);
     }
 
     @Override

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Of all weights this rank's shard (ZeRO stage 3): a group is gathered before a pass works with it, the next one meanwhile, and forgotten after. All ranks go through the groups in the same
- * order.
+ * Of all weights this rank's shard (ZeRO stage 3): a group is gathered before a pass works with it, the next one
+ * meanwhile, and forgotten after. All ranks go through the groups in the same order.
  */
 final class GatheredWeights implements WorkingWeights {
     /** The one that a pass works with, and the next. */

@@ -21,14 +21,18 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Sums the gradients of a step's microbatches along the tree, one group of parameters at a time: on the device within a rank, by reduce-scatter between ranks, which begins
- * as soon as backward has left the group, while it goes on with the groups before.
+ * Sums the gradients of a step's microbatches along the tree, one group of parameters at a time: on the device within a
+ * rank, by reduce-scatter between ranks, which begins as soon as backward has left the group, while it goes on with the
+ * groups before.
  *
- * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose
- * gradients are gone after it, and the owners of shards carry partial sums from round to round.
+ * <p>A step has rounds; after each the ranks exchange. In stage 1 there is one, in which a rank keeps the sums of
+ * neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose gradients are gone after
+ * it, and the owners of shards carry partial sums from round to round.
  */
-final class GradientSum implements Parameters {
-    /** Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way. */
+public final class GradientSum implements Parameters {
+    /**
+     * Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way.
+     */
     private static final int AT_ONCE = 2;
 
     private final GroupExchange ranks;
@@ -67,9 +71,11 @@ final class GradientSum implements Parameters {
     /**
      * Allocates what sums need.
      *
+     * @param ranks the exchange with the other ranks
+     * @param groups of the model
      * @param tree over the microbatches of a step
      */
-    GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
+    public GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
         this.ranks = ranks;
         this.groups = groups;
         this.tree = tree;
@@ -100,13 +106,22 @@ final class GradientSum implements Parameters {
         return group.size() / Device.SHARD_ALIGNMENT;
     }
 
-    /** How many rounds a step has. */
-    int numRounds() {
+    /**
+     * How many rounds a step has.
+     *
+     * @return 1 in stage 1; as many as the largest number of microbatches of a rank in stages 2 and 3
+     */
+    public int numRounds() {
         return plans.size();
     }
 
-    /** This rank's microbatches of a round, ascending; none where others have one. */
-    List<Integer> microbatches(int ofRound) {
+    /**
+     * This rank's microbatches of a round, ascending; none where others have one.
+     *
+     * @param ofRound counts from 0
+     * @return numbers in the step, from 0
+     */
+    public List<Integer> microbatches(int ofRound) {
         return leaves(ofRound)
                 .map(leaves -> IntStream.range(leaves.lo(), leaves.hi()).boxed().toList())
                 .orElse(List.of());
@@ -121,16 +136,26 @@ final class GradientSum implements Parameters {
                         new LeafRange(nodes.getFirst().lo(), nodes.getLast().hi()));
     }
 
-    /** This rank's microbatches of a step, ascending. */
-    List<Integer> microbatches() {
+    /**
+     * This rank's microbatches of a step, ascending.
+     *
+     * @return numbers in the step, from 0
+     */
+    public List<Integer> microbatches() {
         return IntStream.range(0, numRounds())
                 .mapToObj(this::microbatches)
                 .flatMap(List::stream)
                 .toList();
     }
 
-    /** Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they outlive it. */
-    void begin(int ofRound, int nextMicrobatch) {
+    /**
+     * Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they
+     * outlive it.
+     *
+     * @param ofRound counts from 0
+     * @param nextMicrobatch its number in the step
+     */
+    public void begin(int ofRound, int nextMicrobatch) {
         round = ofRound;
         microbatch = nextMicrobatch;
         isAbsent = false;
@@ -216,7 +241,7 @@ final class GradientSum implements Parameters {
     }
 
     /** Waits for the sums; {@link #shard} then has them. */
-    void await() {
+    public void await() {
         while (!sent.isEmpty()) {
             settle(sent.remove());
         }

@@ -9,7 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** All weights on every rank. The shards that others have changed come while this rank goes on, until a pass needs them. */
+/**
+ * All weights on every rank. The shards that others have changed come while this rank goes on, until a pass needs them.
+ */
 final class ReplicatedWeights implements WorkingWeights {
     private final GroupExchange ranks;
     private final List<Group> groups;

@@ -13,24 +13,39 @@ import java.lang.foreign.MemorySegment;
  * @param rank this process
  * @param worldSize how many there are
  */
-record Sharding(ZeroStage stage, int rank, int worldSize) {
+public record Sharding(ZeroStage stage, int rank, int worldSize) {
     /** Whether there is no rank to exchange anything with. */
     boolean isAlone() {
         return worldSize == 1;
     }
 
-    /** Who keeps which part of a group. */
-    ShardLayout of(Group group) {
+    /**
+     * Who keeps which part of a group.
+     *
+     * @param group of the model
+     * @return offsets and lengths, by rank
+     */
+    public ShardLayout of(Group group) {
         return new ShardLayout(group.size(), Device.SHARD_ALIGNMENT, worldSize);
     }
 
-    /** The first element of this rank's shard, counted from the beginning of the group. */
-    int offset(Group group) {
+    /**
+     * The first element of this rank's shard, counted from the beginning of the group.
+     *
+     * @param group of the model
+     * @return in elements
+     */
+    public int offset(Group group) {
         return Math.toIntExact(of(group).offset(rank));
     }
 
-    /** Elements of this rank's shard; 0 where there are more ranks than blocks. */
-    int size(Group group) {
+    /**
+     * Elements of this rank's shard; 0 where there are more ranks than blocks.
+     *
+     * @param group of the model
+     * @return in elements
+     */
+    public int size(Group group) {
         return Math.toIntExact(of(group).length(rank));
     }
 
@@ -39,8 +54,14 @@ record Sharding(ZeroStage stage, int rank, int worldSize) {
         return Math.toIntExact(of(group).length(ofRank) / Device.SHARD_ALIGNMENT);
     }
 
-    /** Of fp32 values of a whole group in host memory, those of this rank's shard. */
-    MemorySegment part(Group group, MemorySegment values) {
+    /**
+     * Of fp32 values of a whole group in host memory, those of this rank's shard.
+     *
+     * @param group of the model
+     * @param values fp32 values of the whole group
+     * @return a slice
+     */
+    public MemorySegment part(Group group, MemorySegment values) {
         return values.asSlice((long) offset(group) * Float.BYTES, (long) size(group) * Float.BYTES);
     }
 

@@ -12,7 +12,7 @@ import java.util.List;
  * @param shardSquares of the summed gradient: the sum of squares of each block of the rank's shards
  * @param notice what is not about the step
  */
-record StepReport(List<Leaf> leaves, double[] shardSquares, RankStatus notice) {
+public record StepReport(List<Leaf> leaves, double[] shardSquares, RankStatus notice) {
 
     /**
      * One microbatch.
@@ -37,7 +37,7 @@ record StepReport(List<Leaf> leaves, double[] shardSquares, RankStatus notice) {
      * @param hasWritten whether it has written its files of the checkpoint; true where none is being written
      * @param hasFailed whether it could not write what it had to
      */
-    record RankStatus(boolean stopRequested, boolean hasWritten, boolean hasFailed) {
+    public record RankStatus(boolean stopRequested, boolean hasWritten, boolean hasFailed) {
         private static final int STOP = 1;
         private static final int WRITTEN = 2;
         private static final int FAILED = 4;

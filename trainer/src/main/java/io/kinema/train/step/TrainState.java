@@ -1,8 +1,8 @@
 package io.kinema.train.step;
 
 import io.kinema.train.dist.collective.Collectives;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LossScale;
@@ -18,8 +18,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What training changes, on one rank: working weights, and this rank's shards of the master weights and of the optimizer's state. */
-final class TrainState {
+/**
+ * What training changes, on one rank: working weights, and this rank's shards of the master weights and of the
+ * optimizer's state.
+ */
+public final class TrainState {
     private final Device device;
     private final SpacetimeDit model;
     private final List<Group> groups;
@@ -28,28 +31,31 @@ final class TrainState {
     private final List<ShardedAdamW> optimizers = new ArrayList<>();
 
     /** How many steps have been made. */
-    long step;
+    public long step;
 
-    /** How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to nothing because training went back. */
-    long skippedSteps;
+    /**
+     * How many of them are not part of the weights: their gradient had overflowed, or they were spikes, or came to
+     * nothing because training went back.
+     */
+    public long skippedSteps;
 
     /** Of the next step. */
-    LossScale lossScale;
+    public LossScale lossScale;
 
     /** Of the steps so far. */
-    Spikes spikes = Spikes.NONE;
+    public Spikes spikes = Spikes.NONE;
 
     /**
      * Allocates everything, all zero.
      *
+     * @param config of the run
+     * @param recompute what backward computes again
+     * @param device of every tensor
+     * @param sharding who keeps what
      * @param collectives with the other ranks; empty where there are none, or where memory is only planned
      */
-    TrainState(
-            Recipe config,
-            Recompute recompute,
-            Device device,
-            Sharding sharding,
-            Optional<Collectives> collectives) {
+    public TrainState(
+            Recipe config, Recompute recompute, Device device, Sharding sharding, Optional<Collectives> collectives) {
         this.device = device;
         model = new SpacetimeDit(config.model(), recompute);
         groups = model.layout().groups();
@@ -63,8 +69,12 @@ final class TrainState {
         lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
     }
 
-    /** Starts the model, the same on every rank. */
-    void initialise(long seed) {
+    /**
+     * Starts the model, the same on every rank.
+     *
+     * @param seed of the run
+     */
+    public void initialise(long seed) {
         for (Group group : groups) {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
@@ -85,42 +95,80 @@ final class TrainState {
     }
 
     /** Says that every rank has replaced its shards of the weights. */
-    void weightsChanged() {
+    public void weightsChanged() {
         groups.forEach(weights::beginGather);
     }
 
-    Device device() {
+    /**
+     * Returns where every tensor lives.
+     *
+     * @return the device
+     */
+    public Device device() {
         return device;
     }
 
-    SpacetimeDit model() {
+    /**
+     * Returns the network.
+     *
+     * @return the network
+     */
+    public SpacetimeDit model() {
         return model;
     }
 
-    /** The groups of the model's parameters. */
-    List<Group> groups() {
+    /**
+     * The groups of the model's parameters.
+     *
+     * @return in the order of a forward pass
+     */
+    public List<Group> groups() {
         return groups;
     }
 
-    /** Who exchanges gradients and weights. */
-    GroupExchange ranks() {
+    /**
+     * Who exchanges gradients and weights.
+     *
+     * @return the exchange
+     */
+    public GroupExchange ranks() {
         return ranks;
     }
 
-    WorkingWeights weights() {
+    /**
+     * Returns the working weights.
+     *
+     * @return the weights that layers multiply by
+     */
+    public WorkingWeights weights() {
         return weights;
     }
 
-    /** Of this rank's shard of a group. */
-    ShardedAdamW optimizer(Group group) {
+    /**
+     * Of this rank's shard of a group.
+     *
+     * @param group of the model
+     * @return its optimizer
+     */
+    public ShardedAdamW optimizer(Group group) {
         return optimizers.get(group.index());
     }
 
-    Sharding sharding() {
+    /**
+     * Returns who keeps what.
+     *
+     * @return the same for all groups
+     */
+    public Sharding sharding() {
         return ranks.sharding();
     }
 
-    int rank() {
+    /**
+     * Returns this rank.
+     *
+     * @return from 0
+     */
+    public int rank() {
         return sharding().rank();
     }
 }

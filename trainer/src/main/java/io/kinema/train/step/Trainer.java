@@ -28,7 +28,7 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /** One rank's part of training: {@link #step} is all of it. */
-final class Trainer implements AutoCloseable {
+public final class Trainer implements AutoCloseable {
     private final Recipe config;
     private final TrainState state;
     private final Collectives collectives;
@@ -51,14 +51,18 @@ final class Trainer implements AutoCloseable {
      * @param notice of all ranks
      * @param spike where it was one
      */
-    record StepResult(StepMetrics metrics, StepReport.RankStatus notice, Optional<Spike> spike) {}
+    public record StepResult(StepMetrics metrics, StepReport.RankStatus notice, Optional<Spike> spike) {}
 
     /**
      * Begins at {@code state.step}.
      *
+     * @param config of the run
+     * @param state of this rank
+     * @param collectives with the other ranks
+     * @param dataset the clips
      * @param peakFlops what the matrix products of all ranks together reach, a second
      */
-    Trainer(Recipe config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
+    public Trainer(Recipe config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
         this.config = config;
         this.state = state;
         this.collectives = collectives;
@@ -83,10 +87,12 @@ final class Trainer implements AutoCloseable {
      *
      * @param notice what this rank tells the others when the step's gradients are summed
      * @param checkpointMs how long training has stood still for a checkpoint before
-     * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the weights are then as before
+     * @return what the step gave
+     * @throws TrainingException when loss or gradient are not finite on any rank, in fp16 when no loss scale helps; the
+     *     weights are then as before
      * @throws IOException when a shard is damaged
      */
-    StepResult step(Supplier<StepReport.RankStatus> notice, double checkpointMs) throws IOException {
+    public StepResult step(Supplier<StepReport.RankStatus> notice, double checkpointMs) throws IOException {
         long startNanos = System.nanoTime();
         Traffic before = collectives.traffic();
         dataNanos = 0;
@@ -153,7 +159,10 @@ final class Trainer implements AutoCloseable {
         return Arrays.stream(messages).map(StepReport::decode).toList();
     }
 
-    /** Why the step is a spike; empty where it is none, or where nobody looks for any. Every rank comes to the same, as loss and norm are those of all. */
+    /**
+     * Why the step is a spike; empty where it is none, or where nobody looks for any. Every rank comes to the same, as
+     * loss and norm are those of all.
+     */
     private Optional<String> spike(double meanLoss, double norm) {
         if (config.spikeSigma() == 0 || !Double.isFinite(norm)) {
             return Optional.empty();
@@ -218,7 +227,10 @@ final class Trainer implements AutoCloseable {
         }
     }
 
-    /** After an overflow; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that of all. */
+    /**
+     * After an overflow; where there is none to lower, ends the run. Every rank comes to the same, as the norm is that
+     * of all.
+     */
     private void lowerLossScale(StepReport all, long step, double norm) {
         if (!config.precision().scalesLoss()) {
             throw new TrainingException(
@@ -284,8 +296,12 @@ final class Trainer implements AutoCloseable {
         return Math.sqrt(sum);
     }
 
-    /** The epoch that the next step begins in. */
-    long epoch() {
+    /**
+     * The epoch that the next step begins in.
+     *
+     * @return counts from 0
+     */
+    public long epoch() {
         return order.epoch(state.step);
     }
 

@@ -9,7 +9,10 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 
-/** Vectors for groups of parameters, used again and again: those of one group serve any that is like it, as blocks are like each other. */
+/**
+ * Vectors for groups of parameters, used again and again: those of one group serve any that is like it, as blocks are
+ * like each other.
+ */
 final class VectorPool {
     private final Device device;
     private final DType type;
@@ -47,7 +50,10 @@ final class VectorPool {
         return kind;
     }
 
-    /** Makes sure that so many groups of each kind, or all of it, can be served; outside any scope, as vectors outlive it. */
+    /**
+     * Makes sure that so many groups of each kind, or all of it, can be served; outside any scope, as vectors outlive
+     * it.
+     */
     void reserve(int atOnce) {
         for (SpareVectors kind : kinds) {
             while (kind.free.size() < Math.min(atOnce, kind.numGroups)) {

@@ -5,17 +5,26 @@ import io.kinema.train.model.Parameters;
 import io.kinema.train.tensor.Tensor;
 
 /** The weights that layers multiply by. */
-interface WorkingWeights extends Parameters {
+public interface WorkingWeights extends Parameters {
     /**
      * Returns the part of a group that this rank's updates change.
      *
+     * @param group of the model
      * @return [size of the shard], or [1] where that is 0
      */
     Tensor shard(Group group);
 
-    /** Returns how much memory they take on this rank. */
+    /**
+     * Returns how much memory they take on this rank.
+     *
+     * @return bytes
+     */
     long bytes();
 
-    /** Says that every rank has changed its shard of a group; every rank does so for the same groups in the same order. */
+    /**
+     * Says that every rank has changed its shard of a group; every rank does so for the same groups in the same order.
+     *
+     * @param group of the model
+     */
     void beginGather(Group group);
 }

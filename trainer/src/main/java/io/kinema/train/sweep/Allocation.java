@@ -3,7 +3,8 @@ package io.kinema.train.sweep;
 import java.util.List;
 
 /**
- * How a budget is best divided between parameters and tokens, as one of the methods of Hoffmann et al. (2203.15556, section 3) finds it.
+ * How a budget is best divided between parameters and tokens, as one of the methods of Hoffmann et al. (2203.15556,
+ * section 3) finds it.
  *
  * @param optima the best division of some budgets
  * @param n log N over log C; its slope is a of N ∝ C^a

@@ -1,7 +1,8 @@
 package io.kinema.train.sweep;
 
 /**
- * The best division of a budget by a law: the least of E + A/N^α + B/D^β where D tokens of N parameters cost C (Hoffmann et al., 2203.15556, section 3.3), a token costing e^intercept · N^slope.
+ * The best division of a budget by a law: the least of E + A/N^α + B/D^β where D tokens of N parameters cost C
+ * (Hoffmann et al., 2203.15556, section 3.3), a token costing e^intercept · N^slope.
  *
  * @param law L(N, D)
  * @param costOfToken log C/D over log N

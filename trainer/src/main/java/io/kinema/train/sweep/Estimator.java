@@ -99,7 +99,10 @@ final class Estimator {
         found[Quantity.LAW_D.ordinal()] = alpha / sum;
     }
 
-    /** A loss is no parabola: what parabolas make of the law's own losses, whose best division is known, says how far off they are. */
+    /**
+     * A loss is no parabola: what parabolas make of the law's own losses, whose best division is known, says how far
+     * off they are.
+     */
     private void lessErrorOfParabolas(double[] found, double[] logLoss, double[] residuals) {
         double[] ofLaw = new double[logLoss.length];
         Arrays.setAll(ofLaw, i -> logLoss[i] - residuals[i]);
@@ -116,8 +119,9 @@ final class Estimator {
     }
 
     /**
-     * A power law without offset through the lowest losses that were reached with up to so much of something (Kaplan et al., 2001.08361, section 1.2): L(N) where data did not limit, L(D) where size did not, L(C) at the best
-     * division. How far that holds depends on how far the points go.
+     * A power law without offset through the lowest losses that were reached with up to so much of something (Kaplan et
+     * al., 2001.08361, section 1.2): L(N) where data did not limit, L(D) where size did not, L(C) at the best division.
+     * How far that holds depends on how far the points go.
      */
     static Optional<Line> kaplan(double[] logX, double[] logLoss) {
         int[] frontier = frontier(logX, logLoss);

@@ -84,7 +84,10 @@ final class FitCommand {
         return 0;
     }
 
-    /** Of trainings that differ only in learning rate or batch the one with the lowest loss: a law is of what size and data can do. */
+    /**
+     * Of trainings that differ only in learning rate or batch the one with the lowest loss: a law is of what size and
+     * data can do.
+     */
     static List<ScalingPoint> best(List<ScalingPoint> points) {
         return points.stream()
                 .filter(point -> points.stream().noneMatch(other -> isBetter(other, point)))

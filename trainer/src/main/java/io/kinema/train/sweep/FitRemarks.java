@@ -137,7 +137,10 @@ final class FitRemarks {
                 .orElseThrow();
     }
 
-    /** By the median of absolute residuals, which outliers do not move; without those of the points that the law goes through, as a Huber fit does. */
+    /**
+     * By the median of absolute residuals, which outliers do not move; without those of the points that the law goes
+     * through, as a Huber fit does.
+     */
     private void outliers() {
         double[] sizes = IntStream.range(0, result.points().size())
                 .mapToDouble(i -> Math.abs(residual(i)))

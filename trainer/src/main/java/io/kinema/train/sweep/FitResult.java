@@ -12,7 +12,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * What {@code launch/sweep.sh fit} has found, and all that a recommendation or a plot needs of it; {@code fit.json} in its folder.
+ * What {@code launch/sweep.sh fit} has found, and all that a recommendation or a plot needs of it; {@code fit.json} in
+ * its folder.
  *
  * @param points what was fitted
  * @param fitted the law's loss at each point
@@ -52,7 +53,8 @@ record FitResult(
      *
      * @param rSquared the share of the variance of log L that it explains
      * @param deviation standard deviation of log L about it
-     * @param condition largest over smallest singular value of the law's derivatives at the points, columns of length 1: how much noise is blown up in what is known worst
+     * @param condition largest over smallest singular value of the law's derivatives at the points, columns of length
+     *     1: how much noise is blown up in what is known worst
      * @param objective the sum of Huber losses
      * @param gradientNorm of the objective where the search ended
      */

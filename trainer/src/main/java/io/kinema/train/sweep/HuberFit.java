@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Fits a {@link PowerLaw} as Hoffmann et al. (2203.15556, section 3.3 and appendix D.3) do: the sum over points of the Huber loss of log L, minimised over (log E, log A_j, α_j). Summed and not averaged, and minimised until
- * the gradient vanishes, as the average over points had stopped searches early (Besiroglu et al., 2404.10102, appendix A).
+ * Fits a {@link PowerLaw} as Hoffmann et al. (2203.15556, section 3.3 and appendix D.3) do: the sum over points of the
+ * Huber loss of log L, minimised over (log E, log A_j, α_j). Summed and not averaged, and minimised until the gradient
+ * vanishes, as the average over points had stopped searches early (Besiroglu et al., 2404.10102, appendix A).
  *
- * <p>Logarithms of x are centred for the search, which makes coefficients and exponents nearly independent and changes no minimum.
+ * <p>Logarithms of x are centred for the search, which makes coefficients and exponents nearly independent and changes
+ * no minimum.
  */
 final class HuberFit implements Lbfgs.Objective {
     /** Of Hoffmann et al. */
@@ -35,7 +37,8 @@ final class HuberFit implements Lbfgs.Objective {
      *
      * @param logX for each term of the law the logarithm of its x, at each point
      * @param logLoss of each point
-     * @param delta the residual of log L from which it counts by its size and no longer by its square; infinite for least squares
+     * @param delta the residual of log L from which it counts by its size and no longer by its square; infinite for
+     *     least squares
      */
     HuberFit(double[][] logX, double[] logLoss, double delta) {
         this.delta = delta;

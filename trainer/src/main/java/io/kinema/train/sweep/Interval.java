@@ -20,7 +20,8 @@ record Interval(double estimate, double low, double high) {
     }
 
     /**
-     * Between quantiles of what a bootstrap found, moved by twice what it was off on average: allows for a method that is off by more than noise.
+     * Between quantiles of what a bootstrap found, moved by twice what it was off on average: allows for a method that
+     * is off by more than noise.
      *
      * @param truth of what the samples were drawn from
      */

@@ -11,8 +11,10 @@ import org.apache.commons.math3.linear.QRDecomposition;
 import org.apache.commons.math3.linear.RealMatrix;
 
 /**
- * The second method of Hoffmann et al. (2203.15556, section 3.2): trainings of the same cost, a parabola of loss over log N and another over log D through them, the lowest points of which are the best division of that cost. A loss is no parabola:
- * where trainings reach far to both sides, or farther to one, exponents are off by more than noise ({@link Estimator} takes that off).
+ * The second method of Hoffmann et al. (2203.15556, section 3.2): trainings of the same cost, a parabola of loss over
+ * log N and another over log D through them, the lowest points of which are the best division of that cost. A loss is
+ * no parabola: where trainings reach far to both sides, or farther to one, exponents are off by more than noise
+ * ({@link Estimator} takes that off).
  */
 final class IsoFlop {
     private static final int MIN_SIZES = 3;
@@ -112,7 +114,9 @@ final class IsoFlop {
                 .toList();
     }
 
-    /** The exponents; empty where fewer than three parabolas have their lowest point among the sizes that were tried. */
+    /**
+     * The exponents; empty where fewer than three parabolas have their lowest point among the sizes that were tried.
+     */
     Optional<Allocation> fit(double[] logLoss) {
         List<Allocation.Optimum> optima = new ArrayList<>();
         for (Budget budget : budgets) {

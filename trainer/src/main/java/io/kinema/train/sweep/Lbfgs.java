@@ -3,8 +3,9 @@ package io.kinema.train.sweep;
 import java.util.Arrays;
 
 /**
- * Minimises a smooth function of a few numbers by L-BFGS (Nocedal and Wright, Numerical Optimization, 2006, algorithms 7.4 and 7.5). Steps are found by bisection until they hold the
- * approximate Wolfe conditions of Hager and Zhang (SIAM J. Optim. 16, 2005, equation 4.1), which go on to be decidable where differences of the function drown in rounding.
+ * Minimises a smooth function of a few numbers by L-BFGS (Nocedal and Wright, Numerical Optimization, 2006, algorithms
+ * 7.4 and 7.5). Steps are found by bisection until they hold the approximate Wolfe conditions of Hager and Zhang (SIAM
+ * J. Optim. 16, 2005, equation 4.1), which go on to be decidable where differences of the function drown in rounding.
  */
 final class Lbfgs {
     private static final int MEMORY = 10;

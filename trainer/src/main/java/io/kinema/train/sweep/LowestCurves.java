@@ -8,8 +8,10 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
- * The first method of Hoffmann et al. (2203.15556, section 3.1): for each model size the curve of loss over cost, and for each cost the size whose curve is lowest. Curves go through the ends of trainings of different length and not through
- * the course of one, whose learning rate was not yet low; between ends they are lines of log L over log C, and between sizes the lowest point is that of the parabola through the lowest size and its neighbours.
+ * The first method of Hoffmann et al. (2203.15556, section 3.1): for each model size the curve of loss over cost, and
+ * for each cost the size whose curve is lowest. Curves go through the ends of trainings of different length and not
+ * through the course of one, whose learning rate was not yet low; between ends they are lines of log L over log C, and
+ * between sizes the lowest point is that of the parabola through the lowest size and its neighbours.
  */
 final class LowestCurves {
     private static final int COSTS = 200;

@@ -13,7 +13,9 @@ import java.util.function.ToDoubleFunction;
  * @param logLoss of held-out losses
  */
 record Measured(double[] logN, double[] logD, double[] logC, double[] logLoss) {
-    /** What differs by less is as good as equal: steps are whole, so that costs of one budget are only nearly the same. */
+    /**
+     * What differs by less is as good as equal: steps are whole, so that costs of one budget are only nearly the same.
+     */
     static final double SAME = Math.log(1.2);
 
     static Measured of(List<ScalingPoint> points) {

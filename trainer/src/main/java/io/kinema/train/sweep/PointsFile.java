@@ -14,7 +14,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A table of {@link ScalingPoint}s (CSV with a header). Columns N, D, C and loss are needed, others may be missing or more. */
+/**
+ * A table of {@link ScalingPoint}s (CSV with a header). Columns N, D, C and loss are needed, others may be missing or
+ * more.
+ */
 final class PointsFile {
     private static final CsvMapper CSV = CsvMapper.builder()
             .enable(CsvParser.Feature.TRIM_SPACES)

@@ -3,7 +3,8 @@ package io.kinema.train.sweep;
 import java.util.List;
 
 /**
- * Exponents that others have found, to put one's own beside. Losses are of other things (nats of text, squared errors of latents), so offsets and coefficients do not compare; exponents do, roughly.
+ * Exponents that others have found, to put one's own beside. Losses are of other things (nats of text, squared errors
+ * of latents), so offsets and coefficients do not compare; exponents do, roughly.
  *
  * @param who and how
  * @param of what kind of model

@@ -21,9 +21,12 @@ import org.apache.commons.math3.linear.SingularValueDecomposition;
 /**
  * Fits scaling laws to points, and says how sure they are.
  *
- * <p>Intervals come from points that the fitted law might as well have given: its losses with errors drawn from those of the points, to which every method is applied again (a bootstrap of residuals, which keeps
- * sizes and budgets as they are; drawing points instead would leave budgets without enough of them). Errors are those of least squares, as the Huber fit goes through some points exactly; they are scaled by 1/√(1 − leverage)
- * and by the ratio of Student's quantile to the normal one (Davison and Hinkley, Bootstrap Methods and their Application, 1997, sections 6.2.3 and 6.3.2), for points that are few.
+ * <p>Intervals come from points that the fitted law might as well have given: its losses with errors drawn from those
+ * of the points, to which every method is applied again (a bootstrap of residuals, which keeps sizes and budgets as
+ * they are; drawing points instead would leave budgets without enough of them). Errors are those of least squares, as
+ * the Huber fit goes through some points exactly; they are scaled by 1/√(1 − leverage) and by the ratio of Student's
+ * quantile to the normal one (Davison and Hinkley, Bootstrap Methods and their Application, 1997, sections 6.2.3 and
+ * 6.3.2), for points that are few.
  */
 final class ScalingFit {
     /** Five numbers are fitted; with fewer points than this errors cannot be told. */

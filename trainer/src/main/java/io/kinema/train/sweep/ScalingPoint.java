@@ -4,7 +4,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 
 /**
- * A finished training: how large the model was, what it saw, what that took, and how well it predicts clips that it did not see.
+ * A finished training: how large the model was, what it saw, what that took, and how well it predicts clips that it did
+ * not see.
  *
  * @param n parameters
  * @param d tokens that it was trained on, repetitions counted
@@ -50,7 +51,10 @@ record ScalingPoint(
         run = run == null ? "" : run;
     }
 
-    /** The same with the operations of the rule of thumb: 6 for each parameter and token (Kaplan et al., 2001.08361, section 2.1). */
+    /**
+     * The same with the operations of the rule of thumb: 6 for each parameter and token (Kaplan et al., 2001.08361,
+     * section 2.1).
+     */
     ScalingPoint withSixNd() {
         return new ScalingPoint(
                 n, d, 6 * n * d, loss, lossHalfWidth, model, captionModel, steps, learningRate, microbatches, run);

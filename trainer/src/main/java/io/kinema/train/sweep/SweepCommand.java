@@ -4,7 +4,10 @@ import io.kinema.data.command.Command;
 import io.kinema.data.command.CommandLine;
 import java.util.List;
 
-/** The command {@code launch/sweep.sh}: many trainings, the scaling law that they follow, and what that says of the next one. */
+/**
+ * The command {@code launch/sweep.sh}: many trainings, the scaling law that they follow, and what that says of the next
+ * one.
+ */
 public final class SweepCommand {
     static final String PROGRAM = "launch/sweep.sh";
 

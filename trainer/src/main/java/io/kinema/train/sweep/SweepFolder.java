@@ -27,8 +27,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Where a sweep keeps everything about itself: {@code sweep.args} and {@code train.args} (its flags), {@code plan.csv}, {@code points.csv}, {@code logs/}, and in {@code runs/} the folder of each training, with the losses of its
- * held-out clips, {@code held-out.csv}, beside what {@code launch/train.sh} writes.
+ * Where a sweep keeps everything about itself: {@code sweep.args} and {@code train.args} (its flags), {@code plan.csv},
+ * {@code points.csv}, {@code logs/}, and in {@code runs/} the folder of each training, with the losses of its held-out
+ * clips, {@code held-out.csv}, beside what {@code launch/train.sh} writes.
  *
  * @param path the folder
  */
@@ -194,7 +195,9 @@ record SweepFolder(Path path) {
         return path.resolve("plan.csv");
     }
 
-    /** How many steps a training has made so far: the last line says it, or the one before where that is being written. */
+    /**
+     * How many steps a training has made so far: the last line says it, or the one before where that is being written.
+     */
     long steps(PlannedPoint point) throws IOException {
         Path file = metrics(point);
         if (!Files.isRegularFile(file)) {

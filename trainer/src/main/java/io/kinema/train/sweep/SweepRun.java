@@ -24,7 +24,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import me.tongfei.progressbar.ProgressBar;
 
-/** Trains and measures what of a sweep is not yet, several points at a time, and keeps {@code points.csv} up to date. */
+/**
+ * Trains and measures what of a sweep is not yet, several points at a time, and keeps {@code points.csv} up to date.
+ */
 final class SweepRun {
     private static final double GIGA = 1e9;
     private static final int INTERVAL_MILLIS = 2000;
@@ -127,7 +129,9 @@ final class SweepRun {
         return failed.isEmpty() && done.size() == plan.size();
     }
 
-    /** When this process is told to end: nothing is begun any more, and Slurm's jobs, which would outlive it, are ended. */
+    /**
+     * When this process is told to end: nothing is begun any more, and Slurm's jobs, which would outlive it, are ended.
+     */
     private void stop(List<PlannedPoint> points) {
         end.compareAndSet(null, new StoppedException());
         if (flags.slurm) {

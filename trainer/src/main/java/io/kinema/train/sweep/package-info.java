@@ -1,2 +1,4 @@
-/** Families of trainings, the scaling law that they follow, and what that says of the next one; docs/scaling-laws.md. */
+/**
+ * Families of trainings, the scaling law that they follow, and what that says of the next one; docs/scaling-laws.md.
+ */
 package io.kinema.train.sweep;

@@ -3,20 +3,22 @@ package io.kinema.train.tensor;
 /**
  * Where tensors live and all arithmetic happens: a small set of coarse operations, forward and backward side by side.
  *
- * <p>Shapes: {@code L} packed tokens, {@code S} segments, {@code D} width, {@code N} heads, {@code K} = D/N, {@code R} any
- * rows, {@code I} and {@code O} features in and out. Operations return new tensors unless they say otherwise. A parameter's
- * gradient (an argument named {@code dWeight}, {@code dBias}, {@code dTable}, {@code dShift}, {@code dScale}, {@code dGate})
- * is <em>added to</em>; the caller clears it. Nothing changes its inputs but {@link #zero}, {@link #add}, {@link #adamw},
- * {@link #ema} {@link #write} and {@link #copy}. Shapes that do not fit are a bug in the caller: {@link IllegalArgumentException} with both.
+ * <p>Shapes: {@code L} packed tokens, {@code S} segments, {@code D} width, {@code N} heads, {@code K} = D/N, {@code R}
+ * any rows, {@code I} and {@code O} features in and out. Operations return new tensors unless they say otherwise. A
+ * parameter's gradient (an argument named {@code dWeight}, {@code dBias}, {@code dTable}, {@code dShift},
+ * {@code dScale}, {@code dGate}) is <em>added to</em>; the caller clears it. Nothing changes its inputs but
+ * {@link #zero}, {@link #add}, {@link #adamw}, {@link #ema} {@link #write} and {@link #copy}. Shapes that do not fit
+ * are a bug in the caller: {@link IllegalArgumentException} with both.
  *
- * <p>Types: tensors are of {@link #dtype()} or {@link #workingType()}. Every operation takes either; results are of the working type, but
- * {@link #zeros}, {@link #of}, {@link #embedding} and {@link #mix} give {@link #dtype()}, a sum onto a residual stream has the stream's type, and the gradient of an input that
- * the operation is given has that input's type. Parameters' gradients are of {@link #dtype()}.
+ * <p>Types: tensors are of {@link #dtype()} or {@link #workingType()}. Every operation takes either; results are of the
+ * working type, but {@link #zeros}, {@link #of}, {@link #embedding} and {@link #mix} give {@link #dtype()}, a sum onto
+ * a residual stream has the stream's type, and the gradient of an input that the operation is given has that input's
+ * type. Parameters' gradients are of {@link #dtype()}.
  *
- * <p>Every operation gives bitwise the same result for the same inputs on the same machine. {@link #add}, {@link #adamw} and
- * {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any multiple of {@link
- * #SHARD_ALIGNMENT} elements and updated piecewise. A device is used by one thread at a time; others may only
- * read and write tensors, see {@link #finish}.
+ * <p>Every operation gives bitwise the same result for the same inputs on the same machine. {@link #add},
+ * {@link #adamw} and {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any
+ * multiple of {@link #SHARD_ALIGNMENT} elements and updated piecewise. A device is used by one thread at a time; others
+ * may only read and write tensors, see {@link #finish}.
  */
 public interface Device extends TensorMemory, ParameterUpdates {
 
@@ -77,8 +79,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
     }
 
     /**
-     * Returns the gradient of what a GELU took, from that of what the linear layer after it gave: {@link #linearBackwardInput}, then
-     * {@link #geluBackward}.
+     * Returns the gradient of what a GELU took, from that of what the linear layer after it gave:
+     * {@link #linearBackwardInput}, then {@link #geluBackward}.
      *
      * @param dyRO gradient of the output [R, O]
      * @param weightOI weights [O, I]
@@ -105,7 +107,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
     }
 
     /**
-     * A linear layer onto a residual stream through each segment's own gate: {@link #linear}, then {@link #gatedResidual}.
+     * A linear layer onto a residual stream through each segment's own gate: {@link #linear}, then
+     * {@link #gatedResidual}.
      *
      * @param xLI input [L, I]
      * @param weightDI weights [D, I]
@@ -156,8 +159,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
     Tensor siluBackward(Tensor dy, Tensor x);
 
     /**
-     * Root mean square norm of each row (Zhang and Sennrich, 1910.07467, equation 4):
-     * {@code y = x / √(mean(x²) + NORM_EPSILON) · weight}.
+     * Root mean square norm of each row (Zhang and Sennrich, 1910.07467, equation 4): {@code y = x / √(mean(x²) +
+     * NORM_EPSILON) · weight}.
      *
      * @param xRD rows; any shape whose last extent is that of the weight
      * @param weightD one factor a column [D]
@@ -177,8 +180,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
     Tensor rmsNormBackward(Tensor dyRD, Tensor xRD, Tensor weightD, Tensor dWeight);
 
     /**
-     * Layer norm without parameters, then each segment's own shift and scale (Peebles and Xie, 2212.09748, section 3.2):
-     * {@code y = (x − mean(x)) / √(var(x) + NORM_EPSILON) · (1 + scale) + shift}, with the biased variance.
+     * Layer norm without parameters, then each segment's own shift and scale (Peebles and Xie, 2212.09748, section
+     * 3.2): {@code y = (x − mean(x)) / √(var(x) + NORM_EPSILON) · (1 + scale) + shift}, with the biased variance.
      *
      * @param xLD tokens [L, D]
      * @param shiftSD shift of each segment [S, D]
@@ -214,8 +217,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
     Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments);
 
     /**
-     * Returns the gradient of {@link #gatedResidual}'s branch and adds that of its gate. The gradient of the residual stream
-     * is that of the output.
+     * Returns the gradient of {@link #gatedResidual}'s branch and adds that of its gate. The gradient of the residual
+     * stream is that of the output.
      *
      * @param dOutLD gradient of the output [L, D]
      * @param yLD the branch [L, D]
@@ -248,8 +251,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
     Tensor ropeBackward(Tensor dyLNK, Tensor cosLP, Tensor sinLP);
 
     /**
-     * Cuts a projection into queries, keys and values, and norms and turns queries and keys: {@link #split}, {@link #rmsNorm} over each head,
-     * {@link #rope}.
+     * Cuts a projection into queries, keys and values, and norms and turns queries and keys: {@link #split},
+     * {@link #rmsNorm} over each head, {@link #rope}.
      *
      * @param qkvL3D queries, keys and values side by side [L, 3D]
      * @param by norms and angles

@@ -1,7 +1,8 @@
 package io.kinema.train.tensor;
 
 /**
- * What a {@link Device} does to flat vectors of parameters, gradients and moments, which ranks cut among them: each element is treated alike wherever it stands.
+ * What a {@link Device} does to flat vectors of parameters, gradients and moments, which ranks cut among them: each
+ * element is treated alike wherever it stands.
  */
 public interface ParameterUpdates {
 
@@ -13,7 +14,8 @@ public interface ParameterUpdates {
      *
      * @param vector its size a multiple of {@code block}
      * @param block elements a block
-     * @param sums receives one sum a block, accumulated in float64, not finite where the block is not; may be longer, what is behind stays
+     * @param sums receives one sum a block, accumulated in float64, not finite where the block is not; may be longer,
+     *     what is behind stays
      */
     void sumOfSquares(Tensor vector, int block, double[] sums);
 

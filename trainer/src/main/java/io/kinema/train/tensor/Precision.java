@@ -7,11 +7,14 @@ public enum Precision {
     /** Everything in fp32. */
     FP32(DType.FP32),
     /**
-     * Mixed (Micikevicius et al., 1710.03740, with bf16 for half): weights to multiply by, and activations, are bf16; master weights, gradients, sums,
-     * softmax, norms and loss are fp32.
+     * Mixed (Micikevicius et al., 1710.03740, with bf16 for half): weights to multiply by, and activations, are bf16;
+     * master weights, gradients, sums, softmax, norms and loss are fp32.
      */
     BF16(DType.BF16),
-    /** As {@link #BF16}, with fp16 for bf16 and dynamic loss scaling: fp16 ends at 65,504 and has nothing between 0 and 6e-8. */
+    /**
+     * As {@link #BF16}, with fp16 for bf16 and dynamic loss scaling: fp16 ends at 65,504 and has nothing between 0 and
+     * 6e-8.
+     */
     FP16(DType.FP16);
 
     private final DType workingType;

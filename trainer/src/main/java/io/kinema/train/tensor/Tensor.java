@@ -3,8 +3,8 @@ package io.kinema.train.tensor;
 /**
  * A contiguous row-major array that lives on a {@link Device}, which alone can look inside.
  *
- * <p>A tensor that was allocated while a {@link Device.Scope} was open dies with that scope; any other lives until its device
- * is closed.
+ * <p>A tensor that was allocated while a {@link Device.Scope} was open dies with that scope; any other lives until its
+ * device is closed.
  */
 public interface Tensor {
 

@@ -3,8 +3,8 @@ package io.kinema.train.tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where a {@link Device}'s tensors live: their types, how long they last, and the way in and out. A tensor belongs to the scope in which it was allocated, or to the
- * device where none was open. Used by one thread at a time.
+ * Where a {@link Device}'s tensors live: their types, how long they last, and the way in and out. A tensor belongs to
+ * the scope in which it was allocated, or to the device where none was open. Used by one thread at a time.
  */
 public interface TensorMemory extends AutoCloseable {
 
@@ -18,8 +18,8 @@ public interface TensorMemory extends AutoCloseable {
     DType dtype();
 
     /**
-     * Returns the type of the weights that layers multiply by and of what they give, {@link #dtype()} unless precision is mixed. Arithmetic
-     * between reading and storing elements is in {@link #dtype()} always.
+     * Returns the type of the weights that layers multiply by and of what they give, {@link #dtype()} unless precision
+     * is mixed. Arithmetic between reading and storing elements is in {@link #dtype()} always.
      *
      * @return the type
      */
@@ -65,7 +65,8 @@ public interface TensorMemory extends AutoCloseable {
     /**
      * Allocates a tensor and fills it.
      *
-     * @param values fp32, native byte order, row-major, as many as the shape holds; rounded or widened to {@link #dtype()}
+     * @param values fp32, native byte order, row-major, as many as the shape holds; rounded or widened to
+     *     {@link #dtype()}
      * @param shape extents
      * @return the tensor, owned as that of {@link #zeros}
      */
@@ -82,7 +83,8 @@ public interface TensorMemory extends AutoCloseable {
     Tensor view(Tensor tensor, long offset, int... shape);
 
     /**
-     * Waits until all operations that were begun are over. Then another thread may {@link #read} and {@link #write} tensors that no operation uses meanwhile.
+     * Waits until all operations that were begun are over. Then another thread may {@link #read} and {@link #write}
+     * tensors that no operation uses meanwhile.
      */
     void finish();
 

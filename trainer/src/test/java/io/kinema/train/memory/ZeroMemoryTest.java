@@ -8,8 +8,8 @@ import io.kinema.train.TinyData;
 import io.kinema.train.dist.reduction.Reduction;
 import io.kinema.train.dist.reduction.Wire;
 import io.kinema.train.model.DitConfig;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LearningRate;
@@ -17,8 +17,8 @@ import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.step.TrainingRanks;
 import io.kinema.train.tensor.Precision;
-import io.kinema.train.tensor.cpu.CpuDevice.Footprint;
 import io.kinema.train.tensor.cpu.CpuDevice;
+import io.kinema.train.tensor.cpu.CpuDevice.Footprint;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -99,7 +99,10 @@ class ZeroMemoryTest {
         });
     }
 
-    /** Rajbhandari et al., 1910.02054, section 5, with fp32 gradients, an average beside Adam's state, and a sum along the tree unless it is fast. */
+    /**
+     * Rajbhandari et al., 1910.02054, section 5, with fp32 gradients, an average beside Adam's state, and a sum along
+     * the tree unless it is fast.
+     */
     private static double bytesAParameter(int worldSize, ZeroStage zero, Recipe config) {
         Precision precision = config.precision();
         double n = worldSize;

@@ -14,7 +14,6 @@ import io.kinema.train.dist.collective.StepLabel;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
-import io.kinema.train.rank.Rank;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.step.Trainer;
@@ -73,8 +72,8 @@ class BackgroundCheckpointTest {
                 mayWrite.await();
                 return null;
             });
-            checkpoints = new StateStore(
-                    folder, new StateCopy(run.state(), run.collectives()), _ -> {}, Optional.of(thread));
+            checkpoints =
+                    new StateStore(folder, new StateCopy(run.state(), run.collectives()), _ -> {}, Optional.of(thread));
         }
 
         void steps(int count) throws IOException {
@@ -86,7 +85,7 @@ class BackgroundCheckpointTest {
 
         void save() throws IOException {
             checkpoints.save(
-                    Rank.describe(run.config(), run.state(), run.dataset().sha256(), 0, List.of()));
+                    StateStore.describe(run.config(), run.state(), run.dataset().sha256(), 0, List.of()));
         }
 
         @Override

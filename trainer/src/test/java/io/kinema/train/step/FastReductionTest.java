@@ -13,8 +13,8 @@ import io.kinema.train.dist.reduction.ReductionTree;
 import io.kinema.train.dist.reduction.Wire;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.DitConfig;
-import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LearningRate;
@@ -89,7 +89,8 @@ class FastReductionTest {
             TrainState state = run.state();
             Sharding sharding =
                     new Sharding(zero, state.rank(), state.sharding().worldSize());
-            GroupExchange ranks = new GroupExchange(state.device(), sharding, state.ranks().collectives(), () -> 0);
+            GroupExchange ranks =
+                    new GroupExchange(state.device(), sharding, state.ranks().collectives(), () -> 0);
             ReductionTree tree = new ReductionTree(MICROBATCHES, reduction);
             GradientSum gradients = new GradientSum(ranks, state.groups(), tree);
             for (int round = 0; round < gradients.numRounds(); round++) {
@@ -138,8 +139,9 @@ class FastReductionTest {
     }
 
     /**
-     * Of n = V − 1 additions in any order, each with a relative error of u = 2⁻²⁴ at most, a sum is off by γ·Σ|x| at most, γ = n·u / (1 − n·u) (Higham, Accuracy and Stability of
-     * Numerical Algorithms, section 4.2). So is the exact mode's; and rounding of what travels changes each term by 2⁻⁸ of it at most, once.
+     * Of n = V − 1 additions in any order, each with a relative error of u = 2⁻²⁴ at most, a sum is off by γ·Σ|x| at
+     * most, γ = n·u / (1 − n·u) (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2). So is the exact
+     * mode's; and rounding of what travels changes each term by 2⁻⁸ of it at most, once.
      */
     private static double bound(Reduction reduction) {
         double errors = (MICROBATCHES - 1) * 0x1p-24;

@@ -18,11 +18,11 @@ import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
-import io.kinema.train.rank.Rank;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.sample.Sampler;
+import io.kinema.train.save.StateStore;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.io.IOException;
@@ -35,7 +35,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Training in fp16 with a scaled loss, in this process, on the nd4j device of the CPU: what a card would run, but for the products' speed. */
+/**
+ * Training in fp16 with a scaled loss, in this process, on the nd4j device of the CPU: what a card would run, but for
+ * the products' speed.
+ */
 class HalfPrecisionTest {
     private static final DitConfig TINY = new DitConfig(1, 16, 2, 1, 8, 2, new Patch(2, 4, 4));
     private static final double LEARNING_RATE = 1e-3;
@@ -69,8 +72,8 @@ class HalfPrecisionTest {
                 Reduction.EXACT);
     }
 
-    private static <T> List<T> onRanks(
-            int worldSize, Recipe config, Recompute recompute, TrainingRanks.Body<T> body) throws Exception {
+    private static <T> List<T> onRanks(int worldSize, Recipe config, Recompute recompute, TrainingRanks.Body<T> body)
+            throws Exception {
         return new TrainingRanks(data, config, recompute, ZeroStage.OPTIMIZER, Nd4jDevice::open).run(worldSize, body);
     }
 
@@ -237,7 +240,7 @@ class HalfPrecisionTest {
             run.steps(1);
             run.state().lossScale = new LossScale(512, 7);
             run.steps(2);
-            run.checkpoints(folder).save(Rank.describe(config, run.state(), "sha", 0, List.of()));
+            run.checkpoints(folder).save(StateStore.describe(config, run.state(), "sha", 0, List.of()));
             return losses(run.steps(3));
         });
         Checkpoint checkpoint = Checkpoint.open(folder.list().getFirst());
@@ -255,7 +258,7 @@ class HalfPrecisionTest {
             assertEquals(1, run.state().skippedSteps);
             assertEquals(
                     0,
-                    Rank.describe(run.config(), run.state(), "sha", 0, List.of())
+                    StateStore.describe(run.config(), run.state(), "sha", 0, List.of())
                             .lossScale());
             return null;
         });

@@ -19,8 +19,8 @@ import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
-import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.optim.ShardedAdamW;
+import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.StepRange;
 import io.kinema.train.run.TrainFlags;
@@ -38,8 +38,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What training leaves on the Java heap once its code is compiled. Interpreted code makes an object of every vector, so work is repeated until a window of it stays
- * within the bound; code that makes garbage by itself never gets there.
+ * What training leaves on the Java heap once its code is compiled. Interpreted code makes an object of every vector, so
+ * work is repeated until a window of it stays within the bound; code that makes garbage by itself never gets there.
  */
 class SteadyStateTest {
     private static final int WINDOW = 25;

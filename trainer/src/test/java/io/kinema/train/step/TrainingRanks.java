@@ -17,7 +17,6 @@ import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
-import io.kinema.train.rank.Rank;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
@@ -50,12 +49,12 @@ import java.util.function.Function;
  * @param zero what is sharded
  * @param device opens a rank's device for a working type
  */
-record TrainingRanks(
+public record TrainingRanks(
         Path data, Recipe config, Recompute recompute, ZeroStage zero, Function<DType, Device> device) {
     private static final Duration DEADLINE = Duration.ofSeconds(60);
 
     /** A run of packed microbatches of at most 40 tokens, as many steps as the learning rate has. */
-    static Recipe config(
+    public static Recipe config(
             DitConfig model, int microbatches, LearningRate learningRate, Precision precision, double spikeSigma) {
         return new Recipe(
                 model,
@@ -74,7 +73,7 @@ record TrainingRanks(
     }
 
     /** What is done on a rank. */
-    interface Body<T> {
+    public interface Body<T> {
         T run(Run run) throws Exception;
     }
 
@@ -86,9 +85,9 @@ record TrainingRanks(
      * @param collectives with the other ranks
      * @param dataset of the run
      */
-    record Run(Recipe config, TrainState state, Collectives collectives, Dataset dataset) {
+    public record Run(Recipe config, TrainState state, Collectives collectives, Dataset dataset) {
 
-        List<StepMetrics> steps(int count) throws IOException {
+        public List<StepMetrics> steps(int count) throws IOException {
             List<StepMetrics> made = new ArrayList<>();
             try (Trainer trainer = new Trainer(config, state, collectives, dataset, 1e9)) {
                 for (int i = 0; i < count; i++) {
@@ -100,7 +99,7 @@ record TrainingRanks(
         }
 
         /** This rank's shards of the master weights and of the optimizer's state. */
-        List<float[]> optimized() {
+        public List<float[]> optimized() {
             List<Tensor> tensors = new ArrayList<>();
             for (Group group : state.groups()) {
                 tensors.addAll(List.of(state.optimizer(group).state()));
@@ -129,18 +128,18 @@ record TrainingRanks(
             state.device().write(state.weights().shard(stem), 0, nan);
         }
 
-        StateStore checkpoints(CheckpointFolder folder) {
+        public StateStore checkpoints(CheckpointFolder folder) {
             return new StateStore(folder, new StateCopy(state, collectives), _ -> {}, Optional.empty());
         }
 
         /** Writes a checkpoint of the step that has been reached. */
-        void save(CheckpointFolder folder) throws IOException {
-            checkpoints(folder).save(Rank.describe(config, state, dataset.sha256(), 0, List.of()));
+        public void save(CheckpointFolder folder) throws IOException {
+            checkpoints(folder).save(StateStore.describe(config, state, dataset.sha256(), 0, List.of()));
         }
     }
 
     /** Does something on each rank of a model that has been initialised; returns what each gave. */
-    <T> List<T> run(int worldSize, Body<T> body) throws Exception {
+    public <T> List<T> run(int worldSize, Body<T> body) throws Exception {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (MediaDriverHost driver = MediaDriverHost.start(worldSize);
                 RendezvousServer server = RendezvousServer.start(anyPort, "run", worldSize, DEADLINE, Secret.NONE);

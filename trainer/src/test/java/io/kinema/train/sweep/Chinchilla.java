@@ -17,7 +17,8 @@ final class Chinchilla {
      * Makes points.
      *
      * @param budgets how many, from 1e18 operations on, 4 times as many each
-     * @param sizes how many models, a factor of 1.6 apart, between the best of the first budget and of the last and beyond
+     * @param sizes how many models, a factor of 1.6 apart, between the best of the first budget and of the last and
+     *     beyond
      * @param noise standard deviation of log L
      */
     static List<ScalingPoint> points(int budgets, int sizes, double noise, long seed) {

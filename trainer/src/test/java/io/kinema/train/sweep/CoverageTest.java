@@ -9,7 +9,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Whether intervals cover the truth as often as they say: points of known constants with 0.5 % noise, again and again. */
+/**
+ * Whether intervals cover the truth as often as they say: points of known constants with 0.5 % noise, again and again.
+ */
 class CoverageTest {
     private static final double NOISE = 0.005;
     private static final Map<Quantity, Double> TRUTH = Map.of(

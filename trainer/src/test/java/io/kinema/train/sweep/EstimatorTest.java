@@ -10,7 +10,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class EstimatorTest {
-    /** With equal exponents loss over log N is the same to both sides of its lowest place, which that of a parabola then is. */
+    /**
+     * With equal exponents loss over log N is the same to both sides of its lowest place, which that of a parabola then
+     * is.
+     */
     private static final PowerLaw EVEN = new PowerLaw(1.5, new double[] {300, 300}, new double[] {0.33, 0.33});
 
     private static Measured grid(int budgets, int sizes, PowerLaw law) {

@@ -16,7 +16,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.function.Executable;
 
-/** What holds of a block of all layers: the same bits again, at any alignment, and near to float64; and of all shapes. */
+/**
+ * What holds of a block of all layers: the same bits again, at any alignment, and near to float64; and of all shapes.
+ */
 interface ConsistencyContract extends DeviceContract {
     int HEADS = 3;
     int HEAD_WIDTH = 10;

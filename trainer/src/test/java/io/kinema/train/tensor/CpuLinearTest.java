@@ -13,7 +13,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Linear layers of the cpu device against the nd4j device in float64, fused and plain, over shapes that fill no tile. */
+/**
+ * Linear layers of the cpu device against the nd4j device in float64, fused and plain, over shapes that fill no tile.
+ */
 final class CpuLinearTest {
     /** Rows, features in, features out. */
     private static final int[][] SHAPES = {
@@ -56,7 +58,10 @@ final class CpuLinearTest {
         return results;
     }
 
-    /** Normal values, rounded to BF16, so that devices of any type start from the same; in the type where the device has it. */
+    /**
+     * Normal values, rounded to BF16, so that devices of any type start from the same; in the type where the device has
+     * it.
+     */
     private static Tensor typed(Device device, DType type, Random random, int... shape) {
         Tensor exact = device.zeros(shape);
         double[] values = Host.normal(random, Math.toIntExact(exact.size()));

@@ -12,8 +12,8 @@ import java.util.function.Function;
 /**
  * Compares a backward with central finite differences of the scalar {@code Σ c∘forward(inputs)}, c random, in float64.
  *
- * <p>In float64, with steps of 1e-6 the truncation error is about 1e-12 and the rounding error about 1e-10 of the scalar, so a relative
- * error above {@link #FP64_TOLERANCE} is a mistake in the mathematics.
+ * <p>In float64, with steps of 1e-6 the truncation error is about 1e-12 and the rounding error about 1e-10 of the
+ * scalar, so a relative error above {@link #FP64_TOLERANCE} is a mistake in the mathematics.
  */
 final class GradientCheck {
     /** In float32 the results that differences are taken of are rounded to 6e-8. */

@@ -4,7 +4,9 @@ import io.kinema.train.dist.reduction.CollectiveBuffer;
 import io.kinema.train.dist.rendezvous.World;
 import java.lang.foreign.MemorySegment;
 
-/** Sends this rank's shard to every other rank and writes theirs in place; a broadcast, where one shard is everything. */
+/**
+ * Sends this rank's shard to every other rank and writes theirs in place; a broadcast, where one shard is everything.
+ */
 final class AllGather extends Collective {
     /** Frames taken from a stream in one turn, so that no sender starves the others. */
     private static final int AHEAD = 8;

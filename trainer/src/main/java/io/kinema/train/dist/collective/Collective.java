@@ -7,8 +7,7 @@ import java.util.List;
 /**
  * One collective under way on this rank: what it still has to send, to receive and to compute.
  *
- * <p>The loop that drives it calls {@link #send} and {@link #receive} until {@link #isComplete};
- * none of them blocks.
+ * <p>The loop that drives it calls {@link #send} and {@link #receive} until {@link #isComplete}; none of them blocks.
  */
 abstract sealed class Collective permits ReduceScatter, AllGather, MessageExchange {
     /** The first frame of an unknown length has yet to come. */

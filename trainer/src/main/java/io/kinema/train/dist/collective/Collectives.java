@@ -21,10 +21,12 @@ import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * What the ranks of a run do together: sum vectors and scatter the sum, gather shards, broadcast a vector, exchange messages.
+ * What the ranks of a run do together: sum vectors and scatter the sum, gather shards, broadcast a vector, exchange
+ * messages.
  *
- * <p>Called by one thread; every rank calls the same operations in the same order. They are done one after the other by a thread of the collectives' own,
- * while the caller computes. Vectors that are summed are fp32. An operation that fails leaves the collectives unusable.
+ * <p>Called by one thread; every rank calls the same operations in the same order. They are done one after the other by
+ * a thread of the collectives' own, while the caller computes. Vectors that are summed are fp32. An operation that
+ * fails leaves the collectives unusable.
  */
 public final class Collectives implements AutoCloseable {
     /** After a rank has gone: how long nothing must have come before a collective is given up. */
@@ -35,7 +37,10 @@ public final class Collectives implements AutoCloseable {
     private final Wiring wiring;
     private final World world;
     private final long deadlineNanos;
-    /** Gives the core away soon: what is waited for is often done by another rank, or by the media driver, on the same one. */
+    /**
+     * Gives the core away soon: what is waited for is often done by another rank, or by the media driver, on the same
+     * one.
+     */
     private final IdleStrategy idle =
             new BackoffIdleStrategy(0, 10, TimeUnit.MICROSECONDS.toNanos(1), TimeUnit.MICROSECONDS.toNanos(100));
 
@@ -92,16 +97,17 @@ public final class Collectives implements AutoCloseable {
     }
 
     /**
-     * Sums a vector over the leaves of a tree and gives each rank its shard of the sum. Where the {@link Reduction} is exact, the result has the same bits
-     * for every world size.
+     * Sums a vector over the leaves of a tree and gives each rank its shard of the sum. Where the {@link Reduction} is
+     * exact, the result has the same bits for every world size.
      *
      * @param label what it is for
      * @param plan what is added
      * @param partials this rank's sums of its {@link ReductionPlan#nodesOf nodes}, left to right, each of the layout's
      *     full length
      * @param layout who owns which range
-     * @param sums this rank's range, {@code layout.length(rank)} elements each: the first {@link ReductionPlan#numCarried} hold what is carried along, the first
-     *     {@link ReductionPlan#numResults} receive the results; must not overlap the partials
+     * @param sums this rank's range, {@code layout.length(rank)} elements each: the first
+     *     {@link ReductionPlan#numCarried} hold what is carried along, the first {@link ReductionPlan#numResults}
+     *     receive the results; must not overlap the partials
      * @return await it
      */
     public Pending reduceScatter(
@@ -151,7 +157,8 @@ public final class Collectives implements AutoCloseable {
     }
 
     /**
-     * Sums a vector over the leaves of a tree and gives each rank the whole sum, with the same bits on every rank, and where the {@link Reduction} is exact for every world size.
+     * Sums a vector over the leaves of a tree and gives each rank the whole sum, with the same bits on every rank, and
+     * where the {@link Reduction} is exact for every world size.
      *
      * @param label what it is for
      * @param plan what is added; it carries nothing and one sum results
@@ -333,7 +340,8 @@ public final class Collectives implements AutoCloseable {
     }
 
     /**
-     * Leaves the run; a collective that is under way is given up. Frames that were sent stay readable for those they were sent to.
+     * Leaves the run; a collective that is under way is given up. Frames that were sent stay readable for those they
+     * were sent to.
      *
      * @throws IOException when the connection to the launcher cannot be closed
      */

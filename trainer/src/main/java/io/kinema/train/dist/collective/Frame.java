@@ -154,7 +154,10 @@ final class Frame {
         return checksum == checksumOf(buffer, offset, payload);
     }
 
-    /** Whether a frame that was read from there comes from a rank that knows the secret; a payload in a ring is covered by its checksum, which is in the header. */
+    /**
+     * Whether a frame that was read from there comes from a rank that knows the secret; a payload in a ring is covered
+     * by its checksum, which is in the header.
+     */
     boolean isOf(FrameTag tag, DirectBuffer buffer, int offset) {
         return isTagged == tag.bytes() > 0 && tag.isRight(buffer, offset, HEADER_BYTES + bytesInFrame());
     }

@@ -8,9 +8,10 @@ import org.agrona.DirectBuffer;
 import org.agrona.MutableDirectBuffer;
 
 /**
- * What shows that a frame comes from the rank that it names, was meant for the one that reads it, and belongs to this start of the run: the first 16 bytes of an
- * HMAC-SHA256 of header and payload, by a key of its own for each direction between two ranks (HMAC-SHA-256-128: RFC 4868, section 2.3; RFC 2104, section 5, and NIST SP
- * 800-107, section 5.3.3, allow the truncation). They are behind the payload. Without a secret there are none. Used by one thread.
+ * What shows that a frame comes from the rank that it names, was meant for the one that reads it, and belongs to this
+ * start of the run: the first 16 bytes of an HMAC-SHA256 of header and payload, by a key of its own for each direction
+ * between two ranks (HMAC-SHA-256-128: RFC 4868, section 2.3; RFC 2104, section 5, and NIST SP 800-107, section 5.3.3,
+ * allow the truncation). They are behind the payload. Without a secret there are none. Used by one thread.
  */
 final class FrameTag {
     static final int BYTES = 16;

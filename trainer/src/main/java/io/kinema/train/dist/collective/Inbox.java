@@ -19,8 +19,9 @@ import org.agrona.DirectBuffer;
 /**
  * What all other ranks have sent to this one: a stream each.
  *
- * <p>A frame of a later collective stays in its sender's stream, so that flow control holds the sender back; frames
- * of another run, of an unknown sender, without the tag of the run's secret or of a collective that is over are counted and dropped. Used by one thread.
+ * <p>A frame of a later collective stays in its sender's stream, so that flow control holds the sender back; frames of
+ * another run, of an unknown sender, without the tag of the run's secret or of a collective that is over are counted
+ * and dropped. Used by one thread.
  */
 final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     /** Frames taken at a time from a stream that no rank has been heard on. */

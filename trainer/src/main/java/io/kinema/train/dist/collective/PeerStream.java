@@ -13,8 +13,9 @@ import org.agrona.DirectBuffer;
 import org.agrona.concurrent.UnsafeBuffer;
 
 /**
- * The frames of one other rank. They are read where they lie in the stream's log, a few ahead, and given up to the sender, who then has room for more, only
- * when they have been used. Frames with a tag are read from copies: whoever can send datagrams could write over what lies in the log after its tag was found right. Used by one thread.
+ * The frames of one other rank. They are read where they lie in the stream's log, a few ahead, and given up to the
+ * sender, who then has room for more, only when they have been used. Frames with a tag are read from copies: whoever
+ * can send datagrams could write over what lies in the log after its tag was found right. Used by one thread.
  */
 final class PeerStream implements ControlledFragmentHandler, AutoCloseable {
     /** The most that are read ahead. */

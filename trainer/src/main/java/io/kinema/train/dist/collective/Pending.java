@@ -4,7 +4,10 @@ import io.kinema.train.dist.CollectiveException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 
-/** A collective that was begun. Until it has been awaited, what was given to it must not be changed, nor what it writes be read. */
+/**
+ * A collective that was begun. Until it has been awaited, what was given to it must not be changed, nor what it writes
+ * be read.
+ */
 public final class Pending {
     private final Collectives collectives;
     private final Future<?> future;

@@ -11,9 +11,10 @@ import java.util.List;
  * Sends every shard's slices of this rank's partial sums to the shard's owner, and sums the slices of all ranks for
  * this rank's own shard along the tree.
  *
- * <p>The tree fixes the order of the additions whatever the order of arrival: as far as the slices of all ranks are there, they are summed from
- * where they lie in the streams. The additions are done on heap arrays that stay in the first caches: the compiler vectorizes loops over arrays, and over
- * native memory it would have to prove that operands do not overlap. This rank's own slices are added as they are, whatever the others travel as.
+ * <p>The tree fixes the order of the additions whatever the order of arrival: as far as the slices of all ranks are
+ * there, they are summed from where they lie in the streams. The additions are done on heap arrays that stay in the
+ * first caches: the compiler vectorizes loops over arrays, and over native memory it would have to prove that operands
+ * do not overlap. This rank's own slices are added as they are, whatever the others travel as.
  */
 final class ReduceScatter extends Collective {
     private final ReductionPlan plan;

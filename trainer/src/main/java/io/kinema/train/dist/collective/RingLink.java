@@ -5,7 +5,10 @@ import io.kinema.train.dist.reduction.CollectiveBuffer;
 import io.kinema.train.dist.transport.SharedRing;
 import org.agrona.MutableDirectBuffer;
 
-/** The way to the inbox of a rank on the same host: frames say where in a {@link SharedRing} their payload lies. Short payloads are in the frame. */
+/**
+ * The way to the inbox of a rank on the same host: frames say where in a {@link SharedRing} their payload lies. Short
+ * payloads are in the frame.
+ */
 final class RingLink extends PeerLink {
     private static final int MOST_IN_FRAME = 1_024;
     /** Of several payloads in the ring, one is read while the next is written. */

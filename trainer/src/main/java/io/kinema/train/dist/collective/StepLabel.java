@@ -1,7 +1,8 @@
 package io.kinema.train.dist.collective;
 
 /**
- * What a collective is for; it stands in every message about it, step and bucket in every frame. They must be the same on every rank.
+ * What a collective is for; it stands in every message about it, step and bucket in every frame. They must be the same
+ * on every rank.
  *
  * @param step the training step
  * @param what the vector or the decision, as in "gradients"

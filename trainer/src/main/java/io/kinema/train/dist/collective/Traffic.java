@@ -7,7 +7,8 @@ package io.kinema.train.dist.collective;
  * @param exposedNanos nanoseconds that their caller has waited for them
  * @param bytesSent payload bytes sent to other ranks
  * @param bytesReceived payload bytes received from other ranks
- * @param foreignFrames frames rejected because they were not of this run or not from one of its ranks, or had not the tag of its secret
+ * @param foreignFrames frames rejected because they were not of this run or not from one of its ranks, or had not the
+ *     tag of its secret
  * @param staleFrames frames rejected because they belonged to a collective that was over
  * @param damagedFrames frames rejected because their checksum was not that of their bytes
  */

@@ -31,8 +31,8 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * A rank's Aeron client, its inbox, its link to each peer and its seat in the run.
  *
- * <p>Streams of a rank's inbox carry the number {@link #streamId}. The client's conductor thread keeps the
- * rank alive in the driver's eyes while it computes.
+ * <p>Streams of a rank's inbox carry the number {@link #streamId}. The client's conductor thread keeps the rank alive
+ * in the driver's eyes while it computes.
  */
 final class Wiring implements AutoCloseable {
     private static final int FIRST_STREAM = 1_000;

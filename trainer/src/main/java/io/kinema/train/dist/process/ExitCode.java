@@ -9,27 +9,27 @@ import java.util.Optional;
  */
 public enum ExitCode {
     /** See {@link #meaning}. */
-    SUCCESS(0, "the process did what it was asked", "every process", "nobody", false),
+    SUCCESS(0, "the work is done, or a rank was told to stop and wrote a checkpoint", "every process", "nobody", false),
     /** See {@link #meaning}. */
-    FAILED(1, "an error of any other kind, such as a full disk or a damaged shard", "every process", "launcher", true),
+    FAILED(1, "any other error, such as a full disk or a damaged shard", "every process", "launcher", true),
     /** See {@link #meaning}. */
     MISTAKE(2, "a mistake in flags, paths or data; nothing was changed", "every process", "the user", false),
     /** See {@link #meaning}. */
-    PEER_LOST(75, "another rank, or the launcher's rendezvous, went away", "rank", "launcher, which blames the other rank", true),
+    PEER_LOST(75, "another rank, or the rendezvous, was lost", "rank", "launcher, which blames the other", true),
     /** See {@link #meaning}. */
-    LAUNCHER_LOST(76, "the rank's launcher died, so the rank ended itself", "rank", "nobody: start the command again", false),
+    LAUNCHER_LOST(76, "the launcher, or the host's process, is gone", "rank", "nobody: give the command again", false),
     /** See {@link #meaning}. */
-    COLLECTIVE_TIMEOUT(77, "a rank waited longer than --timeout-seconds for another", "rank", "launcher, which looks for the rank that hangs", true),
+    COLLECTIVE_TIMEOUT(77, "waited beyond --timeout-seconds", "rank", "launcher, which looks for the hang", true),
     /** See {@link #meaning}. */
-    TRAINING_FAILED(78, "training cannot go on: the loss is not finite, say; a restart would end the same", "rank", "the user", false),
+    TRAINING_FAILED(78, "not finite, or spikes go on: a restart would end the same", "rank", "the user", false),
     /** See {@link #meaning}. */
-    HOST_LOST(79, "the launcher lost the connection to the rank's host", "launcher, for the rank", "launcher", true),
+    HOST_LOST(79, "the rank's host was lost, or did not join", "launcher, for the rank", "launcher", true),
     /** See {@link #meaning}. */
-    HANGUP(129, "stopped by SIGHUP; a checkpoint was written", "launcher", "the user", false),
+    HANGUP(129, "SIGHUP: launcher, with a checkpoint; rank, before it had one", "launcher, rank", "the user", false),
     /** See {@link #meaning}. */
-    INTERRUPT(130, "stopped by SIGINT (Ctrl-C); a checkpoint was written", "launcher", "the user", false),
+    INTERRUPT(130, "SIGINT (Ctrl-C): likewise", "launcher, rank", "the user", false),
     /** See {@link #meaning}. */
-    TERMINATE(143, "stopped by SIGTERM; a checkpoint was written", "launcher", "the user", false);
+    TERMINATE(143, "SIGTERM: likewise", "launcher, rank", "the user", false);
 
     private final int number;
     private final String meaning;

@@ -1,6 +1,5 @@
 package io.kinema.train.dist.process;
 
-import io.kinema.train.dist.CollectiveTimeoutException;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;

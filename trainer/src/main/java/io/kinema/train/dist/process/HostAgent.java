@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a host of a run does for the launcher, which it joins over TCP: embeds the media driver, starts ranks, tells of their ends. When the connection breaks, or
- * nothing comes for too long, it kills its ranks.
+ * What a host of a run does for the launcher, which it joins over TCP: embeds the media driver, starts ranks, tells of
+ * their ends. When the connection breaks, or nothing comes for too long, it kills its ranks.
  */
 public final class HostAgent implements AutoCloseable {
     private static final Duration FIRST_PATIENCE = Duration.ofSeconds(30);
@@ -90,8 +90,8 @@ public final class HostAgent implements AutoCloseable {
             throw new IOException("no launcher answers at " + host + ":" + port + ": " + e.getMessage(), e);
         }
         try {
-            link.send(
-                    new HostMessage(HostMessage.MessageKind.HELLO, identity.index(), identity.localRank() + "\n" + ownName()));
+            link.send(new HostMessage(
+                    HostMessage.MessageKind.HELLO, identity.index(), identity.localRank() + "\n" + ownName()));
             HostMessage answer = link.receive();
             if (answer.kind() != HostMessage.MessageKind.WELCOME) {
                 throw new ConfigException("the launcher at " + host + ":" + port + " says: " + answer.text());

@@ -11,7 +11,10 @@ import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 
-/** The connection between a launcher and one of its hosts, seen from either end. Each says every second that it is there. */
+/**
+ * The connection between a launcher and one of its hosts, seen from either end. Each says every second that it is
+ * there.
+ */
 final class HostLink implements AutoCloseable {
     private static final long PING_MS = 1_000;
 

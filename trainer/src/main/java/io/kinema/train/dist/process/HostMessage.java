@@ -7,14 +7,14 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * What a launcher and the hosts of its ranks say to each other over TCP, after a {@link Handshake}. A message is a byte for the kind, an int (big-endian), and a text: its
- * length in bytes as an int, and that many bytes of UTF-8.
+ * What a launcher and the hosts of its ranks say to each other over TCP, after a {@link Handshake}. A message is a byte
+ * for the kind, an int (big-endian), and a text: its length in bytes as an int, and that many bytes of UTF-8.
  *
  * @param kind what it is about
  * @param number a rank, a count or an exit code, as the kind says
  * @param text as the kind says; often empty
  */
-record HostMessage(MessageKind kind, int number, String text) {
+public record HostMessage(MessageKind kind, int number, String text) {
     private static final int MAX_TEXT_BYTES = 16 << 20;
 
     /** In the order of their bytes, from 0. */

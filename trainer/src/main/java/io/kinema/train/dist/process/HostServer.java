@@ -1,6 +1,5 @@
 package io.kinema.train.dist.process;
 
-import io.kinema.train.dist.collective.CollectivesConfig;
 import io.kinema.train.dist.rendezvous.Handshake;
 import io.kinema.train.dist.rendezvous.RendezvousAddress;
 import io.kinema.train.dist.rendezvous.Secret;
@@ -17,8 +16,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Where the hosts of a run join their launcher, over TCP, and again after they were lost. Each has an index; one that does not know the secret of
- * this launch, or whose index is taken, is told so and turned away.
+ * Where the hosts of a run join their launcher, over TCP, and again after they were lost. Each has an index; one that
+ * does not know the secret of this launch, or whose index is taken, is told so and turned away.
  */
 public final class HostServer implements AutoCloseable {
     private static final Duration HELLO_LIMIT = Duration.ofSeconds(10);

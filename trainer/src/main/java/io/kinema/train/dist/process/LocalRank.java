@@ -17,8 +17,8 @@ import java.util.concurrent.CompletionException;
  */
 record LocalRank(Process process, RankLog log, CompletableFuture<Integer> exit) implements RankProcess {
     /**
-     * Starts a rank. Its standard input is the secret in hexadecimal digits and a line feed, and empty where there is none: other processes of the host can read
-     * arguments, and some see environments, but not a pipe.
+     * Starts a rank. Its standard input is the secret in hexadecimal digits and a line feed, and empty where there is
+     * none: other processes of the host can read arguments, and some see environments, but not a pipe.
      *
      * @throws IOException when its program cannot be started
      */

@@ -13,8 +13,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 
 /**
- * The file that one rank's output is appended to by the operating system, after what earlier starts of the rank have left. It is read from
- * where this start began, behind a line that says when.
+ * The file that one rank's output is appended to by the operating system, after what earlier starts of the rank have
+ * left. It is read from where this start began, behind a line that says when.
  */
 public final class RankLog {
     /** What begins the line in which a program says why it ends. */

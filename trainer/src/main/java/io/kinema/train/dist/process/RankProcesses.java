@@ -1,7 +1,5 @@
 package io.kinema.train.dist.process;
 
-import io.kinema.train.dist.CollectiveTimeoutException;
-import io.kinema.train.dist.PeerLostException;
 import io.kinema.train.dist.rendezvous.Secret;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -21,11 +19,11 @@ import java.util.concurrent.TimeUnit;
  * The processes of a run's ranks, seen from their launcher: starts them, keeps their output, and ends all of them when
  * one fails or the launcher is told to stop. From start to close it handles the JVM's termination signals.
  *
- * <p>The output of rank r, standard error included, is appended to {@code rank-0000r.log}; rank 0's is shown as
- * it comes too. When a rank fails, the others get {@link #FAILURE_GRACE} to say what they saw, then SIGTERM, and
- * {@link #KILL_AFTER} later SIGKILL. When a rank has given up waiting for others, those that are still there after the grace are
- * the ones that hang: they are asked for their stacks, then killed. A first SIGTERM, SIGINT or SIGHUP at the launcher is passed on as SIGTERM, so
- * that ranks can write a checkpoint; a second one kills them.
+ * <p>The output of rank r, standard error included, is appended to {@code rank-0000r.log}; rank 0's is shown as it
+ * comes too. When a rank fails, the others get {@link #FAILURE_GRACE} to say what they saw, then SIGTERM, and
+ * {@link #KILL_AFTER} later SIGKILL. When a rank has given up waiting for others, those that are still there after the
+ * grace are the ones that hang: they are asked for their stacks, then killed. A first SIGTERM, SIGINT or SIGHUP at the
+ * launcher is passed on as SIGTERM, so that ranks can write a checkpoint; a second one kills them.
  */
 public final class RankProcesses implements AutoCloseable {
     /** How long the others may run on after one rank has failed. */

@@ -7,8 +7,9 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What a process that keeps others waiting is doing: SIGQUIT makes a JVM print the stacks of all its threads into its output. A process that
- * is stopped cannot; then its state, which the kernel tells (proc(5), {@code /proc/PID/stat}), is the answer.
+ * What a process that keeps others waiting is doing: SIGQUIT makes a JVM print the stacks of all its threads into its
+ * output. A process that is stopped cannot; then its state, which the kernel tells (proc(5), {@code /proc/PID/stat}),
+ * is the answer.
  */
 final class ThreadDump {
     private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(5);

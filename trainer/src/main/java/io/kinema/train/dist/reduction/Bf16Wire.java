@@ -10,7 +10,8 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Lets fp32 vectors travel in {@link Wire#BF16}. Not thread-safe.
  *
- * <p>Conversions are three and ten times as fast with the Vector API as in loops that the compiler is left to make vectors of: it does not narrow or widen well.
+ * <p>Conversions are three and ten times as fast with the Vector API as in loops that the compiler is left to make
+ * vectors of: it does not narrow or widen well.
  */
 final class Bf16Wire {
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;

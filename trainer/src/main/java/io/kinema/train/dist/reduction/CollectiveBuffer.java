@@ -2,7 +2,9 @@ package io.kinema.train.dist.reduction;
 
 import java.lang.foreign.MemorySegment;
 
-/** A flat vector that collectives read and write, in host memory or on a device. They do so on a thread of their own. */
+/**
+ * A flat vector that collectives read and write, in host memory or on a device. They do so on a thread of their own.
+ */
 public interface CollectiveBuffer {
     /**
      * Returns the length.

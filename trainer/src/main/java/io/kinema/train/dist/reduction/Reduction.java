@@ -5,8 +5,8 @@ import io.kinema.data.command.ConfigException;
 /**
  * How faithfully gradients are summed.
  *
- * <p>Exact sums follow the fixed tree and have the same bits for every number of ranks. Others are added as they come to hand, always in the same order for one number of
- * ranks, and save the partial sums that the tree asks for.
+ * <p>Exact sums follow the fixed tree and have the same bits for every number of ranks. Others are added as they come
+ * to hand, always in the same order for one number of ranks, and save the partial sums that the tree asks for.
  *
  * @param isExact whether sums follow the tree
  * @param wire what travels; exact sums travel as they are

@@ -7,12 +7,13 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * What one reduce-scatter adds, and in which order: the partial sums that the owner of a shard has carried along, then those of each rank in rank order, are the leftmost nodes of a
- * {@link ReductionTree} from left to right; whatever they complete is added. It also says what travels. Made once and used in every step; not thread-safe.
+ * What one reduce-scatter adds, and in which order: the partial sums that the owner of a shard has carried along, then
+ * those of each rank in rank order, are the leftmost nodes of a {@link ReductionTree} from left to right; whatever they
+ * complete is added. It also says what travels. Made once and used in every step; not thread-safe.
  */
 public final class ReductionPlan {
     /** Elements summed at a time. */
-    static final int BLOCK = 2048;
+    public static final int BLOCK = 2048;
 
     private final List<List<LeafRange>> nodesOfRanks;
     private final ReductionTree.Sum sum;
@@ -58,8 +59,9 @@ public final class ReductionPlan {
     }
 
     /**
-     * Plans an exchange after every leaf of a rank: in round j, rank r has leaf {@code j·N + r}, or none beyond the last. The results of a round, at most
-     * {@code log2(V) + 1} of an exact sum and one of another, are what the next one carries; the last round's is one.
+     * Plans an exchange after every leaf of a rank: in round j, rank r has leaf {@code j·N + r}, or none beyond the
+     * last. The results of a round, at most {@code log2(V) + 1} of an exact sum and one of another, are what the next
+     * one carries; the last round's is one.
      *
      * @param tree the step's tree
      * @param worldSize N, at most the number of leaves
@@ -108,46 +110,92 @@ public final class ReductionPlan {
         return sum.slots().size();
     }
 
-    int worldSize() {
+    /**
+     * Returns the number of ranks.
+     *
+     * @return N
+     */
+    public int worldSize() {
         return firstSlot.length;
     }
 
-    int numNodes(int rank) {
+    /**
+     * Returns how many cover nodes a rank's microbatches make up.
+     *
+     * @param rank this rank, from 0
+     * @return 0 where it has no microbatch in this round
+     */
+    public int numNodes(int rank) {
         return nodesOfRanks.get(rank).size();
     }
 
-    /** Bytes of an element that travels. */
-    int wireBytes() {
+    /**
+     * Bytes of an element that travels.
+     *
+     * @return 4 for fp32, 2 for bf16
+     */
+    public int wireBytes() {
         return wire.bytes();
     }
 
-    /** An fp32 vector as it travels. */
-    CollectiveBuffer onWire(CollectiveBuffer fp32) {
+    /**
+     * An fp32 vector as it travels.
+     *
+     * @param fp32 a vector of fp32 values
+     * @return the same vector, or a view of it that rounds
+     */
+    public CollectiveBuffer onWire(CollectiveBuffer fp32) {
         return onWire.apply(fp32);
     }
 
-    /** Where one block of a carried sum goes. */
-    float[] carried(int index) {
+    /**
+     * Where one block of a carried sum goes.
+     *
+     * @param index counts from 0
+     * @return fp32 values of one block
+     */
+    public float[] carried(int index) {
         return slots[index];
     }
 
-    /** Where one block of a node of this rank goes. */
-    float[] slot(int rank, int node) {
+    /**
+     * Where one block of a node of this rank goes.
+     *
+     * @param rank this rank, from 0
+     * @param node the cover node, counted among those of its rank
+     * @return fp32 values of one block
+     */
+    public float[] slot(int rank, int node) {
         return slots[firstSlot[rank] + node];
     }
 
-    /** Where one block of another rank's node goes as it has come. */
-    CollectiveBuffer arriving(int rank, int node) {
+    /**
+     * Where one block of another rank's node goes as it has come.
+     *
+     * @param rank this rank, from 0
+     * @param node the cover node, counted among those of its rank
+     * @return where frames of that node are written
+     */
+    public CollectiveBuffer arriving(int rank, int node) {
         return arriving.get(firstSlot[rank] + node);
     }
 
-    /** One block of a result, after {@link #add}. */
-    float[] result(int index) {
+    /**
+     * One block of a result, after {@link #add}.
+     *
+     * @param index counts from 0
+     * @return fp32 values of one block
+     */
+    public float[] result(int index) {
         return slots[sum.slots().get(index)];
     }
 
-    /** Adds what is in the slots. */
-    void add(int length) {
+    /**
+     * Adds what is in the slots.
+     *
+     * @param length elements of the block
+     */
+    public void add(int length) {
         for (ReductionTree.Merge merge : sum.merges()) {
             add(slots[merge.into()], slots[merge.term()], length);
         }

@@ -8,11 +8,12 @@ import java.util.List;
  * The fixed binary tree along which a step's microbatch gradients are summed, whatever the world size.
  *
  * <p>The root is {@code [0, V)}. A node {@code [lo, hi)} of more than one leaf splits at {@code lo + p}, where
- * {@code p} is the largest power of two below {@code hi - lo}. Floating-point addition is not associative; because
- * the tree depends on V alone, a sum along it has the same bits wherever its leaves were computed.
+ * {@code p} is the largest power of two below {@code hi - lo}. Floating-point addition is not associative; because the
+ * tree depends on V alone, a sum along it has the same bits wherever its leaves were computed.
  *
- * <p>Where the {@link Reduction} is not exact, any leaves that follow each other are a node, and any two neighbours are joined as soon as they meet: a rank ends with one sum of its
- * leaves, and an owner adds the sums of ranks from left to right.
+ * <p>Where the {@link Reduction} is not exact, any leaves that follow each other are a node, and any two neighbours are
+ * joined as soon as they meet: a rank ends with one sum of its leaves, and an owner adds the sums of ranks from left to
+ * right.
  *
  * @param numLeaves V, the microbatches of a step, at least 1
  * @param reduction whether sums keep to the tree

@@ -49,8 +49,12 @@ public record ShardLayout(long numElements, int alignment, int worldSize) {
         return offset(rank + 1) - offset(rank);
     }
 
-    /** Where each rank's range begins, and the last one ends: world size + 1 offsets. */
-    long[] offsets() {
+    /**
+     * Where each rank's range begins, and the last one ends: world size + 1 offsets.
+     *
+     * @return in elements, one more than there are ranks
+     */
+    public long[] offsets() {
         return LongStream.rangeClosed(0, worldSize)
                 .map(rank -> offset((int) rank))
                 .toArray();

@@ -6,8 +6,8 @@ import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 /**
- * Sums one rank's microbatch gradients along the {@link ReductionTree} as they are computed, and ends with the
- * partial sums of the rank's cover nodes.
+ * Sums one rank's microbatch gradients along the {@link ReductionTree} as they are computed, and ends with the partial
+ * sums of the rank's cover nodes.
  *
  * <p>Values are opaque: a device tensor, a host vector. At most {@code 2·log2(V) + 1} of them are held at a time
  * ({@code log2(V) + 1} when the rank's leaves begin at leaf 0), and two where the sum is not exact. Not thread-safe.

@@ -7,7 +7,10 @@ import java.util.Locale;
 public enum Wire {
     /** As they are. */
     FP32(Float.BYTES),
-    /** The upper half of fp32, rounded to the nearest, of two equally near ones to the even: half the bytes, an error of at most 2⁻⁸ of each value that travels. */
+    /**
+     * The upper half of fp32, rounded to the nearest, of two equally near ones to the even: half the bytes, an error of
+     * at most 2⁻⁸ of each value that travels.
+     */
     BF16(Short.BYTES);
 
     private final int bytes;

@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** News of ranks that are no longer there, in the order in which it came; written by several threads. */
-final class Departures {
+public final class Departures {
+    /** Begins with nothing. */
+    public Departures() {}
+
     /**
      * One piece of news.
      *
@@ -13,8 +16,13 @@ final class Departures {
      * @param reason how it was noticed
      * @param atNanos {@link System#nanoTime} of the news
      */
-    record News(int rank, boolean crashed, String reason, long atNanos) {
-        String who() {
+    public record News(int rank, boolean crashed, String reason, long atNanos) {
+        /**
+         * Names who left.
+         *
+         * @return a phrase such as "rank 3"
+         */
+        public String who() {
             return rank == LAUNCHER ? "the launcher" : "rank " + rank;
         }
     }
@@ -24,13 +32,25 @@ final class Departures {
 
     private volatile List<News> news = List.of();
 
-    synchronized void report(int rank, boolean crashed, String reason) {
+    /**
+     * Adds one departure.
+     *
+     * @param rank this rank, from 0
+     * @param crashed whether it failed, or left in good order
+     * @param reason in words
+     */
+    public synchronized void report(int rank, boolean crashed, String reason) {
         List<News> longer = new ArrayList<>(news);
         longer.add(new News(rank, crashed, reason, System.nanoTime()));
         news = List.copyOf(longer);
     }
 
-    List<News> news() {
+    /**
+     * Returns all departures so far.
+     *
+     * @return in the order of arrival
+     */
+    public List<News> news() {
         return news;
     }
 }

@@ -1,7 +1,6 @@
 package io.kinema.train.dist.rendezvous;
 
 import io.kinema.data.command.ConfigException;
-import io.kinema.train.dist.collective.CollectivesConfig;
 import io.kinema.train.dist.process.HostMessage;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -13,8 +12,9 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * How both ends of a TCP connection begin: each proves to the other that it knows the run's secret, by challenge and response, before anything else is said. Integers
- * are big-endian; proofs and keys are {@link Secret#derive derived} from the secret, the protocol's name and both nonces.
+ * How both ends of a TCP connection begin: each proves to the other that it knows the run's secret, by challenge and
+ * response, before anything else is said. Integers are big-endian; proofs and keys are {@link Secret#derive derived}
+ * from the secret, the protocol's name and both nonces.
  *
  * <pre>
  * client → server   magic int, version int, 1 byte: whether it has a secret, nonce of 32 bytes
@@ -24,15 +24,16 @@ import java.util.concurrent.locks.LockSupport;
  * server → client   1 byte: {@link Answer}; after GO_ON its own proof of 32 bytes
  * </pre>
  *
- * <p>The first message of each has this form in every version. Where both have a secret all that follows goes in records with a tag, by a key for each
- * direction ({@link TaggedOutput}), so that nothing can be changed, repeated, left out or put in. Nothing is encrypted.
+ * <p>The first message of each has this form in every version. Where both have a secret all that follows goes in
+ * records with a tag, by a key for each direction ({@link TaggedOutput}), so that nothing can be changed, repeated,
+ * left out or put in. Nothing is encrypted.
  */
-final class Handshake {
+public final class Handshake {
     private static final int NONCE_BYTES = 32;
     private static final long RETRY_NANOS = 100_000_000;
 
     /** What is spoken after the handshake. */
-    enum Protocol {
+    public enum Protocol {
         /** {@link RendezvousWire}. */
         RENDEZVOUS(0x4B_52_44_56, 2, "rank"),
         /** {@link HostMessage}. */
@@ -75,7 +76,7 @@ final class Handshake {
      * @param in what the other says
      * @param out what is said to it, at each flush
      */
-    record Connection(DataInputStream in, DataOutputStream out) {}
+    public record Connection(DataInputStream in, DataOutputStream out) {}
 
     private Handshake(Socket socket, Protocol protocol, Secret secret) throws IOException {
         in = new DataInputStream(socket.getInputStream());
@@ -87,9 +88,14 @@ final class Handshake {
     /**
      * Begins a connection that this process has opened.
      *
+     * @param socket connected
+     * @param protocol which of the two that are spoken
+     * @param secret of the run
+     * @return the connection, proved
      * @throws ConfigException when the secrets or the versions differ; one line
+     * @throws IOException when a file or a connection fails
      */
-    static Connection asClient(Socket socket, Protocol protocol, Secret secret) throws IOException {
+    public static Connection asClient(Socket socket, Protocol protocol, Secret secret) throws IOException {
         return new Handshake(socket, protocol, secret)
                 .greet("the launcher at " + RendezvousAddress.text(socket.getInetAddress(), socket.getPort()));
     }
@@ -97,10 +103,15 @@ final class Handshake {
     /**
      * Begins a connection that another process has opened.
      *
+     * @param socket connected
+     * @param protocol which of the two that are spoken
+     * @param secret of the run
      * @param limit for the whole handshake, however slowly bytes come; the socket is closed then
+     * @return the connection, proved
      * @throws IOException when it does not belong to the run; it has been told so
      */
-    static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit) throws IOException {
+    public static Connection asServer(Socket socket, Protocol protocol, Secret secret, Duration limit)
+            throws IOException {
         Thread timer = Thread.ofVirtual().name("launch-handshake-limit").start(() -> closeAfter(socket, limit));
         try {
             return new Handshake(socket, protocol, secret).admit();
@@ -112,9 +123,11 @@ final class Handshake {
     /**
      * Waits for the next connection; what the system has not enough of for now, it will have when strangers are gone.
      *
+     * @param listener that is bound
+     * @return a connection
      * @throws IOException when the listener is closed
      */
-    static Socket accept(ServerSocket listener) throws IOException {
+    public static Socket accept(ServerSocket listener) throws IOException {
         while (true) {
             try {
                 return listener.accept();

@@ -13,7 +13,7 @@ import java.net.SocketTimeoutException;
 import java.time.Duration;
 
 /** A rank's connection to the {@link RendezvousServer}: first how it joins, then how it hears who is gone. */
-final class Membership implements AutoCloseable {
+public final class Membership implements AutoCloseable {
     /** The server keeps the deadline; this much later the rank gives up on the server itself. */
     private static final Duration SERVER_GRACE = Duration.ofSeconds(10);
 
@@ -38,8 +38,16 @@ final class Membership implements AutoCloseable {
         this.deadline = deadline;
     }
 
-    /** Connects to the launcher, trying again until the deadline while nobody listens there. */
-    static Membership connect(InetSocketAddress server, Secret secret, Duration deadline) throws IOException {
+    /**
+     * Connects to the launcher, trying again until the deadline while nobody listens there.
+     *
+     * @param server address of the rendezvous
+     * @param secret of the run
+     * @param deadline how long to try
+     * @return the membership; the caller closes it
+     * @throws IOException when a file or a connection fails
+     */
+    public static Membership connect(InetSocketAddress server, Secret secret, Duration deadline) throws IOException {
         long endNanos = System.nanoTime() + deadline.toNanos();
         while (true) {
             Socket socket = new Socket();
@@ -68,17 +76,26 @@ final class Membership implements AutoCloseable {
         }
     }
 
-    /** The address by which this host reaches the launcher, and other hosts reach this one. */
-    InetAddress localAddress() {
+    /**
+     * The address by which this host reaches the launcher, and other hosts reach this one.
+     *
+     * @return of this host
+     */
+    public InetAddress localAddress() {
         return socket.getLocalAddress();
     }
 
     /**
      * Joins and waits for the others.
      *
+     * @param identity who this rank is
+     * @param host name of its media driver
+     * @param udpEndpoint host:port that it receives on
+     * @return all ranks of the run
      * @throws ConfigException when the launcher does not want this rank, or does not know the secret
+     * @throws IOException when a file or a connection fails
      */
-    World join(RankIdentity identity, String host, String udpEndpoint) throws IOException {
+    public World join(RankIdentity identity, String host, String udpEndpoint) throws IOException {
         try {
             socket.setSoTimeout(Math.toIntExact(deadline.plus(SERVER_GRACE).toMillis()));
             Handshake.Connection connection = Handshake.asClient(socket, Handshake.Protocol.RENDEZVOUS, secret);
@@ -114,12 +131,21 @@ final class Membership implements AutoCloseable {
         }
     }
 
-    /** What frames are tagged with, once this rank has joined; another one at each start of the ranks. */
-    Secret session() {
+    /**
+     * What frames are tagged with, once this rank has joined; another one at each start of the ranks.
+     *
+     * @return that tags frames
+     */
+    public Secret session() {
         return session;
     }
 
-    Departures departures() {
+    /**
+     * Returns who has left since the run began.
+     *
+     * @return shared with the thread that listens
+     */
+    public Departures departures() {
         return departures;
     }
 

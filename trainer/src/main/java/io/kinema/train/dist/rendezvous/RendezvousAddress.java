@@ -27,8 +27,14 @@ public final class RendezvousAddress {
         }
     }
 
-    /** Writes what {@link #parse} reads; numeric, in brackets where the address is of IP version 6. */
-    static String text(InetAddress address, int port) {
+    /**
+     * Writes what {@link #parse} reads; numeric, in brackets where the address is of IP version 6.
+     *
+     * @param address of the host
+     * @param port of the listener
+     * @return host:port
+     */
+    public static String text(InetAddress address, int port) {
         String host = address.getHostAddress();
         return (address instanceof Inet6Address ? "[" + host + "]" : host) + ":" + port;
     }

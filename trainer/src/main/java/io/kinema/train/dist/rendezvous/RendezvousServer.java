@@ -1,7 +1,6 @@
 package io.kinema.train.dist.rendezvous;
 
 import io.kinema.data.command.ConfigException;
-import io.kinema.train.dist.collective.CollectivesConfig;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -17,9 +16,10 @@ import java.util.stream.Collectors;
 /**
  * Where the ranks of a run find each other; runs in the launcher.
  *
- * <p>Ranks join over TCP and wait until all are there or a deadline passes; a process that does not belong, or does not know the run's secret, is
- * told why in one line and turned away, and the others go on waiting. The deadline counts from the first that joins, as programs may be slow to start. The connections stay open for
- * the length of the run: when one breaks, all other ranks are told within milliseconds.
+ * <p>Ranks join over TCP and wait until all are there or a deadline passes; a process that does not belong, or does not
+ * know the run's secret, is told why in one line and turned away, and the others go on waiting. The deadline counts
+ * from the first that joins, as programs may be slow to start. The connections stay open for the length of the run:
+ * when one breaks, all other ranks are told within milliseconds.
  *
  * <p>Close it when every rank has ended; ranks take its disappearance for the end of the run.
  */

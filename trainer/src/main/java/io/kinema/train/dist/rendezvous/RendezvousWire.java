@@ -22,9 +22,9 @@ import java.util.List;
  * server → rank   LEFT byte, rank int | CRASHED byte, rank int
  * </pre>
  */
-final class RendezvousWire {
+public final class RendezvousWire {
     /** What makes the tags of frames differ from those of every other start of the ranks. */
-    static final int SESSION_NONCE_BYTES = 32;
+    public static final int SESSION_NONCE_BYTES = 32;
 
     static final byte WORLD = 1;
     static final byte REFUSED = 2;

@@ -9,13 +9,16 @@ import java.util.HexFormat;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** What the processes of a run know and others do not: the key of what they prove and tag. It is never sent, and never printed. */
+/**
+ * What the processes of a run know and others do not: the key of what they prove and tag. It is never sent, and never
+ * printed.
+ */
 public final class Secret {
     /** Of a run that has none: nothing is proved, nothing is tagged. */
     public static final Secret NONE = new Secret(new byte[0]);
 
     /** Bytes of what {@link #derive} gives: an HMAC-SHA256. */
-    static final int DERIVED_BYTES = 32;
+    public static final int DERIVED_BYTES = 32;
 
     private static final String ALGORITHM = "HmacSHA256";
 
@@ -81,10 +84,14 @@ public final class Secret {
     }
 
     /**
-     * Derives a secret for one purpose, of which neither this nor that for another purpose can be found out: an HMAC-SHA256 of the purpose's name, a zero byte, and
-     * each of the parts behind its length. Of none it is none.
+     * Derives a secret for one purpose, of which neither this nor that for another purpose can be found out: an
+     * HMAC-SHA256 of the purpose's name, a zero byte, and each of the parts behind its length. Of none it is none.
+     *
+     * @param purpose what the derived secret is for
+     * @param parts what it is bound to
+     * @return another secret; none where this is none
      */
-    Secret derive(String purpose, byte[]... parts) {
+    public Secret derive(String purpose, byte[]... parts) {
         if (isNone()) {
             return this;
         }
@@ -103,8 +110,12 @@ public final class Secret {
         return key.clone();
     }
 
-    /** An HMAC-SHA256 with this key; for one thread at a time. */
-    Mac mac() {
+    /**
+     * An HMAC-SHA256 with this key; for one thread at a time.
+     *
+     * @return a fresh one
+     */
+    public Mac mac() {
         try {
             Mac mac = Mac.getInstance(ALGORITHM);
             mac.init(new SecretKeySpec(key, ALGORITHM));

@@ -7,7 +7,9 @@ import java.io.InputStream;
 import java.security.MessageDigest;
 import javax.crypto.Mac;
 
-/** Reads the records of {@link TaggedOutput} and gives their bytes, none before the record's tag has been found right. */
+/**
+ * Reads the records of {@link TaggedOutput} and gives their bytes, none before the record's tag has been found right.
+ */
 final class TaggedInput extends InputStream {
     /** More than the longest message, and little enough to be read before it is known whose it is. */
     private static final int MAX_RECORD_BYTES = 32 << 20;
@@ -42,7 +44,9 @@ final class TaggedInput extends InputStream {
         return count;
     }
 
-    /** Whether there are bytes of a record left, after the next one was read where there were none; false at the end. */
+    /**
+     * Whether there are bytes of a record left, after the next one was read where there were none; false at the end.
+     */
     private boolean hasBytes() throws IOException {
         if (position < record.length) {
             return true;

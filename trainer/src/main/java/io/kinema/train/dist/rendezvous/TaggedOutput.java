@@ -8,8 +8,9 @@ import java.nio.ByteBuffer;
 import javax.crypto.Mac;
 
 /**
- * Sends what is written between two flushes as one record: its length as an int (big-endian), its bytes, and an HMAC-SHA256 of the number of records before it as a
- * long, the length and the bytes. {@link TaggedInput} reads it. Used by one thread at a time.
+ * Sends what is written between two flushes as one record: its length as an int (big-endian), its bytes, and an
+ * HMAC-SHA256 of the number of records before it as a long, the length and the bytes. {@link TaggedInput} reads it.
+ * Used by one thread at a time.
  */
 final class TaggedOutput extends OutputStream {
     private final DataOutputStream out;

@@ -5,8 +5,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * How a media driver's thread waits: briefly as long as frames were there a moment ago, since a frame waits as long for its driver, and longer while ranks compute, who need the
- * core. Used by one thread.
+ * How a media driver's thread waits: briefly as long as frames were there a moment ago, since a frame waits as long for
+ * its driver, and longer while ranks compute, who need the core. Used by one thread.
  */
 final class DriverIdle implements IdleStrategy {
     private static final int YIELDS = 20;

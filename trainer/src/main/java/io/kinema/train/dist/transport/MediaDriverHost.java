@@ -25,11 +25,11 @@ import java.util.regex.Pattern;
 import org.agrona.IoUtil;
 
 /**
- * The Aeron media driver of one host, embedded in its launcher: it maps the streams between the host's ranks and
- * sends and receives the UDP of those that have peers elsewhere.
+ * The Aeron media driver of one host, embedded in its launcher: it maps the streams between the host's ranks and sends
+ * and receives the UDP of those that have peers elsewhere.
  *
- * <p>Its directory lies in shared memory where there is any, and is deleted on close, at the JVM's exit, and, after
- * a launcher was killed, by the next one that starts. One thread serves it ({@link ThreadingMode#SHARED}), which parks
+ * <p>Its directory lies in shared memory where there is any, and is deleted on close, at the JVM's exit, and, after a
+ * launcher was killed, by the next one that starts. One thread serves it ({@link ThreadingMode#SHARED}), which parks
  * when there is nothing to do ({@link DriverIdle}): the ranks need the cores.
  */
 public final class MediaDriverHost implements AutoCloseable {
@@ -37,25 +37,28 @@ public final class MediaDriverHost implements AutoCloseable {
     private static final int IPC_FRAME_BYTES = 65_504;
 
     /**
-     * Aeron's datagrams, which {@link SegmentSender} cuts to what the link carries: as long as they and the headers of segments of 1,452 bytes may be for Linux to
-     * take them in one call.
+     * Aeron's datagrams, which {@link SegmentSender} cuts to what the link carries: as long as they and the headers of
+     * segments of 1,452 bytes may be for Linux to take them in one call.
      */
     static final int UDP_DATAGRAM_BYTES = 62 * 1024;
 
     /** What every rank takes from every other over UDP before it has used any: three datagrams. */
-    static final int MIN_UDP_WINDOW_BYTES = 192 * 1024;
+    public static final int MIN_UDP_WINDOW_BYTES = 192 * 1024;
 
     /** More does not help on a link of 50 ms times 1 Gbit/s, and leaves the caches. */
     private static final int MAX_UDP_WINDOW_BYTES = 1024 * 1024;
 
     /** Clients and peers count as dead after this long without a sign of life; a busy host may starve a thread. */
-    static final Duration LIVENESS = Duration.ofSeconds(30);
+    public static final Duration LIVENESS = Duration.ofSeconds(30);
 
     private static final String DIRECTORY_PREFIX = "kinema-aeron-";
     /** The prefix, the launcher's process id and a random number. */
     private static final Pattern DIRECTORY_NAME = Pattern.compile(DIRECTORY_PREFIX + "(\\d+)-\\d+");
 
-    /** Aeron's smallest for messages of {@link #IPC_FRAME_BYTES}, which may be an eighth of a term; what is longer goes through rings on one host. */
+    /**
+     * Aeron's smallest for messages of {@link #IPC_FRAME_BYTES}, which may be an eighth of a term; what is longer goes
+     * through rings on one host.
+     */
     private static final int MIN_TERM_BYTES = 512 * 1024;
 
     /** A window is half a term at the most; longer terms only leave the caches. */
@@ -192,7 +195,10 @@ public final class MediaDriverHost implements AutoCloseable {
         return affordable <= 0 ? 0 : (int) Long.highestOneBit(affordable);
     }
 
-    /** What the kernel grants of the wished-for socket buffers (net.core.rmem_max, wmem_max); Linux says twice as much, for what it needs itself. */
+    /**
+     * What the kernel grants of the wished-for socket buffers (net.core.rmem_max, wmem_max); Linux says twice as much,
+     * for what it needs itself.
+     */
     private static int socketBufferBytes() throws IOException {
         try (DatagramChannel probe = DatagramChannel.open()) {
             probe.setOption(StandardSocketOptions.SO_RCVBUF, SOCKET_BUFFER_BYTES);

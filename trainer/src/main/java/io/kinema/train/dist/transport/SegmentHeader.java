@@ -4,8 +4,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * What is in front of every segment of a datagram between media drivers. Aeron's datagrams are as long as UDP allows; each is cut into segments that the
- * link carries whole, all of one length but the last. Fields are little-endian:
+ * What is in front of every segment of a datagram between media drivers. Aeron's datagrams are as long as UDP allows;
+ * each is cut into segments that the link carries whole, all of one length but the last. Fields are little-endian:
  *
  * <pre>
  *  0 int    datagram   its number among the sender's, modulo 2^32

@@ -13,8 +13,9 @@ import java.util.Map;
 import org.agrona.concurrent.status.AtomicCounter;
 
 /**
- * Joins the segments of {@link SegmentSender}s to datagrams. A datagram of which a segment is missing, or comes out of its turn, is dropped; Aeron asks for it again.
- * The kernel hands over together what came together (UDP_GRO of Linux), most often a whole datagram.
+ * Joins the segments of {@link SegmentSender}s to datagrams. A datagram of which a segment is missing, or comes out of
+ * its turn, is dropped; Aeron asks for it again. The kernel hands over together what came together (UDP_GRO of Linux),
+ * most often a whole datagram.
  */
 class SegmentReceiver extends ReceiveChannelEndpoint {
     /** More senders than a run has: strangers' beginnings are forgotten with everybody's. */

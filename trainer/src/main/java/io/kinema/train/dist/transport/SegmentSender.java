@@ -12,8 +12,9 @@ import java.nio.ByteBuffer;
 import org.agrona.concurrent.status.AtomicCounter;
 
 /**
- * Sends each datagram of a media driver's in segments that the link carries whole: in one call, where the kernel cuts it up (UDP_SEGMENT of Linux), else in a call for each.
- * Fragments of IP would do the same at several times the cost, as each passes through the network stack by itself.
+ * Sends each datagram of a media driver's in segments that the link carries whole: in one call, where the kernel cuts
+ * it up (UDP_SEGMENT of Linux), else in a call for each. Fragments of IP would do the same at several times the cost,
+ * as each passes through the network stack by itself.
  */
 class SegmentSender extends SendChannelEndpoint {
     /** Of IP version 6 and of UDP. */

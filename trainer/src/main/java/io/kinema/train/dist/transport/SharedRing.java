@@ -15,16 +15,19 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 
 /**
- * Memory that one rank writes payloads to and one other on the same host reads them from, where they lie: a file in the media driver's directory, which both map.
- * Short enough to stay in the processor's caches. Each side is used by one thread.
+ * Memory that one rank writes payloads to and one other on the same host reads them from, where they lie: a file in the
+ * media driver's directory, which both map. Short enough to stay in the processor's caches. Each side is used by one
+ * thread.
  *
  * <pre>
  *    0 long   given up   how far the reader has used what was written, in bytes since the beginning
  * 4096 bytes  {@link #BYTES}; byte number n of those written lies at n modulo {@link #BYTES}, a payload in one piece
  * </pre>
  */
-final class SharedRing implements AutoCloseable {
-    static final int BYTES = 512 * 1024;
+public final class SharedRing implements AutoCloseable {
+    /** The capacity of a ring. */
+    public static final int BYTES = 512 * 1024;
+
     private static final int DATA = 4_096;
     static final int FILE_BYTES = DATA + BYTES;
     private static final int ALIGNMENT = 64;
@@ -44,13 +47,27 @@ final class SharedRing implements AutoCloseable {
         data = memory.asSlice(DATA).asByteBuffer();
     }
 
-    /** Where the ring between two ranks is. */
-    static Path file(Path driverDirectory, long run, int from, int to) {
+    /**
+     * Where the ring between two ranks is.
+     *
+     * @param driverDirectory of the host's media driver
+     * @param run number of the run
+     * @param from the rank that writes
+     * @param to the rank that reads
+     * @return a path
+     */
+    public static Path file(Path driverDirectory, long run, int from, int to) {
         return driverDirectory.resolve("ring-%016x-%d-%d".formatted(run, from, to));
     }
 
-    /** The writer's side, of a ring that was not there or is written anew. */
-    static SharedRing create(Path file) throws IOException {
+    /**
+     * The writer's side, of a ring that was not there or is written anew.
+     *
+     * @param file that holds the ring
+     * @return the ring; the caller closes it
+     * @throws IOException when a file or a connection fails
+     */
+    public static SharedRing create(Path file) throws IOException {
         // Who has mapped one that was there keeps it.
         Files.deleteIfExists(file);
         try (FileChannel channel = FileChannel.open(
@@ -61,8 +78,14 @@ final class SharedRing implements AutoCloseable {
         }
     }
 
-    /** The reader's side. */
-    static SharedRing open(Path file) throws IOException {
+    /**
+     * The reader's side.
+     *
+     * @param file that holds the ring
+     * @return the ring; the caller closes it
+     * @throws IOException when a file or a connection fails
+     */
+    public static SharedRing open(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             if (channel.size() != FILE_BYTES) {
                 throw new IOException(file + " has " + channel.size() + " bytes instead of " + FILE_BYTES);
@@ -71,38 +94,78 @@ final class SharedRing implements AutoCloseable {
         }
     }
 
-    /** Where so many bytes can be written now, −1 where there is no room. */
-    long room(int bytes) {
+    /**
+     * Where so many bytes can be written now, −1 where there is no room.
+     *
+     * @param bytes of the message
+     * @return the position to write at, or a negative number where there is no room
+     */
+    public long room(int bytes) {
         long rest = BYTES - written % BYTES;
         long position = bytes <= rest ? written : written + rest;
         return position + bytes - (long) GIVEN_UP.getAcquire(memory, 0L) <= BYTES ? position : -1;
     }
 
-    /** Counts bytes there as written. */
-    void write(long position, int bytes) {
+    /**
+     * Counts bytes there as written.
+     *
+     * @param position in the stream of bytes
+     * @param bytes of the message
+     */
+    public void write(long position, int bytes) {
         written = end(position, bytes);
     }
 
-    /** Where what is written behind such a payload begins. */
-    static long end(long position, int bytes) {
+    /**
+     * Where what is written behind such a payload begins.
+     *
+     * @param position in the stream of bytes
+     * @param bytes of the message
+     * @return a position
+     */
+    public static long end(long position, int bytes) {
         return position + bytes + ALIGNMENT - 1 & -ALIGNMENT;
     }
 
-    /** Gives all before a position up to the writer. */
-    void giveUp(long position) {
+    /**
+     * Gives all before a position up to the writer.
+     *
+     * @param position in the stream of bytes
+     */
+    public void giveUp(long position) {
         GIVEN_UP.setRelease(memory, 0L, position);
     }
 
-    /** Whether a payload can be there. */
-    static boolean hasPlace(long position, int bytes) {
+    /**
+     * Whether a payload can be there.
+     *
+     * @param position in the stream of bytes
+     * @param bytes of the message
+     * @return whether the message stands in one piece
+     */
+    public static boolean hasPlace(long position, int bytes) {
         return position >= 0 && bytes >= 0 && bytes <= BYTES - position % BYTES;
     }
 
-    MemorySegment memory(long position, int bytes) {
+    /**
+     * Returns the place of a message, as memory.
+     *
+     * @param position in the stream of bytes
+     * @param bytes of the message
+     * @return a view
+     */
+    public MemorySegment memory(long position, int bytes) {
         return memory.asSlice(DATA + position % BYTES, bytes);
     }
 
-    ByteBuffer buffer(long position, int bytes) {
+    /**
+     * Returns the place of a message, as a buffer.
+     *
+     * @param position in the stream of bytes
+     * @param bytes of the message
+     * @return a view
+     */
+    public ByteBuffer buffer(long position, int bytes) {
         return data.slice((int) (position % BYTES), bytes);
     }
 

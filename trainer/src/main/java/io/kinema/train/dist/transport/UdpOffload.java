@@ -10,8 +10,9 @@ import java.lang.reflect.Method;
 import java.nio.channels.DatagramChannel;
 
 /**
- * Socket options of Linux that Java has no names for: the kernel, or the network card, cuts what is sent into segments and joins those that come one after the other, so that they
- * pass through the network stack together. Source: {@code udp(7)}. Elsewhere they are refused.
+ * Socket options of Linux that Java has no names for: the kernel, or the network card, cuts what is sent into segments
+ * and joins those that come one after the other, so that they pass through the network stack together. Source:
+ * {@code udp(7)}. Elsewhere they are refused.
  */
 final class UdpOffload {
     private static final int SOL_UDP = 17;
@@ -31,7 +32,10 @@ final class UdpOffload {
 
     private UdpOffload() {}
 
-    /** Has whatever is longer sent in segments of so many bytes, in one call; 0 for as it is. False when the kernel cannot. */
+    /**
+     * Has whatever is longer sent in segments of so many bytes, in one call; 0 for as it is. False when the kernel
+     * cannot.
+     */
     static boolean setSegmentBytes(DatagramChannel channel, int bytes) {
         return set(channel, UDP_SEGMENT, bytes);
     }

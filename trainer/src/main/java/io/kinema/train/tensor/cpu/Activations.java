@@ -188,7 +188,10 @@ final class Activations {
         return ONE.sub(gate).fma(u, ONE).mul(gate).mul(dy);
     }
 
-    /** {@code σ(z) = 1 / (1 + 2^t)} of {@code t = −z·log2(e)}; for a NaN some number, which callers multiply by that NaN. */
+    /**
+     * {@code σ(z) = 1 / (1 + 2^t)} of {@code t = −z·log2(e)}; for a NaN some number, which callers multiply by that
+     * NaN.
+     */
     private static FloatVector gate(FloatVector t) {
         FloatVector high = t.blend(HIGHEST, t.compare(VectorOperators.GT, HIGHEST));
         FloatVector clamped = high.blend(LOWEST, high.compare(VectorOperators.LT, LOWEST));

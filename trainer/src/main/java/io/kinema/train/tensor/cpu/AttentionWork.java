@@ -9,7 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * What attention and its backward share: how segments are cut into tiles, the products for the tiles, and which head of which segment a worker is on.
+ * What attention and its backward share: how segments are cut into tiles, the products for the tiles, and which head of
+ * which segment a worker is on.
  */
 final class AttentionWork {
     private static final int LONGEST_TILE = 512;
@@ -50,8 +51,8 @@ final class AttentionWork {
     }
 
     /**
-     * Cuts the side of a segment that is worked on against {@code otherTile} rows of the other: long where the other is short, so that a product is
-     * worth its call.
+     * Cuts the side of a segment that is worked on against {@code otherTile} rows of the other: long where the other is
+     * short, so that a product is worth its call.
      */
     static Cut cutAgainst(int otherTile, int length) {
         int longest = otherTile <= 64 ? LONGEST_TILE : otherTile <= 128 ? LONGEST_TILE / 2 : LONGEST_TILE / 4;
@@ -90,7 +91,10 @@ final class AttentionWork {
         }
     }
 
-    /** The head of a segment that a worker is on. Tasks of one head mostly follow each other: what was packed for it is kept until the next. */
+    /**
+     * The head of a segment that a worker is on. Tasks of one head mostly follow each other: what was packed for it is
+     * kept until the next.
+     */
     static final class Position {
         private int segment = -1;
         private int head = -1;

@@ -35,7 +35,8 @@ final class BySegment {
         SegmentTiles tiles = new SegmentTiles(segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
-                long gateRow = RowKernels.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
+                long gateRow =
+                        RowKernels.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 2);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
@@ -65,7 +66,8 @@ final class BySegment {
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
                 TileSums sums = TileSums.of(memory, tiles.count(), width)) {
             workers.run(tiles.count(), (tile, worker) -> {
-                long gateRow = RowKernels.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
+                long gateRow =
+                        RowKernels.floats(gate, (long) tiles.segment(tile) * width, scratch.row(worker, 0), width);
                 long room = scratch.row(worker, 2);
                 long sum = sums.begin(tile);
                 int end = tiles.endRow(tile);
@@ -107,7 +109,8 @@ final class BySegment {
                 long sum = sums.begin(tile);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
-                    RowKernels.add(sum, RowKernels.floats(x, (long) row * width, scratch.row(worker, 0), width), sum, width);
+                    RowKernels.add(
+                            sum, RowKernels.floats(x, (long) row * width, scratch.row(worker, 0), width), sum, width);
                 }
             });
             workers.run(segments.count(), (s, _) -> {
@@ -129,7 +132,12 @@ final class BySegment {
             workers.run(tiles.count(), (tile, worker) -> {
                 int s = tiles.segment(tile);
                 long share = scratch.row(worker, 0);
-                RowKernels.scaled(RowKernels.floats(dy, (long) s * width, share, width), 1f / segments.length(s), 0, share, width);
+                RowKernels.scaled(
+                        RowKernels.floats(dy, (long) s * width, share, width),
+                        1f / segments.length(s),
+                        0,
+                        share,
+                        width);
                 int end = tiles.endRow(tile);
                 for (int row = tiles.firstRow(tile); row < end; row++) {
                     Vectors.copy(share, DType.FP32, dx.address((long) row * width), workingType, width);
@@ -187,7 +195,11 @@ final class BySegment {
                     RowKernels.mix(predictionRow, 1, targetRow, -1, difference, width);
                     tileSums[tile] += RowKernels.wideSumOfSquares(difference, width);
                     RowKernels.scaled(
-                            difference, (float) (2 * scale), 0, RowKernels.target(dPrediction, first, room, width), width);
+                            difference,
+                            (float) (2 * scale),
+                            0,
+                            RowKernels.target(dPrediction, first, room, width),
+                            width);
                     RowKernels.finish(dPrediction, first, room, width);
                 }
             });

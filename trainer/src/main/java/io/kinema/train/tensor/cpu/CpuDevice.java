@@ -16,12 +16,13 @@ import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The device {@code cpu}: products by oneDNN, one thread to a tile, and everything between them in loops over the Vector API. Its results do not depend on the
- * number of threads; they may depend on the kind of processor.
+ * The device {@code cpu}: products by oneDNN, one thread to a tile, and everything between them in loops over the
+ * Vector API. Its results do not depend on the number of threads; they may depend on the kind of processor.
  *
- * <p>With the working type BF16, activations and working weights are stored in 16 bits; sums, norms, softmax, loss, gradients of parameters and the residual stream
- * are FP32 (as in Micikevicius et al., 1710.03740, with the range of FP32, so that no loss scaling is needed). Products are made of BF16 values, by the
- * processor's own instructions where it has them, else widened.
+ * <p>With the working type BF16, activations and working weights are stored in 16 bits; sums, norms, softmax, loss,
+ * gradients of parameters and the residual stream are FP32 (as in Micikevicius et al., 1710.03740, with the range of
+ * FP32, so that no loss scaling is needed). Products are made of BF16 values, by the processor's own instructions where
+ * it has them, else widened.
  */
 public final class CpuDevice implements Device {
     private final DType workingType;
@@ -80,8 +81,8 @@ public final class CpuDevice implements Device {
     }
 
     /**
-     * Opens a device that allocates like another but has no memory and computes nothing, to learn from {@link #footprint()} what a piece of work
-     * would take. What is read from it is undefined.
+     * Opens a device that allocates like another but has no memory and computes nothing, to learn from
+     * {@link #footprint()} what a piece of work would take. What is read from it is undefined.
      *
      * @param workingType as for {@link #open}
      * @param threads as for {@link #open}

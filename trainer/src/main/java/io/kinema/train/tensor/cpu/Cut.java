@@ -1,8 +1,8 @@
 package io.kinema.train.tensor.cpu;
 
 /**
- * A number of rows cut into tiles, all of one length but the last. The lengths come in few sizes, since products are compiled for each: a tile is padded
- * to the next one.
+ * A number of rows cut into tiles, all of one length but the last. The lengths come in few sizes, since products are
+ * compiled for each: a tile is padded to the next one.
  *
  * @param length rows
  * @param tile rows of a tile
@@ -20,7 +20,10 @@ record Cut(int length, int tile) {
         return new Cut(length, padded(Math.ceilDiv(length, tiles)));
     }
 
-    /** The size that so many rows are padded to; a multiple of 16, which is a multiple of every machine's {@link Vectors#LANES}. */
+    /**
+     * The size that so many rows are padded to; a multiple of 16, which is a multiple of every machine's
+     * {@link Vectors#LANES}.
+     */
     static int padded(int rows) {
         int step = rows <= SMALL ? SMALL_STEP : rows <= MEDIUM ? MEDIUM_STEP : LARGE_STEP;
         return Math.ceilDiv(rows, step) * step;

@@ -7,12 +7,16 @@ import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
 /**
- * Attention within segments without a matrix of all scores: tiles of queries against tiles of keys with a {@link RunningSoftmax} (Dao, 2307.08691,
- * algorithm 1). A task is a block of queries of one head against all keys of their segment.
+ * Attention within segments without a matrix of all scores: tiles of queries against tiles of keys with a
+ * {@link RunningSoftmax} (Dao, 2307.08691, algorithm 1). A task is a block of queries of one head against all keys of
+ * their segment.
  */
 final class FlashAttention {
     private static final int LONGEST_KEY_TILE = 256;
-    /** Queries of a task: so many that packing the keys costs little beside, should no other task of the head come to the same worker. */
+    /**
+     * Queries of a task: so many that packing the keys costs little beside, should no other task of the head come to
+     * the same worker.
+     */
     private static final int BLOCK_QUERIES = 512;
 
     private final Memory memory;

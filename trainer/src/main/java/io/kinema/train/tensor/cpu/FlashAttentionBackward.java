@@ -11,17 +11,20 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The backward of {@link FlashAttention}: weights are computed again, tile by tile, from scores and log-denominators (Dao, 2307.08691, algorithm 2). A
- * task is a stripe of keys of one head against all queries of their segment. Tiles are keys against queries, so that but one operand of the five products
- * needs transposing, and that one is small.
+ * The backward of {@link FlashAttention}: weights are computed again, tile by tile, from scores and log-denominators
+ * (Dao, 2307.08691, algorithm 2). A task is a stripe of keys of one head against all queries of their segment. Tiles
+ * are keys against queries, so that but one operand of the five products needs transposing, and that one is small.
  *
- * <p>A stripe's gradients of keys and values are complete. Those of the queries are, where a segment has several stripes, summed in the order of the
- * stripes, for a few heads at a time, to bound the memory.
+ * <p>A stripe's gradients of keys and values are complete. Those of the queries are, where a segment has several
+ * stripes, summed in the order of the stripes, for a few heads at a time, to bound the memory.
  */
 final class FlashAttentionBackward {
     private static final int LONGEST_KEY_TILE = 256;
     private static final int STRIPE_KEYS = 2048;
-    /** Stripes of long segments that are worked on before their gradients of queries are summed: enough for as many threads. */
+    /**
+     * Stripes of long segments that are worked on before their gradients of queries are summed: enough for as many
+     * threads.
+     */
     private static final int STRIPES_AT_ONCE = 16;
 
     private final Memory memory;

@@ -5,8 +5,8 @@ import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The rows of the heads of a tensor [L, N, K]. Products want those of one head side by side, padded with rows of zeros: they are copied ("packed"), so that
- * what stands next to a segment is never read.
+ * The rows of the heads of a tensor [L, N, K]. Products want those of one head side by side, padded with rows of zeros:
+ * they are copied ("packed"), so that what stands next to a segment is never read.
  *
  * @param address of the first head's first element
  * @param type of the elements

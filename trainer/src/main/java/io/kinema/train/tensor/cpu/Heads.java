@@ -12,7 +12,10 @@ import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
-/** Queries, keys and values out of their projection, and rotary positions; one token after the other, while it is in the innermost cache. */
+/**
+ * Queries, keys and values out of their projection, and rotary positions; one token after the other, while it is in the
+ * innermost cache.
+ */
 final class Heads {
     private static final int TOKENS = 32;
     /** Queries, keys and values. */
@@ -208,7 +211,10 @@ final class Heads {
     /** Gradients of queries and keys, and of values; the projection; both norms; and the turn back. */
     private record Backward(
             Widths widths, CpuTensor[] grads, CpuTensor dv, CpuTensor qkv, CpuTensor[] norms, Angles angles) {
-        /** The token's angles, a norm, a turned gradient, a row of the projection or of its gradient, and two heads that are no whole vectors. */
+        /**
+         * The token's angles, a norm, a turned gradient, a row of the projection or of its gradient, and two heads that
+         * are no whole vectors.
+         */
         static final int SCRATCH_ROWS = 6;
 
         /** One token's queries or keys. */

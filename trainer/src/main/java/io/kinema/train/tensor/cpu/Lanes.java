@@ -12,9 +12,9 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * Rows of FP32 vector by vector, the last of which may be less than a whole one.
  *
- * <p>How much the compiler inlines into one method is limited, and beyond the limit every vector becomes an object. So the body of a loop stands
- * once, for whole vectors and for what is left; and as masks take more code than arithmetic, the longer loops (of {@link NormRows}) work on whole
- * vectors only, in rows that are filled up.
+ * <p>How much the compiler inlines into one method is limited, and beyond the limit every vector becomes an object. So
+ * the body of a loop stands once, for whole vectors and for what is left; and as masks take more code than arithmetic,
+ * the longer loops (of {@link NormRows}) work on whole vectors only, in rows that are filled up.
  */
 final class Lanes {
     /** As many lanes as doubles have. */

@@ -10,7 +10,10 @@ final class LinearGradients {
     private static final int SUM_ROWS = 256;
     /** The most rows of a tile of a weight's gradient; its columns are cut as those of packed weights are. */
     private static final int TILE_ROWS = 256;
-    /** Products that a call needs at the most: the last rows, columns and rows that are summed over may be fewer than the others. */
+    /**
+     * Products that a call needs at the most: the last rows, columns and rows that are summed over may be fewer than
+     * the others.
+     */
     private static final int KINDS = 8;
 
     private final Memory memory;
@@ -99,7 +102,10 @@ final class LinearGradients {
         }
     }
 
-    /** Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the bias's. */
+    /**
+     * Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the
+     * bias's.
+     */
     private void tile(Gradient of, int out, int in, int worker, long scratch) {
         int m = of.rows(out);
         int n = of.columns(in);

@@ -8,7 +8,8 @@ import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 
 /**
- * Linear layers, forward and back to their inputs. A product is cut into tiles of rows and columns; what follows it is done to a tile while the tile is in cache.
+ * Linear layers, forward and back to their inputs. A product is cut into tiles of rows and columns; what follows it is
+ * done to a tile while the tile is in cache.
  */
 final class Linears {
     /** Rows of a tile of the result. */
@@ -35,9 +36,7 @@ final class Linears {
         void take(long values, int row, int column, int n, long scratch);
     }
 
-    /**
-     * @param workingType of results
-     */
+    /** @param workingType of results */
     Linears(Memory memory, Workers workers, Matmuls matmuls, DType workingType) {
         this.memory = memory;
         this.workers = workers;

@@ -17,9 +17,7 @@ final class Matmuls {
 
     private record PackedShape(PackedLayout b, int m, long aRow, long cRow, DType cType) {}
 
-    /**
-     * @param workingType of the device; BF16 is multiplied as such where the processor can
-     */
+    /** @param workingType of the device; BF16 is multiplied as such where the processor can */
     Matmuls(Memory memory, int numWorkers, DType workingType) {
         this.memory = memory;
         this.numWorkers = numWorkers;
@@ -32,7 +30,8 @@ final class Matmuls {
     }
 
     /**
-     * As many rows as are multiplied for so many: a power of two, at least 16, so that few products are compiled however long clips are.
+     * As many rows as are multiplied for so many: a power of two, at least 16, so that few products are compiled
+     * however long clips are.
      */
     static int paddedRows(int rows) {
         return Math.max(MIN_ROWS, Integer.highestOneBit(2 * rows - 1));

@@ -8,9 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The memory of a device: what lasts, each allocation by itself, and the workspace, one long stretch of addresses that scopes fill from the
- * front and give back by moving its end. Pages come into being when they are first touched and stay, so that a second step touches
- * no new ones. Nothing is set to zero that need not be.
+ * The memory of a device: what lasts, each allocation by itself, and the workspace, one long stretch of addresses that
+ * scopes fill from the front and give back by moving its end. Pages come into being when they are first touched and
+ * stay, so that a second step touches no new ones. Nothing is set to zero that need not be.
  *
  * <p>When planning, addresses are handed out that nothing stands behind, to learn how much would be needed.
  */
@@ -111,7 +111,10 @@ final class Memory implements AutoCloseable {
         return end;
     }
 
-    /** Takes bytes from the workspace, aligned to cache lines, contents undefined; they belong to the innermost scope or go by {@link #release}. */
+    /**
+     * Takes bytes from the workspace, aligned to cache lines, contents undefined; they belong to the innermost scope or
+     * go by {@link #release}.
+     */
     long reserve(long bytes) {
         long address = (end + ALIGNMENT - 1) & -ALIGNMENT;
         end = address + bytes;

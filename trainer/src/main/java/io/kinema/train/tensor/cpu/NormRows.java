@@ -9,8 +9,8 @@ import io.kinema.train.tensor.Device;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Norms of one row of FP32, and their gradients. Rows are named by address and hold whole vectors: beyond their n elements they are filled up
- * by zeros, and what is beyond the n elements of a result is undefined.
+ * Norms of one row of FP32, and their gradients. Rows are named by address and hold whole vectors: beyond their n
+ * elements they are filled up by zeros, and what is beyond the n elements of a result is undefined.
  */
 final class NormRows {
     private NormRows() {}
@@ -101,8 +101,9 @@ final class NormRows {
     }
 
     /**
-     * The gradient of {@link #normalise}'s input, but for the factor r, from that of its output times onePlusScale, plus a shift. With
-     * {@code g = dy·onePlusScale} and v the normed row: {@code dx = g − mean(g) − v·mean(g·v)}; dShift += dy and dScale += dy·v.
+     * The gradient of {@link #normalise}'s input, but for the factor r, from that of its output times onePlusScale,
+     * plus a shift. With {@code g = dy·onePlusScale} and v the normed row: {@code dx = g − mean(g) − v·mean(g·v)};
+     * dShift += dy and dScale += dy·v.
      *
      * @param dy gradient of the output
      * @param normed v

@@ -33,7 +33,10 @@ final class Norms {
                 for (int row = tile * perTile; row < end; row++) {
                     long first = (long) row * width;
                     NormRows.rms(
-                            RowKernels.floats(x, first, room, width), weightRow, RowKernels.target(y, first, room, width), width);
+                            RowKernels.floats(x, first, room, width),
+                            weightRow,
+                            RowKernels.target(y, first, room, width),
+                            width);
                     RowKernels.finish(y, first, room, width);
                 }
             });
@@ -48,7 +51,8 @@ final class Norms {
         CpuTensor dy = memory.inside(dyRD);
         CpuTensor x = memory.inside(xRD);
         CpuTensor weight = memory.inside(weightD);
-        CpuTensor into = RowKernels.requireFp32("dWeight", memory.inside(dWeight)).changed();
+        CpuTensor into =
+                RowKernels.requireFp32("dWeight", memory.inside(dWeight)).changed();
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         int numRows = x.rows();
@@ -114,8 +118,10 @@ final class Norms {
         CpuTensor dy = memory.inside(dyLD);
         CpuTensor x = memory.inside(xLD);
         CpuTensor scale = memory.inside(scaleSD);
-        CpuTensor intoShift = RowKernels.requireFp32("dShift", memory.inside(dShift)).changed();
-        CpuTensor intoScale = RowKernels.requireFp32("dScale", memory.inside(dScale)).changed();
+        CpuTensor intoShift =
+                RowKernels.requireFp32("dShift", memory.inside(dShift)).changed();
+        CpuTensor intoScale =
+                RowKernels.requireFp32("dScale", memory.inside(dScale)).changed();
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
         SegmentTiles tiles = new SegmentTiles(segments);

@@ -20,8 +20,9 @@ import java.net.URL;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * The oneDNN library (oneapi-src.github.io/oneDNN), called directly: pointers are longs here, so that a call makes no garbage. What is created
- * lives as long as the process, as the library's own caches do. Every call runs in the calling thread.
+ * The oneDNN library (oneapi-src.github.io/oneDNN), called directly: pointers are longs here, so that a call makes no
+ * garbage. What is created lives as long as the process, as the library's own caches do. Every call runs in the calling
+ * thread.
  */
 final class OneDnn {
     static final int ARG_SRC = 1;

@@ -5,8 +5,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Weights as right matrices, packed when they are first multiplied by and again when they have changed: once a step, however many
- * microbatches it has. Weights that live in a scope are packed into the workspace each time.
+ * Weights as right matrices, packed when they are first multiplied by and again when they have changed: once a step,
+ * however many microbatches it has. Weights that live in a scope are packed into the workspace each time.
  */
 final class PackedWeights {
     /** Columns packed together: a tile of the result of 128 rows stays in the second level cache. */

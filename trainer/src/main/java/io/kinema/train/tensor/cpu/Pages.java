@@ -43,7 +43,10 @@ record Pages(long address, long bytes) {
         return map(bytes, PRIVATE_ANONYMOUS | NO_RESERVE);
     }
 
-    /** As many bytes as are mapped for so many: the kernel joins neighbouring mappings, so that huge pages may span them. */
+    /**
+     * As many bytes as are mapped for so many: the kernel joins neighbouring mappings, so that huge pages may span
+     * them.
+     */
     static long rounded(long bytes) {
         return (bytes + PAGE - 1) / PAGE * PAGE;
     }

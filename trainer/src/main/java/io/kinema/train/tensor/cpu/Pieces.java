@@ -1,8 +1,8 @@
 package io.kinema.train.tensor.cpu;
 
 /**
- * Cuts flat vectors for what is done to each element by itself: into tiles for the workers, and those into pieces that stay in the innermost
- * cache while they are widened, worked on and narrowed.
+ * Cuts flat vectors for what is done to each element by itself: into tiles for the workers, and those into pieces that
+ * stay in the innermost cache while they are widened, worked on and narrowed.
  */
 final class Pieces {
     /** Elements of a piece, at most. */

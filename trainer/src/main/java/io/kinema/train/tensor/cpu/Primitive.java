@@ -4,7 +4,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** A compiled operation of oneDNN, with arguments of its own for each worker, so that workers may run it at the same time. */
+/**
+ * A compiled operation of oneDNN, with arguments of its own for each worker, so that workers may run it at the same
+ * time.
+ */
 final class Primitive {
     /** An argument in the library's list: its number, padding, and the memory. */
     private static final long ARGUMENT_BYTES = 16;

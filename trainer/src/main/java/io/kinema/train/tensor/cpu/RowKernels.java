@@ -11,7 +11,10 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
-/** What many operations do to rows of FP32, which are named by address; and how rows of other types become such and back. */
+/**
+ * What many operations do to rows of FP32, which are named by address; and how rows of other types become such and
+ * back.
+ */
 final class RowKernels {
     private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
     private static final int DOUBLE_LANES = DOUBLES.length();
@@ -26,7 +29,10 @@ final class RowKernels {
         return Math.max(TILE_ROWS, TILE_ELEMENTS / width);
     }
 
-    /** Where to write n floats that are to become elements of a tensor: straight to them where they are whole vectors, or to a scratch row. */
+    /**
+     * Where to write n floats that are to become elements of a tensor: straight to them where they are whole vectors,
+     * or to a scratch row.
+     */
     static long target(CpuTensor tensor, long element, long scratch, int n) {
         return isDirect(tensor, n) ? tensor.address(element) : scratch;
     }

@@ -6,9 +6,10 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The softmax of rows of scores that arrive tile by tile, and the values it weighs (Dao et al., 2205.14135, algorithm 1; Milakov and Gimelshein,
- * 1805.02867): each row keeps its greatest score so far and the sum of exponentials relative to it, and what was summed up is scaled down when a greater one comes. Exponentials are powers of 2
- * of {@code score·scale}.
+ * The softmax of rows of scores that arrive tile by tile, and the values it weighs (Dao et al., 2205.14135, algorithm
+ * 1; Milakov and Gimelshein, 1805.02867): each row keeps its greatest score so far and the sum of exponentials relative
+ * to it, and what was summed up is scaled down when a greater one comes. Exponentials are powers of 2 of
+ * {@code score·scale}.
  *
  * @param state what is kept of each row, {@link #stateBytes} long
  * @param out the weighted values of each row [rows, width]
@@ -20,8 +21,9 @@ record RunningSoftmax(long state, long out, int width, float scale, long narrowe
     private static final int LANES = Vectors.LANES;
     private static final long VECTOR_BYTES = 4L * LANES;
     /**
-     * Loops collect sums and maxima in so many vectors by turns, in memory: kept in variables from turn to turn, they were sometimes made objects of. There are few
-     * vector operations in a method because the compiler stops inlining when it has parsed some fifty of them, and each one after that makes objects.
+     * Loops collect sums and maxima in so many vectors by turns, in memory: kept in variables from turn to turn, they
+     * were sometimes made objects of. There are few vector operations in a method because the compiler stops inlining
+     * when it has parsed some fifty of them, and each one after that makes objects.
      */
     private static final int TURNS = 4;
 
@@ -41,9 +43,11 @@ record RunningSoftmax(long state, long out, int width, float scale, long narrowe
     private static final int MANTISSA_BITS = 23;
 
     /**
-     * 2 to the power of each lane, none of them above 127, to 1 unit in the last place; 0 below the least normal number, NaN for NaN.
+     * 2 to the power of each lane, none of them above 127, to 1 unit in the last place; 0 below the least normal
+     * number, NaN for NaN.
      *
-     * <p>A whole part becomes the exponent; the polynomial for the rest, in [−½, ½], is minimax in relative error (2.6e-9) among those that are 1 at 0.
+     * <p>A whole part becomes the exponent; the polynomial for the rest, in [−½, ½], is minimax in relative error
+     * (2.6e-9) among those that are 1 at 0.
      */
     static FloatVector exp2(FloatVector x) {
         FloatVector least = FloatVector.broadcast(Vectors.FLOATS, LEAST_POWER);
@@ -77,7 +81,8 @@ record RunningSoftmax(long state, long out, int width, float scale, long narrowe
     }
 
     /**
-     * Turns a tile of scores [rows, n] into weights relative to the greatest score so far, where they are. Unless it is the first, {@link #rescale} comes next.
+     * Turns a tile of scores [rows, n] into weights relative to the greatest score so far, where they are. Unless it is
+     * the first, {@link #rescale} comes next.
      *
      * @param scores the tile
      * @param rows how many
@@ -100,7 +105,10 @@ record RunningSoftmax(long state, long out, int width, float scale, long narrowe
         }
     }
 
-    /** Bytes of the state of so many rows: the vectors of loops, then each row's greatest score times the scale, its sum, and what its values are to be multiplied by. */
+    /**
+     * Bytes of the state of so many rows: the vectors of loops, then each row's greatest score times the scale, its
+     * sum, and what its values are to be multiplied by.
+     */
     static long stateBytes(long rows) {
         return VECTOR_BYTES * TURNS + ROW_BYTES * rows;
     }

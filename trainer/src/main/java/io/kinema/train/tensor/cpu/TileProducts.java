@@ -3,8 +3,8 @@ package io.kinema.train.tensor.cpu;
 import io.kinema.train.tensor.DType;
 
 /**
- * The products that attention is made of, for tiles of {@code a} rows against {@code b} rows of heads of one width K. All matrices are without gaps; left
- * and right ones are of one type, results FP32.
+ * The products that attention is made of, for tiles of {@code a} rows against {@code b} rows of heads of one width K.
+ * All matrices are without gaps; left and right ones are of one type, results FP32.
  */
 final class TileProducts {
     private final int a;
@@ -26,7 +26,10 @@ final class TileProducts {
         matmuls = grid.matmuls;
     }
 
-    /** The products for heads of one width, by the sizes of the tiles; compiled by the device's thread, then run by its workers. */
+    /**
+     * The products for heads of one width, by the sizes of the tiles; compiled by the device's thread, then run by its
+     * workers.
+     */
     static final class TileGrid {
         private static final int STEP = Cut.padded(1);
 

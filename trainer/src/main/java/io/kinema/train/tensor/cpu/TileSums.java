@@ -1,7 +1,8 @@
 package io.kinema.train.tensor.cpu;
 
 /**
- * Sums over rows, one a tile, that are then added up in the order of the tiles, so that it does not matter who made them.
+ * Sums over rows, one a tile, that are then added up in the order of the tiles, so that it does not matter who made
+ * them.
  *
  * @param rows a row of sums for each tile
  * @param width floats in a sum

@@ -10,8 +10,8 @@ import io.kinema.train.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * What is done to flat vectors of parameters, gradients and moments, in one pass over memory each. An element's result depends neither on
- * its place nor on how the vector was cut.
+ * What is done to flat vectors of parameters, gradients and moments, in one pass over memory each. An element's result
+ * depends neither on its place nor on how the vector was cut.
  */
 final class Updates {
     private final Memory memory;
@@ -119,10 +119,10 @@ final class Updates {
         Shapes.requireSameSize("param", param, "working", workingCopy);
         CpuTensor p = RowKernels.requireFp32("param", memory.inside(param)).changed();
         CpuTensor grad = memory.inside(gradient);
-        CpuTensor m =
-                RowKernels.requireFp32("firstMoment", memory.inside(firstMoment)).changed();
-        CpuTensor v =
-                RowKernels.requireFp32("secondMoment", memory.inside(secondMoment)).changed();
+        CpuTensor m = RowKernels.requireFp32("firstMoment", memory.inside(firstMoment))
+                .changed();
+        CpuTensor v = RowKernels.requireFp32("secondMoment", memory.inside(secondMoment))
+                .changed();
         CpuTensor working = memory.inside(workingCopy).changed();
         Factors factors = Factors.of(step);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 4, Pieces.LENGTH)) {
@@ -148,8 +148,8 @@ final class Updates {
     }
 
     /**
-     * {@code m = β1·m + (1 − β1)·g}, {@code v = β2·v + (1 − β2)·g²}, {@code p = (1 − η·λ)·p − η·m̂ / (√v̂ + ε)} with m̂ and v̂ corrected for their
-     * bias; of whole vectors, rows being filled up.
+     * {@code m = β1·m + (1 − β1)·g}, {@code v = β2·v + (1 − β2)·g²}, {@code p = (1 − η·λ)·p − η·m̂ / (√v̂ + ε)} with m̂
+     * and v̂ corrected for their bias; of whole vectors, rows being filled up.
      */
     private static void adamw(long p, long grad, long m, long v, int n, Factors by) {
         for (int i = 0; i < n; i += LANES) {

@@ -15,8 +15,9 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * The vectors of this machine and what is done with them everywhere. Memory is named by address.
  *
- * <p>Only operations that are exactly rounded are used, and sums over lanes are made in the order of the lanes: interpreted and compiled code, and any number of threads,
- * give the same bits. Sums depend on the width of the machine's vectors.
+ * <p>Only operations that are exactly rounded are used, and sums over lanes are made in the order of the lanes:
+ * interpreted and compiled code, and any number of threads, give the same bits. Sums depend on the width of the
+ * machine's vectors.
  */
 final class Vectors {
     static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;

@@ -4,8 +4,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The softmax backward on a tile of keys against queries (Dao, 2307.08691, algorithm 2, lines 11 to 14, transposed): weights again from scores and
- * log-denominators, and the gradient of the scores from that of the weights.
+ * The softmax backward on a tile of keys against queries (Dao, 2307.08691, algorithm 2, lines 11 to 14, transposed):
+ * weights again from scores and log-denominators, and the gradient of the scores from that of the weights.
  *
  * @param scores {@code k·qᵀ} [keys, queries], become weights
  * @param gradients of the weights {@code v·dOutᵀ} [keys, queries], become those of the scores (before the factor 1/√K)

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The threads of a device. The calling thread is worker 0 and works too. Work is cut into tiles by shapes alone, so that results do not depend on how many
- * threads there are. Used by one thread at a time.
+ * The threads of a device. The calling thread is worker 0 and works too. Work is cut into tiles by shapes alone, so
+ * that results do not depend on how many threads there are. Used by one thread at a time.
  */
 final class Workers implements AutoCloseable {
     /** About 50 µs: the gap between two operations of a step is shorter, and waking a parked thread takes as long. */
@@ -19,8 +19,8 @@ final class Workers implements AutoCloseable {
     private volatile boolean closed;
 
     /**
-     * The number of the run in the upper half, how many of its tiles nobody has taken yet in the lower. Whoever counts one down has the tile; the run then
-     * cannot end before that tile is done, so what follows is that run's.
+     * The number of the run in the upper half, how many of its tiles nobody has taken yet in the lower. Whoever counts
+     * one down has the tile; the run then cannot end before that tile is done, so what follows is that run's.
      */
     private final AtomicLong tickets = new AtomicLong();
 

@@ -6,8 +6,8 @@ import java.util.List;
 /**
  * What decides whether the CUDA backend can run on a card.
  *
- * <p>nd4j-cuda-11.6 of 1.0.0-M2.1 holds machine code for compute capabilities 3.7 to 8.6 and none that a driver could compile
- * for others. Machine code runs on later minor versions of its own major version, hence up to 8.9.
+ * <p>nd4j-cuda-11.6 of 1.0.0-M2.1 holds machine code for compute capabilities 3.7 to 8.6 and none that a driver could
+ * compile for others. Machine code runs on later minor versions of its own major version, hence up to 8.9.
  *
  * @param driverCuda the newest CUDA version that the driver serves, as the driver tells it: 11060 is 11.6
  * @param deviceName such as Tesla T4
@@ -57,7 +57,8 @@ record CudaProperties(int driverCuda, String deviceName, int major, int minor) {
     }
 
     /**
-     * Requires that every card multiplies FP16 into FP32: ND4J asks cuBLAS to from this capability on, and computes something else below.
+     * Requires that every card multiplies FP16 into FP32: ND4J asks cuBLAS to from this capability on, and computes
+     * something else below.
      *
      * @throws ConfigException with what was found, what is needed, and the remedy
      */

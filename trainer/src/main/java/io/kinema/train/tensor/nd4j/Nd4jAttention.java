@@ -14,9 +14,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Attention within segments, all heads of a group of segments at once: their rows are gathered into stacks of matrices, one
- * for each segment and head. {@code S} is the number of segments of the group at hand, {@code Q} and {@code J} the numbers of
- * queries and keys of each, padding included.
+ * Attention within segments, all heads of a group of segments at once: their rows are gathered into stacks of matrices,
+ * one for each segment and head. {@code S} is the number of segments of the group at hand, {@code Q} and {@code J} the
+ * numbers of queries and keys of each, padding included.
  */
 final class Nd4jAttention {
     /** The score of padding: its exponential is 0. Rows of nothing else turn NaN, and are never read. */
@@ -29,8 +29,8 @@ final class Nd4jAttention {
     }
 
     /**
-     * A group's rows of some tensors [L, N, …], as stacks and back. Where all segments have the same length, a stack is the
-     * tensor's own elements seen with other strides.
+     * A group's rows of some tensors [L, N, …], as stacks and back. Where all segments have the same length, a stack is
+     * the tensor's own elements seen with other strides.
      *
      * @param group which rows
      * @param numHeads N
@@ -52,7 +52,9 @@ final class Nd4jAttention {
             return asStack(padded);
         }
 
-        /** Where to write what belongs into these rows: a stack that {@link #write} then copies, or the rows themselves. */
+        /**
+         * Where to write what belongs into these rows: a stack that {@link #write} then copies, or the rows themselves.
+         */
         INDArray room(INDArray rows, Nd4jMemory.Scratch scratch) {
             return asStack(group.isUniform() ? rows : padded(rows.columns(), scratch));
         }
@@ -135,8 +137,8 @@ final class Nd4jAttention {
     }
 
     /**
-     * With P the softmax and alignment {@code Σ_K dOut∘out} of each query: {@code dv = Pᵀ·dOut},
-     * {@code dS = P∘(dOut·vᵀ − alignment)}, {@code dq = dS·k/√K} and {@code dk = dSᵀ·q/√K}.
+     * With P the softmax and alignment {@code Σ_K dOut∘out} of each query: {@code dv = Pᵀ·dOut}, {@code dS = P∘(dOut·vᵀ
+     * − alignment)}, {@code dq = dS·k/√K} and {@code dk = dSᵀ·q/√K}.
      */
     private void groupBackward(
             Tensor dOutLNK, Attention forward, Stacks stacks, AttentionGrad grad, Nd4jMemory.Scratch scratch) {

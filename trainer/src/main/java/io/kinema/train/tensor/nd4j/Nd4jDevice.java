@@ -16,12 +16,12 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * The device {@code nd4j}: every operation in plain ND4J calls, on whichever ND4J backend is on the classpath.
  *
- * <p>It is written to be right before it is fast, and is what every faster device is tested against: products go to BLAS,
- * all else is composed of elementwise kernels that round each element by itself. In {@link DType#FP64} it serves to check
- * gradients by finite differences.
+ * <p>It is written to be right before it is fast, and is what every faster device is tested against: products go to
+ * BLAS, all else is composed of elementwise kernels that round each element by itself. In {@link DType#FP64} it serves
+ * to check gradients by finite differences.
  *
- * <p>The threads of BLAS and of ND4J are set by the environment before the JVM starts; results are the same from run to run
- * for the same setting of {@code OMP_NUM_THREADS} and {@code OPENBLAS_NUM_THREADS}. Kinema sets both to 1.
+ * <p>The threads of BLAS and of ND4J are set by the environment before the JVM starts; results are the same from run to
+ * run for the same setting of {@code OMP_NUM_THREADS} and {@code OPENBLAS_NUM_THREADS}. Kinema sets both to 1.
  */
 public final class Nd4jDevice implements Device {
     private final Nd4jMemory memory;
@@ -46,9 +46,11 @@ public final class Nd4jDevice implements Device {
     /**
      * Opens the device.
      *
-     * @param workingType the type of its tensors; with {@link DType#FP16} for mixed precision {@link Device#dtype()} is FP32
+     * @param workingType the type of its tensors; with {@link DType#FP16} for mixed precision {@link Device#dtype()} is
+     *     FP32
      * @return a device without tensors; close it to free all that it will hold
-     * @throws io.kinema.data.command.ConfigException where ND4J's CUDA backend is on the classpath and cannot run on the cards at hand
+     * @throws io.kinema.data.command.ConfigException where ND4J's CUDA backend is on the classpath and cannot run on
+     *     the cards at hand
      */
     public static Device open(DType workingType) {
         boolean onCuda = isOnCuda();

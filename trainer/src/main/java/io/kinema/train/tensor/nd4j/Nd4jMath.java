@@ -15,8 +15,8 @@ import org.nd4j.linalg.api.ops.impl.transforms.strict.Sigmoid;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The few calls to ND4J's kernels that all operations are written in. Every call writes into an array that it is given, which
- * may be an input of the elementwise ones, and allocates nothing that outlives it.
+ * The few calls to ND4J's kernels that all operations are written in. Every call writes into an array that it is given,
+ * which may be an input of the elementwise ones, and allocates nothing that outlives it.
  */
 final class Nd4jMath {
     private Nd4jMath() {}

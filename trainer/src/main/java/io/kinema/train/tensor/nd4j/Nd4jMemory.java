@@ -30,8 +30,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * progress, and the tensors that were allocated outside any scope.
  *
  * <p>A workspace is one block that is used from the start again each time its scope is entered. It grows to the largest
- * scope seen: what does not fit is allocated beside it and freed when the scope closes, and the block is then replaced by
- * one that is large enough.
+ * scope seen: what does not fit is allocated beside it and freed when the scope closes, and the block is then replaced
+ * by one that is large enough.
  */
 final class Nd4jMemory implements AutoCloseable {
     private static final WorkspaceConfiguration GROWING = WorkspaceConfiguration.builder()

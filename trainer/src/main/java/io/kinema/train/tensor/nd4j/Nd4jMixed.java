@@ -13,8 +13,9 @@ import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The device {@code nd4j} in mixed precision (Micikevicius et al., 1710.03740): activations and working weights are stored in FP16, everything is computed in FP32 and rounded
- * once at the end of an operation. The products of linear layers take operands of FP16 and add in FP32.
+ * The device {@code nd4j} in mixed precision (Micikevicius et al., 1710.03740): activations and working weights are
+ * stored in FP16, everything is computed in FP32 and rounded once at the end of an operation. The products of linear
+ * layers take operands of FP16 and add in FP32.
  *
  * <p>Attention's products are FP32: for stacks of matrices nd4j-cuda has a kernel of its own that would add in FP16.
  */
@@ -26,8 +27,8 @@ final class Nd4jMixed implements Device {
 
     /**
      * @param memory of FP32
-     * @param multipliesHalf whether the backend multiplies FP16 into FP32, as that of CUDA does; that of the CPU multiplies FP16 into FP16 only, adding in FP16, so there the same values are
-     *     multiplied in FP32
+     * @param multipliesHalf whether the backend multiplies FP16 into FP32, as that of CUDA does; that of the CPU
+     *     multiplies FP16 into FP16 only, adding in FP16, so there the same values are multiplied in FP32
      */
     Nd4jMixed(Nd4jMemory memory, boolean multipliesHalf) {
         this.memory = memory;

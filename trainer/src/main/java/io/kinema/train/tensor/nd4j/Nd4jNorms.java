@@ -65,9 +65,7 @@ final class Nd4jNorms {
         return yLD;
     }
 
-    /**
-     * With n the normed rows and {@code g = dy·(1 + scale)}: {@code dx = (g − mean(g) − n·mean(g·n)) / σ}.
-     */
+    /** With n the normed rows and {@code g = dy·(1 + scale)}: {@code dx = (g − mean(g) − n·mean(g·n)) / σ}. */
     Tensor modulatedLayerNormBackward(
             Tensor dyLD, Tensor xLD, Tensor scaleSD, Segments segments, Tensor dShift, Tensor dScale) {
         Shapes.requireRows("x", xLD, segments);

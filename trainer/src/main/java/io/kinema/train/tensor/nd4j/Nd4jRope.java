@@ -8,8 +8,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Rotary positions. With r the quarter turn {@code (x1, x2) → (−x2, x1)} of every pair, the turn by an angle is
- * {@code x·cos + r(x)·sin} and the turn back {@code x·cos − r(x)·sin}. The quarter turn, and the repetition of the angles
- * over heads, are products with matrices of 0 and ±1: exact, and much faster here than strided copies.
+ * {@code x·cos + r(x)·sin} and the turn back {@code x·cos − r(x)·sin}. The quarter turn, and the repetition of the
+ * angles over heads, are products with matrices of 0 and ±1: exact, and much faster here than strided copies.
  */
 final class Nd4jRope {
     private final Nd4jMemory memory;

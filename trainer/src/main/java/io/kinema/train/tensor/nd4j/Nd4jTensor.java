@@ -30,12 +30,13 @@ final class Nd4jTensor implements Tensor {
     private final int[] shape;
     private final long size;
 
-    /** Made when first asked for: many a tensor is only ever looked at in another form, and a view costs as much as a sum. */
+    /**
+     * Made when first asked for: many a tensor is only ever looked at in another form, and a view costs as much as a
+     * sum.
+     */
     private INDArray rows;
 
-    /**
-     * @param offset the first element, counted from the start of the root buffer
-     */
+    /** @param offset the first element, counted from the start of the root buffer */
     private Nd4jTensor(Lifetime lifetime, DType dtype, DataBuffer root, long offset, int[] shape) {
         this.lifetime = lifetime;
         this.dtype = dtype;

@@ -8,8 +8,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * What is done to flat vectors of parameters, gradients and moments.
  *
- * <p>Everything here is composed of additions, multiplications, divisions and square roots of single elements, each rounded
- * once as IEEE 754 says, so an element's result depends neither on its place nor on how the vector was cut.
+ * <p>Everything here is composed of additions, multiplications, divisions and square roots of single elements, each
+ * rounded once as IEEE 754 says, so an element's result depends neither on its place nor on how the vector was cut.
  */
 final class Nd4jVectors {
     /** Elements worked on at a time: bounds the temporaries and keeps them in cache. */

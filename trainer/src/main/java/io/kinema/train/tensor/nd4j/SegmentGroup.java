@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Consecutive segments that attention treats in one go, as one stack of matrices: each segment's rows are padded to those of
- * the longest. A call costs as much as some ten thousand scores, so that a few wasted scores are cheaper than more calls.
+ * Consecutive segments that attention treats in one go, as one stack of matrices: each segment's rows are padded to
+ * those of the longest. A call costs as much as some ten thousand scores, so that a few wasted scores are cheaper than
+ * more calls.
  *
  * @param segments the table
  * @param first the first segment
@@ -98,7 +99,10 @@ record SegmentGroup(Segments segments, int first, int count, int longest) {
         return numRows() == count * longest;
     }
 
-    /** For each place [count, longest] which of the group's rows stands there; the padding repeats the segment's last row. */
+    /**
+     * For each place [count, longest] which of the group's rows stands there; the padding repeats the segment's last
+     * row.
+     */
     int[] rowOfPlace() {
         int[] rows = new int[count * longest];
         for (int place = 0; place < rows.length; place++) {

@@ -20,12 +20,13 @@ import java.util.List;
 import java.util.Map;
 
 /** A launcher: in the process of a test, or in one of its own. Arguments: world size, transport, task, run folder. */
-final class LaunchMain implements AutoCloseable {
+public final class LaunchMain implements AutoCloseable {
     private final MediaDriverHost driver;
     private final RendezvousServer server;
     private final RankProcesses ranks;
 
-    LaunchMain(int worldSize, Transport transport, String task, Path run, PrintStream screen) throws IOException {
+    public LaunchMain(int worldSize, Transport transport, String task, Path run, PrintStream screen)
+            throws IOException {
         driver = MediaDriverHost.start(worldSize);
         server = RendezvousServer.start(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
@@ -66,7 +67,7 @@ final class LaunchMain implements AutoCloseable {
     }
 
     /** A JVM with this one's flags and class path, but little memory. */
-    static RankCommand java(String mainClass, String... arguments) {
+    public static RankCommand java(String mainClass, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
         for (String flag : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
@@ -79,11 +80,11 @@ final class LaunchMain implements AutoCloseable {
         return new RankCommand(command, Map.of("CLASSPATH", System.getProperty("java.class.path")));
     }
 
-    Path driverDirectory() {
+    public Path driverDirectory() {
         return driver.directory();
     }
 
-    RankProcesses ranks() {
+    public RankProcesses ranks() {
         return ranks;
     }
 

@@ -20,7 +20,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /** Runs ranks as threads of this process, over one media driver and one rendezvous. */
-final class LocalRanks implements AutoCloseable {
+public final class LocalRanks implements AutoCloseable {
     static final String RUN_ID = "run-of-the-tests";
 
     private final int worldSize;
@@ -30,15 +30,15 @@ final class LocalRanks implements AutoCloseable {
     private final ExecutorService threads;
 
     /** What one rank does. */
-    interface Body<T> {
+    public interface Body<T> {
         T run(Collectives collectives) throws Exception;
     }
 
-    LocalRanks(int worldSize) throws IOException {
+    public LocalRanks(int worldSize) throws IOException {
         this(worldSize, Secret.NONE);
     }
 
-    LocalRanks(int worldSize, Secret secret) throws IOException {
+    public LocalRanks(int worldSize, Secret secret) throws IOException {
         this.worldSize = worldSize;
         this.secret = secret;
         driver = MediaDriverHost.start(worldSize);
@@ -60,7 +60,7 @@ final class LocalRanks implements AutoCloseable {
         return driver;
     }
 
-    CollectivesConfig config(Transport transport, Duration deadline) {
+    public CollectivesConfig config(Transport transport, Duration deadline) {
         return new CollectivesConfig(
                 RendezvousAddress.parse(server.address()),
                 driver.directory(),
@@ -71,7 +71,7 @@ final class LocalRanks implements AutoCloseable {
     }
 
     /** Starts a rank; its future fails with what the rank throws. */
-    <T> Future<T> start(int rank, CollectivesConfig config, Body<T> body) {
+    public <T> Future<T> start(int rank, CollectivesConfig config, Body<T> body) {
         return threads.submit(() -> {
             RankIdentity identity = new RankIdentity(rank, worldSize, RUN_ID, "digest");
             try (Collectives collectives = Collectives.join(identity, config)) {
@@ -81,7 +81,7 @@ final class LocalRanks implements AutoCloseable {
     }
 
     /** Runs the same on every rank and returns the results in rank order. */
-    <T> List<T> runAll(Transport transport, Body<T> body) throws Exception {
+    public <T> List<T> runAll(Transport transport, Body<T> body) throws Exception {
         List<Future<T>> futures = new ArrayList<>();
         for (int r = 0; r < worldSize; r++) {
             futures.add(start(r, config(transport, Duration.ofSeconds(20)), body));
@@ -93,7 +93,7 @@ final class LocalRanks implements AutoCloseable {
         return results;
     }
 
-    static <T> T get(Future<T> future) throws Exception {
+    public static <T> T get(Future<T> future) throws Exception {
         try {
             return future.get(40, TimeUnit.SECONDS);
         } catch (ExecutionException e) {

@@ -1,6 +1,7 @@
 package io.kinema.train.dist.collective;
 
 import io.kinema.train.dist.PeerLostException;
+import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.ParentWatch;
 import io.kinema.train.dist.process.TerminationSignals;
 import io.kinema.train.dist.reduction.CollectiveBuffer;
@@ -27,9 +28,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * A rank in a process of its own. Arguments: rank, world size, rendezvous, driver directory, launcher's process id,
  * transport, what to do, folder for results.
  */
-final class RankMain {
-    static final int NUM_LEAVES = 7;
-    static final int LENGTH = 300_000;
+public final class RankMain {
+    public static final int NUM_LEAVES = 7;
+    public static final int LENGTH = 300_000;
 
     private RankMain() {}
 
@@ -55,7 +56,7 @@ final class RankMain {
             }
         } catch (PeerLostException e) {
             System.out.println(e.getMessage());
-            System.exit(PeerLostException.EXIT_CODE);
+            System.exit(ExitCode.PEER_LOST.number());
         }
     }
 

@@ -9,7 +9,7 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
 /** Random microbatch gradients, and what a single thread makes of them. */
-final class Leaves {
+public final class Leaves {
     private Leaves() {}
 
     /** The gradient of one leaf: magnitudes from 1e-6 to 1e6, so that every order of additions has other bits. */
@@ -23,7 +23,7 @@ final class Leaves {
     }
 
     /** Ones, to be read only; tells where they were written each time. */
-    static CollectiveBuffer ones(int length, Consumer<MemorySegment> written) {
+    public static CollectiveBuffer ones(int length, Consumer<MemorySegment> written) {
         return new CollectiveBuffer() {
             @Override
             public long numElements() {
@@ -51,7 +51,7 @@ final class Leaves {
     }
 
     /** The definition of the sum: recursive, over the whole tree. */
-    static float[] treeSum(long seed, int lo, int hi, int length) {
+    public static float[] treeSum(long seed, int lo, int hi, int length) {
         if (hi - lo == 1) {
             return of(seed, lo, length);
         }
@@ -68,7 +68,8 @@ final class Leaves {
     }
 
     /** A rank's partial sums, made as the trainer makes them. */
-    static List<CollectiveBuffer> partials(ReductionTree tree, LeafRange leaves, long seed, int length, Arena arena) {
+    public static List<CollectiveBuffer> partials(
+            ReductionTree tree, LeafRange leaves, long seed, int length, Arena arena) {
         TreeSum<float[]> sum = new TreeSum<>(tree, leaves, Leaves::addInto, released -> released[0] = Float.NaN);
         for (int leaf = leaves.lo(); leaf < leaves.hi(); leaf++) {
             float[] values = of(seed, leaf, Math.max(1, length));

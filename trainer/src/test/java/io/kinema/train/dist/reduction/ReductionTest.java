@@ -77,7 +77,9 @@ class ReductionTest {
         }
     }
 
-    /** Of each rank its leaves from left to right; these from left to right, rounded where they come from another rank. */
+    /**
+     * Of each rank its leaves from left to right; these from left to right, rounded where they come from another rank.
+     */
     private static float[] expected(int numLeaves, int worldSize, Reduction reduction, int length) {
         ReductionTree tree = new ReductionTree(numLeaves, reduction);
         ShardLayout layout = new ShardLayout(length, 1, worldSize);
@@ -137,7 +139,10 @@ class ReductionTest {
         }
     }
 
-    /** What fast sums save on the wire: three ranks with three, three and two of eight microbatches have five nodes of the tree. */
+    /**
+     * What fast sums save on the wire: three ranks with three, three and two of eight microbatches have five nodes of
+     * the tree.
+     */
     @Test
     void shouldSendFewerSlicesThanAnExactSum() throws Exception {
         try (LocalRanks ranks = new LocalRanks(3)) {

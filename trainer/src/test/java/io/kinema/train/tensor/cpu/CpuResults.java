@@ -19,7 +19,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * A program that writes what the cpu device makes of a set of operations to a file, so that JVMs of other flags can be compared.
+ * A program that writes what the cpu device makes of a set of operations to a file, so that JVMs of other flags can be
+ * compared.
  *
  * @param vectorBits width of the vectors that the device worked with
  * @param all in FP32, then in BF16; of each the operations', those of attention, and sums of squares

@@ -102,7 +102,10 @@ class RowOperationsTest {
         }
     }
 
-    /** The oracle turns heads by products with matrices, which spread a NaN over all of a head: here fewer elements may show it. */
+    /**
+     * The oracle turns heads by products with matrices, which spread a NaN over all of a head: here fewer elements may
+     * show it.
+     */
     private static void assertShown(double[] expected, double[] actual, boolean fewer, String what) {
         boolean shown = false;
         for (int i = 0; i < expected.length; i++) {

@@ -1,4 +1,4 @@
-package io.kinema.train;
+package io.kinema.train.rank;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -11,6 +11,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.shard.Dataset;
+import io.kinema.train.TinyData;
+import io.kinema.train.TrainedRun;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.Retention;
@@ -19,9 +21,6 @@ import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.Spikes;
-import io.kinema.train.rank.Rank;
-import io.kinema.train.rank.RunLog;
-import io.kinema.train.rank.TrainingLoop;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.RunFolder;
 import io.kinema.train.run.ZeroStage;
@@ -47,8 +46,8 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Training that leaves out spikes. One deviation above the mean is no spike, but many steps are, so that much happens in few; and the model learns so slowly that
- * what happens is chance.
+ * Training that leaves out spikes. One deviation above the mean is no spike, but many steps are, so that much happens
+ * in few; and the model learns so slowly that what happens is chance.
  */
 @EnabledOnOs(OS.LINUX)
 class SpikeRunTest {
@@ -111,7 +110,7 @@ class SpikeRunTest {
         TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(
                 run.config(),
                 EVERY,
-                epoch -> Rank.describe(run.config(), state, run.dataset().sha256(), epoch, List.of()));
+                epoch -> StateStore.describe(run.config(), state, run.dataset().sha256(), epoch, List.of()));
         try (RunLog log = state.rank() == 0 ? RunLog.open(folder, run.config(), state.step) : RunLog.none();
                 Trainer trainer = new Trainer(run.config(), state, run.collectives(), run.dataset(), 1e9)) {
             new TrainingLoop(state, trainer, checkpoints, schedule, log).run(() -> state.step + 1 >= stopAfter);

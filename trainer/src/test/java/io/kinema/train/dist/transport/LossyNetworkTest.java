@@ -1,4 +1,4 @@
-package io.kinema.train.dist.collective;
+package io.kinema.train.dist.transport;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -9,17 +9,17 @@ import io.aeron.driver.MediaDriver;
 import io.aeron.driver.ext.LossGenerator;
 import io.aeron.driver.ext.RandomLossGenerator;
 import io.aeron.driver.media.UdpChannel;
+import io.kinema.train.dist.collective.Collectives;
+import io.kinema.train.dist.collective.CollectivesConfig;
+import io.kinema.train.dist.collective.LocalRanks;
+import io.kinema.train.dist.collective.StepLabel;
+import io.kinema.train.dist.collective.Traffic;
 import io.kinema.train.dist.reduction.CollectiveBuffer;
 import io.kinema.train.dist.reduction.LeafRange;
 import io.kinema.train.dist.reduction.Leaves;
 import io.kinema.train.dist.reduction.ReductionPlan;
 import io.kinema.train.dist.reduction.ReductionTree;
 import io.kinema.train.dist.rendezvous.World;
-import io.kinema.train.dist.transport.MediaDriverHost;
-import io.kinema.train.dist.transport.SegmentHeader;
-import io.kinema.train.dist.transport.SegmentReceiver;
-import io.kinema.train.dist.transport.SegmentSender;
-import io.kinema.train.dist.transport.Transport;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,0 +1,2 @@
+/** The microbatches of a run: their order, and reading them ahead. */
+package io.kinema.train.input;
