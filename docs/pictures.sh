@@ -12,7 +12,7 @@ Remakes the pictures of docs/pictures that commands make; data.svg is drawn by h
   law.png      a scaling law with its 95 % band, on points made from published constants
 
   --work DIR  folder for data, runs and samples (default target/pictures); what is finished there is not done again
-  --steps N   steps of the training for samples.png (default 2000: some seven minutes on 2 cores)
+  --steps N   steps of the training for samples.png (default 2000: under ten minutes on 2 cores)
 TEXT
 }
 
