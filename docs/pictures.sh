@@ -80,12 +80,12 @@ videos held-out 40 2 $small
 "$launch/sweep.sh" plot --fit sweep/fit
 cp sweep/fit/report-curves.png "$pictures/curves.png"
 
-# law.png: points of the law of Besiroglu et al. (2404.10102, table 1), six budgets and seven sizes, with 0.5 % noise.
+# law.png: points of the law of Besiroglu et al. (2404.10102, table 1), six budgets with seven sizes each, 0.5 % noise.
 mkdir -p law
 awk 'BEGIN {
   srand(1); print "N,D,C,loss"
   for (budget = 0; budget < 6; budget++) for (size = -3; size <= 3; size++) {
-    C = 1e18 * 4 ^ budget; N = 2e9 * 1.6 ^ size; D = C / (6 * N)
+    C = 1e18 * 4 ^ budget; N = 8e7 * 2 ^ (budget + size); D = C / (6 * N)
     normal = sqrt(-2 * log(1 - rand())) * cos(6.283185307 * rand())
     print N "," D "," C "," (1.8172 + 482.01 / N ^ 0.3478 + 2085.43 / D ^ 0.3658) * exp(0.005 * normal)
   } }' >law/points.csv
