@@ -82,7 +82,7 @@ final class InspectCommand {
                 counts.frames(),
                 counts.seconds(),
                 manifest.shards().size(),
-                manifest.shards().stream().mapToLong(Manifest.Part::bytes).sum() / 1e6,
+                manifest.shards().stream().mapToLong(Manifest.FileEntry::bytes).sum() / 1e6,
                 counts.quarantined());
         System.out.println("prepared with " + manifest.preparedWith() + ", manifest SHA-256 " + data.sha256());
         printTokens(data, patch);

@@ -56,7 +56,7 @@ final class Preparation {
             }
             bar.stepTo(listing.sources().size());
         }
-        List<ShardWriter.Written> shards = new ArrayList<>();
+        List<ShardWriter.WrittenShard> shards = new ArrayList<>();
         List<Quarantined> quarantined = new ArrayList<>();
         long numFrames = 0;
         double seconds = 0;

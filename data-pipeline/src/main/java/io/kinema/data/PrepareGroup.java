@@ -60,7 +60,7 @@ record PrepareGroup(
      * @param numFrames frames of all clips
      * @param seconds playing time of all clips
      */
-    record Outcome(List<ShardWriter.Written> shards, List<Quarantined> quarantined, long numFrames, double seconds) {
+    record Outcome(List<ShardWriter.WrittenShard> shards, List<Quarantined> quarantined, long numFrames, double seconds) {
         static Outcome fromJson(String json) throws JsonProcessingException {
             return JSON.readValue(json, Outcome.class);
         }

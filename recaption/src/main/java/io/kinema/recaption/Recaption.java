@@ -2,9 +2,9 @@ package io.kinema.recaption;
 
 import io.kinema.data.command.Command;
 import io.kinema.data.command.CommandLine;
-import io.kinema.recaption.captioner.ExpandCommand;
-import io.kinema.recaption.captioner.TrainCommand;
-import io.kinema.recaption.captioner.TrainExpanderCommand;
+import io.kinema.recaption.captioner.expander.ExpandCommand;
+import io.kinema.recaption.captioner.expander.TrainExpanderCommand;
+import io.kinema.recaption.captioner.training.TrainCommand;
 import io.kinema.recaption.measure.MeasureCommand;
 import io.kinema.recaption.run.CaptionRunCommand;
 import io.kinema.recaption.score.ScoreCommand;

@@ -66,12 +66,12 @@ public final class CaptionFile {
      * @return the file, for the manifest
      * @throws IOException if it cannot be written
      */
-    public static Manifest.Part write(Folder folder, String shard, LinkedHashMap<String, List<Caption>> captions)
+    public static Manifest.FileEntry write(Folder folder, String shard, LinkedHashMap<String, List<Caption>> captions)
             throws IOException {
         byte[] bytes = toBytes(captions);
         String file = FOLDER + shard.substring(shard.lastIndexOf('/'));
         folder.write(file, bytes);
-        return new Manifest.Part(file, captions.size(), bytes.length, Sha256.of(bytes));
+        return new Manifest.FileEntry(file, captions.size(), bytes.length, Sha256.of(bytes));
     }
 
     static byte[] toBytes(LinkedHashMap<String, List<Caption>> captions) throws IOException {

@@ -45,7 +45,7 @@ public final class Dataset implements AutoCloseable {
         byte[] indexBytes = readWhole(manifest.index());
         this.clips = List.copyOf(ShardIndex.fromBytes(
                 indexBytes, folder.locationOf(manifest.index().file())));
-        long rows = manifest.shards().stream().mapToLong(Manifest.Part::rows).sum();
+        long rows = manifest.shards().stream().mapToLong(Manifest.FileEntry::rows).sum();
         if (clips.size() != rows || clips.size() != manifest.counts().clips()) {
             throw new IOException(folder + " has " + clips.size() + " clips in its index, " + rows
                     + " in its shards and " + manifest.counts().clips() + " by its manifest's counts" + RESTORE);
@@ -147,20 +147,20 @@ public final class Dataset implements AutoCloseable {
     }
 
     private OpenShard openShard(int shardIndex) throws IOException {
-        Manifest.Part shard = manifest.shards().get(shardIndex);
+        Manifest.FileEntry shard = manifest.shards().get(shardIndex);
         if (!verifiedShards.get(shardIndex)) {
             verify(shard);
             verifiedShards.set(shardIndex);
         }
         Map<String, List<Caption>> captions = Map.of();
         if (!manifest.captions().isEmpty()) {
-            Manifest.Part apart = manifest.captions().get(shardIndex);
+            Manifest.FileEntry apart = manifest.captions().get(shardIndex);
             captions = CaptionFile.fromBytes(readWhole(apart), folder.locationOf(apart.file()));
         }
         return new OpenShard(new ShardReader(frames, shard.file()), captions);
     }
 
-    private void verify(Manifest.Part shard) throws IOException {
+    private void verify(Manifest.FileEntry shard) throws IOException {
         try (InputStream in = openPart(frames, shard.file());
                 DigestingOutput nowhere = new DigestingOutput(OutputStream.nullOutputStream())) {
             in.transferTo(nowhere);
@@ -168,7 +168,7 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private static void compare(Folder place, Manifest.Part part, long numBytes, String digest) throws IOException {
+    private static void compare(Folder place, Manifest.FileEntry part, long numBytes, String digest) throws IOException {
         if (numBytes != part.bytes() || !digest.equals(part.sha256())) {
             throw new IOException(place.locationOf(part.file()) + " is damaged: " + numBytes + " bytes with SHA-256 "
                     + digest + ", the manifest says " + part.bytes() + " bytes with SHA-256 " + part.sha256()
@@ -176,7 +176,7 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private byte[] readWhole(Manifest.Part part) throws IOException {
+    private byte[] readWhole(Manifest.FileEntry part) throws IOException {
         try (InputStream in = openPart(folder, part.file())) {
             byte[] bytes = in.readAllBytes();
             compare(folder, part, bytes.length, Sha256.of(bytes));

@@ -35,11 +35,11 @@ public final class DatasetWriter {
      * @throws ConfigException if two clips have the same id
      * @throws IOException if a file cannot be written
      */
-    public Manifest finish(List<ShardWriter.Written> shards, Manifest.Counts counts) throws IOException {
-        List<Manifest.Part> parts = new ArrayList<>();
+    public Manifest finish(List<ShardWriter.WrittenShard> shards, Manifest.Counts counts) throws IOException {
+        List<Manifest.FileEntry> parts = new ArrayList<>();
         List<ClipEntry> entries = new ArrayList<>();
         Set<String> ids = new HashSet<>();
-        for (ShardWriter.Written shard : shards) {
+        for (ShardWriter.WrittenShard shard : shards) {
             for (ClipEntry entry : shard.entries()) {
                 if (!ids.add(entry.id())) {
                     throw new ConfigException("two clips have the id " + entry.id() + "; rename one of their sources");
@@ -51,8 +51,8 @@ public final class DatasetWriter {
         deleteAllBut(parts);
         byte[] indexBytes = ShardIndex.toBytes(entries);
         folder.write(ShardIndex.FILE, indexBytes);
-        Manifest.Part index =
-                new Manifest.Part(ShardIndex.FILE, entries.size(), indexBytes.length, Sha256.of(indexBytes));
+        Manifest.FileEntry index =
+                new Manifest.FileEntry(ShardIndex.FILE, entries.size(), indexBytes.length, Sha256.of(indexBytes));
         Manifest manifest = new Manifest(Manifest.FORMAT_VERSION, parts, index, preparedWith, counts, "", List.of());
         folder.write(Manifest.FILE, manifest.toJson());
         return manifest;
@@ -69,7 +69,7 @@ public final class DatasetWriter {
      * @throws IOException if a file cannot be written
      */
     public static Manifest finishCaptions(
-            Folder folder, Dataset frames, List<Manifest.Part> captions, Map<String, String> captionedWith)
+            Folder folder, Dataset frames, List<Manifest.FileEntry> captions, Map<String, String> captionedWith)
             throws IOException {
         byte[] indexBytes = ShardIndex.toBytes(frames.clips());
         folder.write(ShardIndex.FILE, indexBytes);
@@ -79,7 +79,7 @@ public final class DatasetWriter {
         Manifest manifest = new Manifest(
                 Manifest.CAPTIONS_VERSION,
                 from.shards(),
-                new Manifest.Part(ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
+                new Manifest.FileEntry(ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
                 settings,
                 from.counts(),
                 folder.nameOf(frames.framesFolder()),
@@ -89,7 +89,7 @@ public final class DatasetWriter {
     }
 
     /** Removes what attempts that failed have left behind. */
-    private void deleteAllBut(List<Manifest.Part> parts) throws IOException {
+    private void deleteAllBut(List<Manifest.FileEntry> parts) throws IOException {
         Set<String> kept = new HashSet<>();
         parts.forEach(part -> kept.add(part.file()));
         if (folder.exists(ShardGroupWriter.SHARDS)) {

@@ -36,12 +36,12 @@ import java.util.TreeMap;
  */
 public record Manifest(
         @JsonProperty(required = true) int formatVersion,
-        @JsonProperty(required = true) List<Part> shards,
-        @JsonProperty(required = true) Part index,
+        @JsonProperty(required = true) List<FileEntry> shards,
+        @JsonProperty(required = true) FileEntry index,
         @JsonProperty(required = true) Map<String, String> preparedWith,
         @JsonProperty(required = true) Counts counts,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String framesFrom,
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Part> captions) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<FileEntry> captions) {
     /** Name of the file in a data set's folder. */
     public static final String FILE = "manifest.json";
 
@@ -72,7 +72,7 @@ public record Manifest(
      * @param bytes its size
      * @param sha256 SHA-256 of its bytes, in hex
      */
-    public record Part(
+    public record FileEntry(
             @JsonProperty(required = true) String file,
             @JsonProperty(required = true) long rows,
             @JsonProperty(required = true) long bytes,

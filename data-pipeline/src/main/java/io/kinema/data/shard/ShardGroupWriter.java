@@ -23,7 +23,7 @@ public final class ShardGroupWriter implements AutoCloseable {
     private final Folder folder;
     private final int groupIndex;
     private final long shardFrameBytes;
-    private final List<ShardWriter.Written> finished = new ArrayList<>();
+    private final List<ShardWriter.WrittenShard> finished = new ArrayList<>();
     private final List<Clip> held = new ArrayList<>();
     private long heldFrameBytes;
     private ShardWriter current;
@@ -83,8 +83,8 @@ public final class ShardGroupWriter implements AutoCloseable {
         held.clear();
         heldFrameBytes = 0;
         if (firstPartOfLongSource >= 0) {
-            List<ShardWriter.Written> dropped = finished.subList(firstPartOfLongSource, finished.size());
-            for (ShardWriter.Written shard : dropped) {
+            List<ShardWriter.WrittenShard> dropped = finished.subList(firstPartOfLongSource, finished.size());
+            for (ShardWriter.WrittenShard shard : dropped) {
                 folder.delete(shard.part().file());
             }
             dropped.clear();
@@ -98,7 +98,7 @@ public final class ShardGroupWriter implements AutoCloseable {
      * @return its shards in order; none if no source was kept
      * @throws IOException if a shard cannot be written
      */
-    public List<ShardWriter.Written> finish() throws IOException {
+    public List<ShardWriter.WrittenShard> finish() throws IOException {
         endShard();
         return List.copyOf(finished);
     }

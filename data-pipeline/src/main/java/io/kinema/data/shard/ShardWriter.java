@@ -64,9 +64,9 @@ public final class ShardWriter implements AutoCloseable {
      * @param part its file, size and digest
      * @param entries its clips in order, as if it were the data set's only shard
      */
-    public record Written(Manifest.Part part, List<ClipEntry> entries) {
+    public record WrittenShard(Manifest.FileEntry part, List<ClipEntry> entries) {
         /** Keeps its own copy. */
-        public Written {
+        public WrittenShard {
             entries = List.copyOf(entries);
         }
     }
@@ -132,14 +132,14 @@ public final class ShardWriter implements AutoCloseable {
      * @return what was written
      * @throws IOException if the file cannot be written
      */
-    public Written finish() throws IOException {
+    public WrittenShard finish() throws IOException {
         if (rowIndex > 0) {
             endBatch();
         }
         writer.end();
         release();
         folder.rename(temporaryFile, file);
-        return new Written(new Manifest.Part(file, entries.size(), out.numBytes(), out.sha256()), entries);
+        return new WrittenShard(new Manifest.FileEntry(file, entries.size(), out.numBytes(), out.sha256()), entries);
     }
 
     private void endBatch() throws IOException {

@@ -47,8 +47,8 @@ public interface Captioner extends AutoCloseable {
      *
      * @return since the captioner was opened; nothing where it computes by itself
      */
-    default ChatUsage usage() {
-        return ChatUsage.NONE;
+    default ServerUsage usage() {
+        return ServerUsage.NONE;
     }
 
     @Override

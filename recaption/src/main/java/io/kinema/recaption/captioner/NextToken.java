@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner;
 
 /** A model that continues texts. */
-interface NextToken {
+public interface NextToken {
     /**
      * How likely each token is to be the next.
      *

@@ -14,7 +14,7 @@ import io.kinema.data.spark.SparkTasks;
 import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.ChatUsage;
+import io.kinema.recaption.captioner.ServerUsage;
 import io.kinema.recaption.run.CaptionTask.Unit;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -56,7 +56,7 @@ final class CaptionRun {
     private final int numAttempts;
 
     /** What a run gave, and what a server was asked for in it. */
-    record Summary(int numClips, Map<String, Integer> captionsByStyle, int numLeft, ChatUsage usage) {}
+    record Summary(int numClips, Map<String, Integer> captionsByStyle, int numLeft, ServerUsage usage) {}
 
     CaptionRun(
             Dataset data,
@@ -123,13 +123,13 @@ final class CaptionRun {
             System.out.println("going on: " + (units.size() - open.size()) + " of " + units.size()
                     + " parts are captioned already");
         }
-        ChatUsage usage = open.isEmpty() ? ChatUsage.NONE : caption(open, work, master);
+        ServerUsage usage = open.isEmpty() ? ServerUsage.NONE : caption(open, work, master);
         Summary summary = join(units, work, settings, usage);
         output.delete(WORK);
         return summary;
     }
 
-    private ChatUsage caption(List<Unit> open, Folder work, String master) throws IOException {
+    private ServerUsage caption(List<Unit> open, Folder work, String master) throws IOException {
         long numClips = open.stream().mapToLong(Unit::numClips).sum();
         try (SparkTasks spark = new SparkTasks(master, "kinema-recaption");
                 ProgressBar bar = CommandLine.progressBar("Captioning", "clips", numClips)) {
@@ -152,9 +152,9 @@ final class CaptionRun {
                 }
             });
             try {
-                ChatUsage usage = ChatUsage.NONE;
+                ServerUsage usage = ServerUsage.NONE;
                 for (String each : spark.run(tasks, CaptionTask::run, index -> {})) {
-                    usage = usage.plus(JSON.readValue(each, ChatUsage.class));
+                    usage = usage.plus(JSON.readValue(each, ServerUsage.class));
                 }
                 bar.stepTo(numClips);
                 return usage;
@@ -204,13 +204,13 @@ final class CaptionRun {
         return tasks;
     }
 
-    private Summary join(List<Unit> units, Folder work, Map<String, String> settings, ChatUsage usage)
+    private Summary join(List<Unit> units, Folder work, Map<String, String> settings, ServerUsage usage)
             throws IOException {
-        List<Manifest.Part> parts = new ArrayList<>();
+        List<Manifest.FileEntry> parts = new ArrayList<>();
         StringBuilder quarantine = new StringBuilder();
         Map<String, Integer> byStyle = new TreeMap<>();
         int numLeft = 0;
-        List<Manifest.Part> shards = data.manifest().shards();
+        List<Manifest.FileEntry> shards = data.manifest().shards();
         for (int shard = 0; shard < shards.size(); shard++) {
             LinkedHashMap<String, List<Caption>> captions = new LinkedHashMap<>();
             for (Unit unit : units) {
@@ -247,7 +247,7 @@ final class CaptionRun {
 
     private static String lines(CaptionTask.Outcome outcome) throws IOException {
         StringBuilder lines = new StringBuilder();
-        for (CaptionTask.Left left : outcome.left()) {
+        for (CaptionTask.Unanswered left : outcome.left()) {
             Map<String, String> line = new LinkedHashMap<>();
             line.put("clip", outcome.id());
             line.put("style", left.style());

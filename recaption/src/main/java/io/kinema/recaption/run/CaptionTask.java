@@ -10,8 +10,8 @@ import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.Answer;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.ChatUsage;
 import io.kinema.recaption.captioner.Question;
+import io.kinema.recaption.captioner.ServerUsage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -36,7 +36,7 @@ import java.util.stream.IntStream;
  */
 record CaptionTask(
         String data, String work, CaptionerSettings captioner, List<String> styles, int numAttempts, List<Unit> units) {
-    private static final JsonMapper JSON = new JsonMapper();
+    private static final JsonMapper JSON = CaptionerChoice.json();
 
     /** Units that are under way at once where questions are many, so that one always has some to ask. */
     private static final int LANES = 3;
@@ -61,7 +61,7 @@ record CaptionTask(
      * @param captions new ones
      * @param left what no attempt gave a caption for
      */
-    record Outcome(String id, List<Caption> captions, List<Left> left) {}
+    record Outcome(String id, List<Caption> captions, List<Unanswered> left) {}
 
     /**
      * A style that a clip has no caption of.
@@ -70,7 +70,7 @@ record CaptionTask(
      * @param problem of the last answer
      * @param text of it
      */
-    record Left(String style, String problem, String text) {}
+    record Unanswered(String style, String problem, String text) {}
 
     String toJson() {
         try {
@@ -92,7 +92,7 @@ record CaptionTask(
      *
      * @param json a task
      * @param scratch is not needed
-     * @return what a server was asked for, a {@link ChatUsage} as JSON; what comes of the task lies in the folder of
+     * @return what a server was asked for, a {@link ServerUsage} as JSON; what comes of the task lies in the folder of
      *     results
      */
     static String run(String json, Path scratch) throws IOException {
@@ -170,7 +170,7 @@ record CaptionTask(
 
     private Outcome outcome(Captioner captioner, Clip clip, List<Answer> answers) {
         List<Caption> captions = new ArrayList<>();
-        List<Left> left = new ArrayList<>();
+        List<Unanswered> left = new ArrayList<>();
         for (int i = 0; i < answers.size(); i++) {
             Answer answer = answers.get(i);
             String style = styles.get(i);
@@ -184,7 +184,7 @@ record CaptionTask(
                         captioner.promptHash(style),
                         answer.confidence()));
             } else {
-                left.add(new Left(style, problem, answer.text()));
+                left.add(new Unanswered(style, problem, answer.text()));
             }
         }
         return new Outcome(clip.id(), captions, left);

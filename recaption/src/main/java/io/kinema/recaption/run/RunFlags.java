@@ -5,12 +5,12 @@ import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.Dl4jSettings;
-import io.kinema.recaption.captioner.EndpointSettings;
-import io.kinema.recaption.captioner.OnnxSettings;
-import io.kinema.recaption.captioner.Prompts;
 import io.kinema.recaption.captioner.Question;
-import io.kinema.recaption.captioner.ServerFlags;
+import io.kinema.recaption.captioner.network.Dl4jSettings;
+import io.kinema.recaption.captioner.onnx.OnnxSettings;
+import io.kinema.recaption.captioner.served.EndpointSettings;
+import io.kinema.recaption.captioner.served.Prompts;
+import io.kinema.recaption.captioner.served.ServerFlags;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -164,14 +164,12 @@ final class RunFlags {
     }
 
     CaptionerSettings captioner() throws IOException {
-        return switch (captioner) {
-            case "dl4j" -> new Dl4jSettings(Folder.at(model).locationOf(""), beam, temperature, seed);
-            case "onnx" ->
+        return switch (CaptionerChoice.of(captioner)) {
+            case DL4J -> new Dl4jSettings(Folder.at(model).locationOf(""), beam, temperature, seed);
+            case ONNX ->
                 new OnnxSettings(
                         model, frames == 0 ? 1 : frames, beam, maxTokens == 0 ? 32 : maxTokens, temperature, seed);
-            case "endpoint" -> endpoint();
-            default ->
-                throw new ConfigException("--captioner " + captioner + " is not known; give dl4j, endpoint or onnx");
+            case ENDPOINT -> endpoint();
         };
     }
 

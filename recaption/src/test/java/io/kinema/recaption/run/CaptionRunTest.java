@@ -12,7 +12,7 @@ import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.shard.Sha256;
 import io.kinema.recaption.TinyData;
-import io.kinema.recaption.captioner.TrainCommand;
+import io.kinema.recaption.captioner.training.TrainCommand;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
