@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
@@ -34,6 +35,8 @@ public final class ChatServer implements AutoCloseable {
 
     /** The clients' key. */
     static final String KEY = "sk-secret-0123456789";
+
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(30);
 
     private final Function<Call, Reply> script;
     private final ServerSocket listener;
@@ -176,6 +179,30 @@ public final class ChatServer implements AutoCloseable {
         return List.copyOf(moments);
     }
 
+    /** Waits until so many requests are in flight. */
+    synchronized void awaitInFlight(int count) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + PATIENCE_NANOS;
+        while (inFlight != count) {
+            awaitNews(deadlineNanos, inFlight + " requests in flight, not " + count);
+        }
+    }
+
+    /** Waits until so many requests have come. */
+    synchronized void awaitCalls(int count) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + PATIENCE_NANOS;
+        while (calls.size() < count) {
+            awaitNews(deadlineNanos, calls.size() + " requests have come, not " + count);
+        }
+    }
+
+    private void awaitNews(long deadlineNanos, String problem) throws InterruptedException {
+        long leftMs = (deadlineNanos - System.nanoTime()) / 1_000_000;
+        if (leftMs <= 0) {
+            throw new AssertionError(problem);
+        }
+        wait(leftMs);
+    }
+
     private void acceptAll() {
         while (true) {
             try {
@@ -232,11 +259,13 @@ public final class ChatServer implements AutoCloseable {
         Call call = new Call(calls.size(), path, headers, body, System.nanoTime());
         calls.add(call);
         moments.add(new Moment(call.arrivedNanos(), ++inFlight));
+        notifyAll();
         return call;
     }
 
     private synchronized void left() {
         moments.add(new Moment(System.nanoTime(), --inFlight));
+        notifyAll();
     }
 
     private static boolean send(Reply reply, OutputStream out) throws IOException {
