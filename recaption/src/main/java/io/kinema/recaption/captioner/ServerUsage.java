@@ -3,24 +3,24 @@ package io.kinema.recaption.captioner;
 import java.util.Locale;
 
 /**
- * What a client has used so far.
+ * How much a client has asked of a server so far.
  *
- * @param requests requests sent, failed ones and repeated ones included
- * @param retries how many of them were sent because one before had failed
+ * @param requests requests sent, including failed and repeated requests
+ * @param retries how many of these requests repeated a failed request
  * @param promptTokens tokens that were sent, as the server counts them
  * @param completionTokens tokens that the model has written, as the server counts them
- * @param uncounted good replies that did not say how many tokens they took
- * @param cost of the tokens that were counted; 0 where prices are unknown
+ * @param uncounted good replies that did not report their tokens
+ * @param cost of the counted tokens; 0 where prices are unknown
  */
 public record ServerUsage(
         long requests, long retries, long promptTokens, long completionTokens, long uncounted, double cost) {
-    /** Nothing was asked. */
+    /** No request. */
     public static final ServerUsage NONE = new ServerUsage(0, 0, 0, 0, 0, 0);
 
     /**
-     * What two have used together.
+     * Adds the use of two clients.
      *
-     * @param other of another process
+     * @param other the use of another process
      * @return the sums
      */
     public ServerUsage plus(ServerUsage other) {
@@ -34,19 +34,19 @@ public record ServerUsage(
     }
 
     /**
-     * In a line.
+     * Describes the use in a line.
      *
      * @return requests, tokens and, where prices are known, their cost
      */
     public String describe() {
         return String.format(
                 Locale.ROOT,
-                "%d requests, %d of them again; %d tokens sent, %d came back%s%s",
+                "%d requests, %d of them repeated; %d tokens sent, %d received%s%s",
                 requests,
                 retries,
                 promptTokens,
                 completionTokens,
-                uncounted == 0 ? "" : ", not counting " + uncounted + " replies that do not tell",
+                uncounted == 0 ? "" : ", not counting " + uncounted + " replies without a count",
                 cost == 0 ? "" : String.format(Locale.ROOT, "; cost %.2f", cost));
     }
 }

@@ -8,13 +8,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Turns a model that continues texts into one that writes them. Each subject's text is a function of that subject,
- * whatever others are written beside it, as far as the model's numbers are.
+ * Writes texts with a model that predicts next tokens: by beam search for the likeliest text, or by sampling. The text of
+ * a subject does not depend on the other subjects of a call, provided that the model's predictions do not.
  *
- * @param endToken what ends a text; it is not part of the result
- * @param maxTokens the most tokens to add to what a text begins with; one that has not ended then is truncated
+ * @param endToken the token that ends a text; not part of the result
+ * @param maxTokens the most tokens to add to the beginning of a text; a text without an end by then is truncated
  */
 public record TokenSearch(int endToken, int maxTokens) {
+    /** Checks the length. */
     public TokenSearch {
         if (maxTokens < 1) {
             throw new IllegalArgumentException("texts of at most " + maxTokens + " tokens");
@@ -22,14 +23,18 @@ public record TokenSearch(int endToken, int maxTokens) {
     }
 
     /**
-     * A text.
+     * A finished or truncated text.
      *
-     * @param tokens what was added to its beginning, without the end token
-     * @param logProbability of all that was added, the end token included
-     * @param ended whether it came to its end
+     * @param tokens the added tokens, without the beginning and without the end token
+     * @param logProbability of all added tokens, the end token included
+     * @param ended whether the end token came
      */
     public record Text(int[] tokens, double logProbability, boolean ended) {
-        /** The geometric mean of the tokens' probabilities. */
+        /**
+         * How sure the model is of the text.
+         *
+         * @return the geometric mean of the tokens' probabilities
+         */
         public double confidence() {
             return Math.exp(meanLogProbability());
         }
@@ -39,7 +44,7 @@ public record TokenSearch(int endToken, int maxTokens) {
         }
     }
 
-    /** A text that grows; {@code tokens} has its beginning too. */
+    /** An unfinished text; {@code tokens} includes its beginning. */
     private record Beam(int[] tokens, double logProbability, boolean ended) {
         Beam plus(int token, double logProbabilityOfToken, boolean ends) {
             int[] longer = ends ? tokens : Arrays.copyOf(tokens, tokens.length + 1);
@@ -51,13 +56,14 @@ public record TokenSearch(int endToken, int maxTokens) {
     }
 
     /**
-     * The likeliest text of each subject, as far as a beam search finds it. Texts that have ended stay in the beam; of
-     * those left at last the one with the best mean log-probability of its tokens wins (length normalisation of Wu et
-     * al., 1609.08144, section 7, with α = 1). Ties go to the lower token and the earlier beam.
+     * Finds a likely text for each subject by beam search. Finished texts stay in the beam. In the end the text with the
+     * best mean log-probability a token wins (length normalisation of Wu et al., 1609.08144, section 7, with α = 1).
+     * Ties go to the lower token and the earlier beam.
      *
-     * @param model what continues texts
-     * @param beginnings what each subject's text begins with
-     * @param width how many texts of each subject are kept; 1 is greedy
+     * @param model predicts tokens
+     * @param beginnings first tokens of each subject's text
+     * @param width the number of texts kept for each subject; 1 is greedy
+     * @return a text for each subject
      */
     public List<Text> beamSearch(NextToken model, int[][] beginnings, int width) {
         List<List<Beam>> beams = new ArrayList<>();
@@ -85,7 +91,7 @@ public record TokenSearch(int endToken, int maxTokens) {
                 Arrays.copyOfRange(beam.tokens(), begins, beam.tokens().length), beam.logProbability(), beam.ended());
     }
 
-    /** Adds a token to each text that has not ended; says whether there was one. */
+    /** Adds a token to each unfinished text; returns false if all texts were finished. */
     private boolean grow(NextToken model, List<List<Beam>> beams, int width) {
         List<int[]> texts = new ArrayList<>();
         List<Integer> subjects = new ArrayList<>();
@@ -111,8 +117,8 @@ public record TokenSearch(int endToken, int maxTokens) {
                     grown.add(beam);
                 } else {
                     for (int token : best(next[row], width)) {
-                        // A beam with room would take what cannot be, and an end that cannot be would go before all
-                        // texts that have none.
+                        // A beam that is not full would take impossible tokens, and a text with an impossible end would
+                        // win over all unfinished texts.
                         if (next[row][token] != Float.NEGATIVE_INFINITY) {
                             grown.add(beam.plus(token, next[row][token], token == endToken));
                         }
@@ -144,13 +150,14 @@ public record TokenSearch(int endToken, int maxTokens) {
     }
 
     /**
-     * A text of each subject that is drawn token by token.
+     * Draws a text for each subject, token by token.
      *
-     * @param model what continues texts
-     * @param beginnings what each subject's text begins with
-     * @param temperature what log-probabilities are divided by before one is drawn; above 0
-     * @param keys for each subject what its draws follow from, together with {@code seed}
+     * @param model predicts tokens
+     * @param beginnings first tokens of each subject's text
+     * @param temperature divides the log-probabilities before each draw; above 0
+     * @param keys for each subject a number that, with {@code seed}, decides its draws
      * @param seed of the draws
+     * @return a text for each subject
      */
     public List<Text> sample(NextToken model, int[][] beginnings, double temperature, long[] keys, long seed) {
         Philox random = new Philox(seed);

@@ -29,7 +29,7 @@ public final class ExpandCommand {
             makes a detailed prompt of a short one
 
             A video model that was trained on detailed captions follows detailed prompts best. The prompt is written to
-            stdout, one line each; nothing else is.\
+            stdout, a line for each prompt, and nothing else.\
             """;
 
     private static final class Flags {
@@ -40,7 +40,7 @@ public final class ExpandCommand {
                 names = "--prompts",
                 order = 0,
                 placeholder = "FILE",
-                description = "File with a prompt a line, in place of one")
+                description = "File with a prompt a line, in place of the prompt itself")
         private String prompts = "";
 
         @Parameter(
@@ -48,8 +48,8 @@ public final class ExpandCommand {
                 order = 1,
                 placeholder = "dl4j|endpoint",
                 description =
-                        "Who writes: dl4j, a model that launch/recaption.sh train-expander has trained; endpoint, a"
-                                + " server with the interface of OpenAI's chat completions")
+                        "The writer: dl4j, a model trained by launch/recaption.sh train-expander; endpoint, a server with"
+                                + " the interface of OpenAI's chat completions")
         private String expander = "dl4j";
 
         @Parameter(
@@ -57,24 +57,24 @@ public final class ExpandCommand {
                 order = 2,
                 required = true,
                 placeholder = "DIR|NAME",
-                description = "The model's folder; for endpoint the name that the server has for it")
+                description = "The model's folder; for endpoint the model's name on the server")
         private String model = "";
 
         @Parameter(
                 names = "--beam",
                 order = 3,
                 placeholder = "N",
-                description = "dl4j: how many texts beam search keeps; 1 is greedy")
+                description = "dl4j: number of texts that beam search keeps; 1 is greedy")
         private int beam = 4;
 
         @Parameter(
                 names = "--instructions",
                 order = 4,
                 placeholder = "FILE",
-                description = "endpoint: what the model is told of its task")
+                description = "endpoint: file of instructions for the model")
         private String instructions = ServerFlags.configs("recaption-expand.txt");
 
-        @Parameter(names = "--temperature", order = 5, placeholder = "T", description = "endpoint: of sampling")
+        @Parameter(names = "--temperature", order = 5, placeholder = "T", description = "endpoint: temperature of sampling")
         private double temperature = 0.7;
 
         @Parameter(

@@ -15,17 +15,17 @@ import java.util.ArrayList;
 import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 
-/** Short captions, and the detailed ones of the same clips. */
+/** Pairs of a short caption and the detailed captions of the same clip. */
 final class PairExamples implements Examples {
     private final List<String> prompts = new ArrayList<>();
     private final List<List<String>> detailed = new ArrayList<>();
     private final Words words;
 
     /**
-     * Reads a data set: of each clip captions of style short and detailed where it has both, else its shortest and its
-     * longest.
+     * Reads a data set. A clip gives its captions of style short and detailed if it has both, and otherwise its shortest
+     * and its longest caption.
      *
-     * @param data is not closed
+     * @param data stays open
      */
     PairExamples(Dataset data) throws IOException {
         List<String> all = new ArrayList<>();
@@ -39,7 +39,8 @@ final class PairExamples implements Examples {
         if (prompts.isEmpty()) {
             throw new ConfigException(
                     "none of the " + data.clips().size()
-                            + " clips has a short and a longer caption; caption them with launch/recaption.sh run, in both styles");
+                            + " clips has a short and a longer caption; caption them with launch/recaption.sh run,"
+                            + " in both styles");
         }
         words = Words.of(all);
     }
@@ -89,7 +90,7 @@ final class PairExamples implements Examples {
         return prompts.size();
     }
 
-    /** Prompts that are alike are all learned from, or all held out. */
+    /** The prompt: equal prompts are all learned from, or all held out. */
     @Override
     public String source(int index) {
         return prompts.get(index);
@@ -122,6 +123,6 @@ final class PairExamples implements Examples {
 
     @Override
     public void close() {
-        // All of it is on the heap.
+        // Everything is on the heap.
     }
 }

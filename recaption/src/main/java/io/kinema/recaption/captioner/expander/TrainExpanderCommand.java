@@ -22,8 +22,8 @@ public final class TrainExpanderCommand {
     private static final String SUMMARY = """
             trains a model that makes a detailed prompt of a short one
 
-            It learns from the clips that have a short and a detailed caption (or captions of several lengths) to write the
-            second from the first, and so in the style of the captions that a video model is trained on.\
+            The model learns from clips with a short and a detailed caption, or with captions of several lengths. It
+            learns to write the detailed caption from the short one, in the style that a video model is trained on.\
             """;
 
     private static final class Flags {

@@ -14,13 +14,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /**
- * A convolution of pictures, layer norm over all places and channels of each (Wu and He, 1803.08494, with one group), a
- * shift of each channel and ReLU, in one. DL4J's own convolution hands ND4J strided matrices, which are multiplied
- * without BLAS, and its dense layer computes everything forward once more on the way back.
+ * Four steps in one layer: a convolution of pictures, layer norm over all places and channels of a picture, a shift of
+ * each channel, and ReLU. The norm is the group norm of Wu and He (1803.08494) with one group. It has no gain, because
+ * the weights after ReLU can scale channels too.
+ *
+ * <p>DL4J's own convolution is slow: its strided matrices are multiplied without BLAS. DL4J's dense layer repeats the
+ * whole forward pass during the backward pass.
  *
  * <p>Input {@code [B·H·W, C]} in C order, or any shape of as many elements in that order; output {@code [B·H′·W′,
- * nOut]} with H′ = ⌈H/stride⌉. What lies outside the picture is 0. Layer norm has no gain of its own, as the weights
- * that follow ReLU can scale channels too.
+ * nOut]} with H′ = ⌈H/stride⌉. Values outside the picture are 0.
  */
 public final class Convolution extends FeedForwardLayer {
     @JsonProperty
@@ -38,18 +40,18 @@ public final class Convolution extends FeedForwardLayer {
     @JsonProperty
     private final int stride;
 
-    /** Whether the layer sees pictures themselves, so that nothing is to be learned before it. */
+    /** Whether the input is the pictures themselves: no layer before this one needs a gradient. */
     @JsonProperty
     private final boolean isFirst;
 
     /**
-     * What a convolution does to one picture.
+     * The shapes of a convolution of one picture.
      *
      * @param height H, rows of the picture
      * @param width W, columns
      * @param channels C, values a place
      * @param kernel k, rows and columns of neighbours
-     * @param stride of the places that are kept, in rows and in columns
+     * @param stride between the places of the output, in rows and in columns
      */
     public record Geometry(int height, int width, int channels, int kernel, int stride) {
         int outHeight() {
@@ -72,12 +74,12 @@ public final class Convolution extends FeedForwardLayer {
             return kernel * kernel * channels;
         }
 
-        /** The first neighbour's row of the first place: the padding is shared out to both sides. */
+        /** The row of the first place's first neighbour. Padding is shared between both sides. */
         int top() {
             return -Math.max(0, (outHeight() - 1) * stride + kernel - height) / 2;
         }
 
-        /** The same for columns. */
+        /** The column of the first place's first neighbour. */
         int left() {
             return -Math.max(0, (outWidth() - 1) * stride + kernel - width) / 2;
         }
@@ -88,7 +90,7 @@ public final class Convolution extends FeedForwardLayer {
      *
      * @param shape of the pictures and the neighbourhood
      * @param numOut channels that come out
-     * @param isFirst whether the layer sees pictures themselves
+     * @param isFirst whether the input is the pictures themselves
      */
     public Convolution(Geometry shape, int numOut, boolean isFirst) {
         this(shape.height(), shape.width(), shape.channels(), shape.kernel(), shape.stride(), isFirst, numOut);

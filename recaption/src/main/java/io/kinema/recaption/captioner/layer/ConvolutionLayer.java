@@ -16,8 +16,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * What a {@link Convolution} does, a picture at a time, so that its unfolded neighbourhoods stay in the processor's
- * cache: they are made again on the way back, which costs less than to keep them.
+ * Computes a {@link Convolution}, picture by picture, so that the unfolded neighbourhoods of a picture stay in the
+ * processor's cache. The backward pass unfolds again, which costs less than to keep all neighbourhoods.
  */
 final class ConvolutionLayer extends BaseLayer<Convolution> {
     private static final float EPSILON = 1e-5f;
@@ -65,7 +65,7 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
                 norms.shiftAndRectify(row, shifts, rectified);
             }
         }
-        // Rows do not keep the memory that they see from being freed.
+        // A view of rows does not keep the array's memory alive.
         Reference.reachabilityFence(pictures);
         return out;
     }
@@ -142,7 +142,7 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
         return new Pair<>(gradient, before);
     }
 
-    /** From the gradient of what came out of a picture to that of the products, in place. */
+    /** Turns the gradient of one picture's output into the gradient of its products, in place. */
     private void normBackward(FloatRows deltas, int picture, int numPlaces, FloatRows shiftGradient) {
         FloatRows norms = FloatRows.of(normed);
         FloatRows shifts = FloatRows.of(getParam(DefaultParamInitializer.BIAS_KEY));
@@ -234,8 +234,8 @@ final class ConvolutionLayer extends BaseLayer<Convolution> {
     }
 
     /**
-     * For each row of a place's neighbours, as far as it is inside the picture: where it begins in the picture, and in
-     * the unfolded row.
+     * Visits the rows of a place's neighbours inside the picture: where each row begins in the picture and in the
+     * unfolded row.
      */
     private static void eachNeighbourRun(Convolution.Geometry shape, int picture, int place, NeighbourRun run) {
         int top = shape.top() + place / shape.outWidth() * shape.stride();

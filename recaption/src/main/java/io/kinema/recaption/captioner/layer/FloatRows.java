@@ -11,24 +11,24 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The memory of a matrix of floats, row after row, and what is done with its rows. Whoever sees an array this way keeps
- * it reachable meanwhile ({@link java.lang.ref.Reference#reachabilityFence}).
+ * A view of a matrix of floats in memory, row after row, and operations on its rows. The caller keeps the viewed array
+ * reachable while the view is in use ({@link java.lang.ref.Reference#reachabilityFence}).
  *
  * @param memory {@code rows·columns} floats
- * @param rows how many
- * @param columns of each
+ * @param rows number of rows
+ * @param columns number of columns
  */
 record FloatRows(MemorySegment memory, int rows, int columns) {
     private static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    /** Sees an array that {@link #inOrder} has given as a matrix with as many columns as its last dimension. */
+    /** Views an array from {@link #inOrder} as a matrix with as many columns as its last dimension has. */
     static FloatRows of(INDArray array) {
         int columns = Math.toIntExact(array.size(array.rank() - 1));
         return of(array, columns);
     }
 
-    /** Sees an array that {@link #inOrder} has given as a matrix of so many columns. */
+    /** Views an array from {@link #inOrder} as a matrix of so many columns. */
     static FloatRows of(INDArray array, int columns) {
         long address = array.data().address() + Float.BYTES * array.offset();
         return new FloatRows(
@@ -37,7 +37,7 @@ record FloatRows(MemorySegment memory, int rows, int columns) {
                 columns);
     }
 
-    /** An array's values as floats in C order without gaps; the array itself where they are. */
+    /** Returns the values in C order without gaps: the array itself, or a copy if the array has another layout. */
     static INDArray inOrder(INDArray array) {
         if (array.dataType() != DataType.FLOAT) {
             throw new IllegalArgumentException("an array of " + array.dataType() + "; only FLOAT is supported");
@@ -57,7 +57,7 @@ record FloatRows(MemorySegment memory, int rows, int columns) {
         return true;
     }
 
-    /** Neighbouring rows as one. */
+    /** Views neighbouring rows as one long row. */
     FloatRows asRow(int firstRow, int numRows) {
         return new FloatRows(
                 memory.asSlice(at(firstRow, 0), (long) Float.BYTES * numRows * columns), 1, numRows * columns);
@@ -131,7 +131,7 @@ record FloatRows(MemorySegment memory, int rows, int columns) {
         return sum;
     }
 
-    /** In the lanes' order: how {@code reduceLanes} adds, differs between the interpreter and compiled code. */
+    /** Adds lane after lane. {@code reduceLanes} adds in another order in the interpreter than in compiled code. */
     private static float sumOf(FloatVector lanes) {
         float sum = 0;
         for (int i = 0; i < LANES.length(); i++) {
@@ -185,7 +185,7 @@ record FloatRows(MemorySegment memory, int rows, int columns) {
         }
     }
 
-    /** Puts 0 where {@link #shiftAndRectify} of a row of {@code values} had to. */
+    /** Sets the gradient to 0 wherever {@link #shiftAndRectify} of a row of {@code values} gave 0. */
     void rectifyBackward(int row, FloatRows values, FloatRows shifts) {
         int i = 0;
         for (; i < LANES.loopBound(columns); i += LANES.length()) {

@@ -5,9 +5,10 @@ import org.nd4j.shade.jackson.annotation.JsonSubTypes;
 import org.nd4j.shade.jackson.annotation.JsonTypeInfo;
 
 /**
- * What the captioner does with matrices besides multiplying by weights: without parameters, without state, forward and
- * backward side by side. A {@link RowVertex} makes it a part of a graph. In shapes, B are clips, F frames of each, P
- * places of a picture, C channels, R rows of text.
+ * The captioner's operations on matrices that have no weights and no state, forward and backward side by side. A {@link
+ * RowVertex} makes an operation a part of a graph.
+ *
+ * <p>Letters of shapes: B clips, F frames of a clip, P places of a picture, C channels, R rows of text.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "operation")
 @JsonSubTypes({
@@ -18,20 +19,48 @@ import org.nd4j.shade.jackson.annotation.JsonTypeInfo;
     @JsonSubTypes.Type(RowOperation.Join.class)
 })
 public sealed interface RowOperation {
+    /**
+     * The number of matrices that go in.
+     *
+     * @return at least 1
+     */
     int numInputs();
 
+    /**
+     * The number of rows that come out.
+     *
+     * @param inputs the matrices that go in
+     * @return at least 1
+     */
     int outRows(FloatRows[] inputs);
 
+    /**
+     * The number of columns that come out.
+     *
+     * @param inputColumns columns of each input
+     * @return at least 1
+     */
     int outColumns(int[] inputColumns);
 
-    /** Writes all of {@code out}. */
+    /**
+     * Computes the output.
+     *
+     * @param inputs the matrices that go in
+     * @param out the output; every value is written
+     */
     void forward(FloatRows[] inputs, FloatRows out);
 
-    /** Writes the gradients of all inputs, which are 0 before, from that of what came out. */
+    /**
+     * Computes the gradients of all inputs.
+     *
+     * @param inputs the matrices that went in
+     * @param outGradient gradient of the output
+     * @param gradients gradients of the inputs, all 0 before the call
+     */
     void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients);
 
     /**
-     * The frames of a clip behind one another in the channels of each place: {@code [B·F·P, C]} to {@code [B·P, F·C]}.
+     * Lays the frames of a clip behind one another in the channels of each place: {@code [B·F·P, C]} to {@code [B·P, F·C]}.
      *
      * @param numFrames F
      * @param numPlaces P
@@ -80,7 +109,7 @@ public sealed interface RowOperation {
     }
 
     /**
-     * Of each column the mean and the largest of so many rows, side by side: {@code [B·n, C]} to {@code [B, 2·C]}.
+     * Takes the mean and the largest value of every n rows, column by column, side by side: {@code [B·n, C]} to {@code [B, 2·C]}.
      *
      * @param numRows n
      */
@@ -131,7 +160,7 @@ public sealed interface RowOperation {
             }
         }
 
-        /** The first of the rows that have the largest value. */
+        /** The first row with the largest value. */
         private int largest(FloatRows in, int group, int column) {
             int best = group * numRows;
             for (int row = best + 1; row < (group + 1) * numRows; row++) {
@@ -178,7 +207,7 @@ public sealed interface RowOperation {
             }
         }
 
-        /** Finds how much of a row's attention each place has; returns the row of the first place. */
+        /** Computes the share of each place in a row's attention; returns the row of the first place. */
         private int attend(FloatRows[] inputs, int row, float[] shares) {
             int first = Math.round(inputs[3].get(row, 0)) * numPlaces;
             float scale = scale(inputs);
@@ -224,7 +253,7 @@ public sealed interface RowOperation {
     }
 
     /**
-     * For each row of text the row of what it is about: {@code [B, C]} and subjects {@code [R, 1]} to {@code [R, C]}.
+     * Copies to each row of text the row of its subject: {@code [B, C]} and subjects {@code [R, 1]} to {@code [R, C]}.
      */
     record OfSubject() implements RowOperation {
         @Override
@@ -258,7 +287,7 @@ public sealed interface RowOperation {
     }
 
     /**
-     * So many rows as one: {@code [R·n, C]} to {@code [R, n·C]}.
+     * Joins every n rows to one: {@code [R·n, C]} to {@code [R, n·C]}.
      *
      * @param numRows n
      */

@@ -23,6 +23,11 @@ public final class RowVertex extends GraphVertex {
     @JsonProperty
     private final RowOperation operation;
 
+    /**
+     * Makes a part of a graph.
+     *
+     * @param operation the operation
+     */
     public RowVertex(@JsonProperty("operation") RowOperation operation) {
         this.operation = operation;
     }
@@ -106,7 +111,7 @@ public final class RowVertex extends GraphVertex {
                     new long[] {operation.outRows(rows), operation.outColumns(columns)},
                     'c');
             operation.forward(rows, FloatRows.of(out));
-            // Rows do not keep the memory that they see from being freed.
+            // A view of rows does not keep the array's memory alive.
             Reference.reachabilityFence(inOrder);
             return out;
         }

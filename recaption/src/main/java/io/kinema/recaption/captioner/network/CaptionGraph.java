@@ -21,17 +21,16 @@ import org.nd4j.linalg.lossfunctions.impl.LossSparseMCXENT;
 import org.nd4j.linalg.schedule.ISchedule;
 
 /**
- * The networks that write texts, as graphs of Deeplearning4j: what they are about is encoded once, as places to look at
- * and as a summary, and each next token follows from the last {@code window} tokens, from what attention finds at the
- * places, and from the summary. Nothing is recurrent, so that all tokens of a text are learned at once, as in a
- * convolutional decoder (Gehring et al., 1705.03122).
+ * The networks that write texts, as graphs of Deeplearning4j. The encoder turns a subject into places to look at and a
+ * summary. The decoder predicts the next token from the last {@code window} tokens, from attention over the places, and
+ * from the summary. Nothing is recurrent: all tokens of a text are learned at once, as in a convolutional decoder
+ * (Gehring et al., 1705.03122).
  *
- * <p>Three graphs share their layers by name: the one that is trained, and encoder and decoder of it apart, for
- * writing.
+ * <p>Three graphs share their layers by name: the whole network for training, and encoder and decoder apart for writing.
  *
- * @param source what texts are about
- * @param words numbers of tokens
- * @param window tokens that the next one follows from, the style among them
+ * @param source the kind of subject
+ * @param words number of tokens in the vocabulary
+ * @param window number of earlier tokens that the next token is predicted from, the style among them
  */
 public record CaptionGraph(Source source, int words, int window) {
     /** Names of inputs. */
@@ -40,7 +39,7 @@ public record CaptionGraph(Source source, int words, int window) {
     static final String WINDOWS = "windows";
     static final String SUBJECTS = "subjects";
 
-    /** Names of what the encoder gives and the decoder takes. */
+    /** Names of the encoder's outputs, which are inputs of the decoder. */
     static final String KEYS = "keys";
 
     static final String PLACES = "places";
@@ -52,31 +51,51 @@ public record CaptionGraph(Source source, int words, int window) {
     private static final int HIDDEN = 192;
     private static final int DEEP = 256;
 
-    /** What texts are about. */
+    /** The kind of subject that texts are about. */
     public sealed interface Source {
-        /** P, how many places there are to look at. */
+        /**
+         * P, the number of places to look at.
+         *
+         * @return at least 1
+         */
         int numPlaces();
 
-        /** Channels of a place, which keys have too. */
+        /**
+         * Channels of a place and of its key.
+         *
+         * @return at least 1
+         */
         int placeChannels();
 
-        /** Channels of the summary. */
+        /**
+         * Channels of the summary.
+         *
+         * @return at least 1
+         */
         int summaryChannels();
 
-        /** How many rows of the input belong to one subject. */
+        /**
+         * The number of rows of the input for one subject.
+         *
+         * @return at least 1
+         */
         int inputRows();
 
-        /** Adds what makes places, keys and summary out of {@link #SEEN}. */
+        /**
+         * Adds the layers that turn {@link #SEEN} into places, keys and summary.
+         *
+         * @param graph to add to
+         */
         void addTo(GraphBuilder graph);
     }
 
     /**
-     * Frames of a clip, shrunk to squares. Each frame goes through the same convolutions; their results are then laid
-     * behind one another, so that the convolutions after that see motion.
+     * Frames of a clip, shrunk to squares. Each frame goes through the same convolutions. Later convolutions see the
+     * results of all frames at once, and so see motion.
      *
      * @param numFrames F
-     * @param side of the squares, in pixels: a multiple of 8
-     * @param width a measure for the numbers of channels: 8 for 24, 48, 64, 64 and 96
+     * @param side of the squares in pixels, a multiple of 8
+     * @param width scales the numbers of channels: 8 gives 24, 48, 64, 64 and 96
      */
     record Frames(int numFrames, int side, int width) implements Source {
         private int grid() {
@@ -131,12 +150,12 @@ public record CaptionGraph(Source source, int words, int window) {
     }
 
     /**
-     * The tokens of a short prompt, each with its neighbours; padded to one length.
+     * The tokens of a short prompt, padded to one length.
      *
-     * @param words numbers of tokens
+     * @param words number of tokens in the vocabulary
      */
     public record Prompt(int words) implements Source {
-        /** P, how many tokens of a prompt are looked at; later ones are not. */
+        /** P, the number of tokens that the network sees; later tokens are cut off. */
         public static final int NUM_TOKENS = 32;
 
         private static final int CHANNELS = 96;
@@ -172,13 +191,14 @@ public record CaptionGraph(Source source, int words, int window) {
     }
 
     /**
-     * The graph that is trained: everything, from what is seen to the next token.
+     * Makes the whole network, with weights to begin a training.
      *
-     * @param seed of its first weights
+     * @param seed of the weights
      * @param learningRate at each step
+     * @return the graph
      */
     public ComputationGraph start(long seed, ISchedule learningRate) {
-        // ND4J's generator takes the time for a seed of 0.
+        // For a seed of 0 ND4J's generator uses the time.
         ComputationGraph graph = new ComputationGraph(training(2 * seed + 1, learningRate));
         graph.init();
         return graph;
@@ -230,7 +250,7 @@ public record CaptionGraph(Source source, int words, int window) {
                 .dataType(DataType.FLOAT)
                 .weightInit(WeightInit.RELU)
                 .updater(updater)
-                // Who trains divides by the number of tokens.
+                // The training divides by the number of tokens.
                 .miniBatch(false)
                 .graphBuilder();
     }

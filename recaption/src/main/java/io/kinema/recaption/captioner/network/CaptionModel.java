@@ -16,18 +16,18 @@ import java.util.TreeMap;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
- * A trained model that writes texts, as a folder: {@code model.json}, written last and by rename, and the graph in the
- * file that it names, in Deeplearning4j's own format (a zip of the graph's description as JSON and its weights).
+ * A trained model of texts, as a folder of two files: {@code graph.zip} ({@link GraphFile}) and {@code model.json}, which
+ * is written last and by rename.
  *
  * @param formatVersion of this layout, 1
  * @param kind {@link #CAPTIONER} or {@link #EXPANDER}
- * @param numFrames F, pictures of a clip that it sees; 0 for an expander
+ * @param numFrames F, number of pictures of a clip; 0 for an expander
  * @param side of the pictures, in pixels; 0 for an expander
  * @param width of the convolutions; 0 for an expander
- * @param window tokens that the next one follows from
+ * @param window number of earlier tokens that the next token is predicted from
  * @param maxTokens the most tokens of a text
- * @param words the tokens that are words
- * @param trainedWith every setting that the weights depend on, and what came of it, by name
+ * @param words the words, in the order of their tokens
+ * @param trainedWith every setting that the weights depend on, by name
  * @param graphSha256 SHA-256 of the graph's file, in hex
  */
 public record CaptionModel(
@@ -60,19 +60,31 @@ public record CaptionModel(
     }
 
     /**
-     * An expander that is to be trained.
+     * Describes an expander before its training.
      *
      * @param maxTokens the most tokens of a text
-     * @param words the words that it learns
+     * @param words words of the texts
      * @param trainedWith every setting that the weights depend on
+     * @return the model, without a graph
      */
     public static CaptionModel expander(int maxTokens, Words words, Map<String, String> trainedWith) {
         return new CaptionModel(VERSION, EXPANDER, 0, 0, 0, WINDOW, maxTokens, words.words(), trainedWith, "");
     }
 
-    /** A model's description with its graph, and the SHA-256 of the description, which stands for both. */
+    /**
+     * A model's description and its graph.
+     *
+     * @param model the description
+     * @param graph the graph with its weights
+     * @param sha256 SHA-256 of the description, which holds the SHA-256 of the graph
+     */
     public record Loaded(CaptionModel model, ComputationGraph graph, String sha256) {}
 
+    /**
+     * Returns the shape of the network.
+     *
+     * @return the shape
+     */
     public CaptionGraph graph() {
         CaptionGraph.Source source = kind.equals(CAPTIONER)
                 ? new CaptionGraph.Frames(numFrames, side, width)
@@ -80,12 +92,24 @@ public record CaptionModel(
         return new CaptionGraph(source, new Words(words).size(), window);
     }
 
+    /**
+     * Names the graph's file.
+     *
+     * @param sha256 SHA-256 of its bytes, in hex
+     * @return the same model with that graph
+     */
     public CaptionModel withGraph(String sha256) {
         return new CaptionModel(
                 formatVersion, kind, numFrames, side, width, window, maxTokens, words, trainedWith, sha256);
     }
 
-    /** Writes the folder; whatever model is in it is replaced. */
+    /**
+     * Writes the folder. A model in it is replaced.
+     *
+     * @param folder where to write
+     * @param graph bytes of the graph's file
+     * @throws IOException if the folder cannot be written to
+     */
     public void write(Folder folder, byte[] graph) throws IOException {
         folder.delete(FILE);
         folder.write(GRAPH, graph);
@@ -96,7 +120,8 @@ public record CaptionModel(
      * Reads a folder.
      *
      * @param location of the folder
-     * @param kind what it has to be
+     * @param kind {@link #CAPTIONER} or {@link #EXPANDER}
+     * @return the model
      * @throws ConfigException if it holds no model of that kind
      * @throws IOException if a file is damaged
      */

@@ -4,16 +4,19 @@ import io.kinema.recaption.captioner.NextToken;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * A trained graph that writes: shown its subjects once, it continues texts about them. Of use to one thread at a time.
- */
+/** Predicts next tokens with a trained graph, about subjects that it was shown. For one thread at a time. */
 public final class CaptionWriter implements NextToken {
     private final CaptionGraph graph;
     private final ComputationGraph encoder;
     private final ComputationGraph decoder;
     private INDArray[] encoded = {};
 
-    /** Takes the weights of the graph that was trained. */
+    /**
+     * Copies the weights of a trained graph.
+     *
+     * @param graph shape of the network
+     * @param trained the trained graph
+     */
     public CaptionWriter(CaptionGraph graph, ComputationGraph trained) {
         this.graph = graph;
         this.encoder = new ComputationGraph(graph.encoder());
@@ -24,7 +27,11 @@ public final class CaptionWriter implements NextToken {
         }
     }
 
-    /** Shows it what texts are to be about: as many rows of input as that takes. */
+    /**
+     * Shows the subjects of the texts to come.
+     *
+     * @param seen input of the encoder for all subjects, one after the other
+     */
     public void show(INDArray seen) {
         encoded = encoder.output(false, seen);
     }

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A captioner that {@code launch/recaption.sh train} has trained. */
+/** A captioner trained by {@code launch/recaption.sh train}. */
 final class Dl4jCaptioner implements Captioner {
     /** Clips that are encoded together. */
     private static final int BATCH = 16;
@@ -67,7 +67,7 @@ final class Dl4jCaptioner implements Captioner {
         return answers;
     }
 
-    /** Of questions that are asked for the same time. */
+    /** Answers questions of the same attempt. */
     private List<Answer> answers(List<Question> questions) {
         float[] seen = new float[questions.size() * pictures.numValues()];
         int[][] beginnings = new int[questions.size()][];

@@ -6,21 +6,20 @@ import io.kinema.recaption.captioner.CaptionerSettings;
 import java.io.IOException;
 
 /**
- * What captions of a trained captioner depend on besides the frames and the model's files.
+ * The settings of a captioner trained by {@code launch/recaption.sh train}.
  *
  * @param modelFolder the model's folder: a path, {@code file://} or {@code hdfs://}; the same on every machine that
  *     captions
- * @param beamWidth how many texts beam search keeps; 1 is greedy
- * @param temperature what log-probabilities are divided by where a caption is drawn, which is in attempts after the
- *     first
- * @param seed of what is drawn
+ * @param beamWidth number of texts that beam search keeps; 1 is greedy
+ * @param temperature of sampling, which starts at the second attempt
+ * @param seed of sampling
  */
 public record Dl4jSettings(String modelFolder, int beamWidth, double temperature, long seed)
         implements CaptionerSettings {
     /**
-     * Checks what can be checked without the model.
+     * Checks the settings.
      *
-     * @throws ConfigException if a value is out of bounds
+     * @throws ConfigException if a value is out of its range
      */
     public Dl4jSettings {
         if (beamWidth < 1) {

@@ -3,14 +3,14 @@ package io.kinema.recaption.captioner.network;
 import io.kinema.data.shard.Clip;
 
 /**
- * Frames as a captioner sees them: so many of a clip, evenly spread from the first to the last, shrunk to squares of
- * one size. Squares lose the aspect ratio and keep all of the picture.
+ * The pictures of a clip that a captioner sees: F frames, evenly spread from the first to the last, shrunk to squares of
+ * one size. A square loses the aspect ratio but shows the whole frame.
  *
  * @param numFrames F
  * @param side S of the squares, in pixels
  */
 public record Pictures(int numFrames, int side) {
-    /** Of the network's input: red, green and blue, how much neighbours differ, and how much moments do. */
+    /** Channels of the network's input: red, green, blue, difference of neighbours, difference over time. */
     public static final int CHANNELS = 5;
 
     private static final int COLOURS = 3;
@@ -20,7 +20,11 @@ public record Pictures(int numFrames, int side) {
         return numFrames * side * side * COLOURS;
     }
 
-    /** Values of a clip's pictures in the network's input. */
+    /**
+     * The number of values of a clip in the network's input.
+     *
+     * @return {@code F·S·S·5}
+     */
     int numValues() {
         return numFrames * side * side * CHANNELS;
     }
@@ -31,8 +35,11 @@ public record Pictures(int numFrames, int side) {
     }
 
     /**
-     * The pictures of a clip, each pixel the mean of what it covers: uint8, {@code F·S·S·3}. A clip with fewer frames
-     * shows some more than once.
+     * Makes the pictures of a clip. Each pixel is the mean of the pixels that it covers. A clip with fewer frames than F
+     * shows some frames more than once.
+     *
+     * @param clip the clip
+     * @return uint8, {@code F·S·S·3}
      */
     public byte[] of(Clip clip) {
         byte[] pictures = new byte[numBytes()];
@@ -81,15 +88,15 @@ public record Pictures(int numFrames, int side) {
     }
 
     /**
-     * How pictures are changed before they are learned from, so that none is learned by heart.
+     * A random change of pictures during training, so that the model does not learn them by heart.
      *
-     * @param right by how many pixels they are moved to the right
-     * @param down the same downwards
-     * @param zoomX by what factor they are made wider
-     * @param zoomY by what factor they are made higher
-     * @param contrast what colours are multiplied by, in −1 to 1
-     * @param brightness what is added to them
-     * @param showsMotion whether what moves is pointed out
+     * @param right shift to the right, in pixels
+     * @param down shift downwards, in pixels
+     * @param zoomX factor of the width
+     * @param zoomY factor of the height
+     * @param contrast factor of colours, which are −1 to 1
+     * @param brightness added to colours
+     * @param showsMotion whether the channel of motion is filled
      */
     public record View(
             double right,
@@ -104,15 +111,15 @@ public record Pictures(int numFrames, int side) {
     }
 
     /**
-     * Makes the network's input of a clip's pictures: {@code [F·S·S, 5]}. Colours are from −1 to 1; the fourth value
-     * says how much neighbours differ, so that outlines need not be learned for each pair of colours, and the fifth how
-     * much a place differs from its mean over time, which what moves does.
+     * Makes the network's input from a clip's pictures: {@code [F·S·S, 5]}. Colours are −1 to 1. The fourth channel is the
+     * difference of neighbours: it shows outlines of any pair of colours. The fifth channel is the difference from the
+     * place's mean over time: it shows motion.
      *
-     * @param pictures what {@link #of} gives, of at least F frames
-     * @param frames which of them to take, F
-     * @param view how to change them; where it looks beyond an edge, the edge is repeated
+     * @param pictures the bytes that {@link #of} gives, for at least F frames
+     * @param frames indices of the F pictures to use
+     * @param view how to change the pictures; edges are repeated beyond the picture
      * @param out where to write
-     * @param offset the first value to write
+     * @param offset index of the first value to write
      */
     public void toInput(byte[] pictures, int[] frames, View view, float[] out, int offset) {
         int pixels = side * side;
@@ -150,7 +157,7 @@ public record Pictures(int numFrames, int side) {
         }
     }
 
-    /** One picture, between its pixels where the view asks for it. */
+    /** Reads one picture through a view, interpolating between pixels. */
     private void look(byte[] pictures, int from, View view, float[] out, int to) {
         int[] columns = new int[side];
         float[] partOfNext = places(view.right(), view.zoomX(), columns);
@@ -179,7 +186,7 @@ public record Pictures(int numFrames, int side) {
         return first + partOfB * (Byte.toUnsignedInt(b) - first);
     }
 
-    /** Where on a side each pixel looks: the pixel before that point, and how far it is to the next one. */
+    /** For each pixel of a side: the source pixel before its point, and the share of the next source pixel. */
     private float[] places(double shift, double zoom, int[] before) {
         float[] parts = new float[side];
         double middle = (side - 1) / 2.0;

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Rows of text for a graph: a window of tokens each, what it is about, and, where known, the token that comes next. */
+/** Rows of text for a graph. Each has a window of tokens, the index of its subject, and the next token if known. */
 public final class TextRows {
     private final int window;
     private float[] windows = new float[0];
@@ -12,11 +12,21 @@ public final class TextRows {
     private float[] next = new float[0];
     private int numRows;
 
+    /**
+     * Begins without rows.
+     *
+     * @param window tokens of a window
+     */
     public TextRows(int window) {
         this.window = window;
     }
 
-    /** Adds a row for each token of a text but the first. */
+    /**
+     * Adds a row for each token of a text but the first.
+     *
+     * @param tokens of the text
+     * @param subject index of its subject
+     */
     public void addAll(int[] tokens, int subject) {
         for (int length = 1; length < tokens.length; length++) {
             add(tokens, length, subject);
@@ -40,14 +50,29 @@ public final class TextRows {
         return numRows;
     }
 
+    /**
+     * The windows of all rows.
+     *
+     * @return {@code [rows·window, 1]}
+     */
     public INDArray windows() {
         return column(windows, numRows * window);
     }
 
+    /**
+     * The subjects of all rows.
+     *
+     * @return {@code [rows, 1]}
+     */
     public INDArray subjects() {
         return column(subjects, numRows);
     }
 
+    /**
+     * The next tokens of all rows.
+     *
+     * @return {@code [rows, 1]}
+     */
     public INDArray next() {
         return column(next, numRows);
     }

@@ -6,9 +6,9 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
 /**
  * A learning rate that rises in proportion to the step and then falls along half a cosine to 0.
  *
- * @param peak the rate that it would have if it did not fall
- * @param warmUpSteps steps that it rises for
- * @param numSteps all steps
+ * @param peak the rate at the end of the rise, apart from the fall until then
+ * @param warmUpSteps number of steps of the rise
+ * @param numSteps number of all steps
  */
 public record WarmUpCosine(
         @JsonProperty("peak") double peak,

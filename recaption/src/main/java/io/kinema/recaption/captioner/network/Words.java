@@ -12,12 +12,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The tokens of a captioner: words in lower case and signs of punctuation, each with a number. The first six are none:
- * padding, the end, an unknown word, and the three lengths that a caption may be asked for.
+ * The vocabulary of a captioner: words in lower case and punctuation, each with a number. The first six numbers are not
+ * words: padding, the end, an unknown word, and the three lengths of captions.
  */
 public final class Words {
+    /** Fills the place of missing tokens. */
     public static final int PADDING = 0;
+
+    /** Ends a text. */
     public static final int END = 1;
+
     static final int UNKNOWN = 2;
 
     /** The token that asks for the shortest captions; medium and detailed ones follow. */
@@ -35,9 +39,9 @@ public final class Words {
     private final Map<String, Integer> numbers = new HashMap<>();
 
     /**
-     * Makes tokens of words.
+     * Numbers words.
      *
-     * @param words without those that are none
+     * @param words words and punctuation only
      */
     public Words(List<String> words) {
         this.words = List.copyOf(words);
@@ -46,7 +50,13 @@ public final class Words {
         }
     }
 
-    /** The words of texts, the most frequent ones if there are too many, in the order of the alphabet. */
+    /**
+     * Collects the words of texts in alphabetical order. If there are too many, the most frequent words are kept.
+     *
+     * @param texts the texts
+     * @return their words
+     * @throws ConfigException if no text has a word
+     */
     public static Words of(List<String> texts) {
         Map<String, Integer> counts = new HashMap<>();
         texts.forEach(text -> split(text).forEach(word -> counts.merge(word, 1, Integer::sum)));
@@ -64,7 +74,12 @@ public final class Words {
                 .toList());
     }
 
-    /** Words and signs of a text, in lower case. */
+    /**
+     * Splits a text.
+     *
+     * @param text the text
+     * @return its words and punctuation, in lower case
+     */
     public static List<String> split(String text) {
         List<String> split = new ArrayList<>();
         Matcher matcher = TOKEN.matcher(text.toLowerCase(Locale.ROOT));
@@ -74,7 +89,12 @@ public final class Words {
         return split;
     }
 
-    /** The most tokens of a text, its end included. */
+    /**
+     * Finds the longest text.
+     *
+     * @param texts texts by example
+     * @return the most tokens of a text, with its end
+     */
     public static int maxTokens(List<List<String>> texts) {
         return 1
                 + texts.stream()
@@ -84,6 +104,11 @@ public final class Words {
                         .orElse(0);
     }
 
+    /**
+     * Returns all words.
+     *
+     * @return words and punctuation, in the order of their numbers
+     */
     public List<String> words() {
         return words;
     }
@@ -93,13 +118,25 @@ public final class Words {
         return FIRST_WORD + words.size();
     }
 
+    /**
+     * Returns the numbers of a text's words.
+     *
+     * @param text the text
+     * @return a number for each word
+     */
     public int[] numbers(String text) {
         return split(text).stream()
                 .mapToInt(word -> numbers.getOrDefault(word, UNKNOWN))
                 .toArray();
     }
 
-    /** All tokens of a text: the one that it begins with, its words, and the end. */
+    /**
+     * Returns all tokens of a text: its first token, its words, and the end.
+     *
+     * @param beginning the first token
+     * @param text the words
+     * @return the tokens
+     */
     public int[] tokens(int beginning, String text) {
         int[] numbers = numbers(text);
         int[] tokens = new int[numbers.length + 2];
@@ -109,7 +146,12 @@ public final class Words {
         return tokens;
     }
 
-    /** A text of tokens that are words; others are left out. */
+    /**
+     * Writes tokens as a text. Tokens that are not words are left out.
+     *
+     * @param tokens the tokens
+     * @return the text
+     */
     public String text(int[] tokens) {
         StringBuilder text = new StringBuilder();
         for (int token : tokens) {
@@ -124,14 +166,14 @@ public final class Words {
     }
 
     /**
-     * The last tokens of a text, as the network sees them: what the text began with, padding where there are fewer, and
-     * those before {@code length}.
+     * Writes the window of a text: its first token, padding if the text is short, and the last tokens before {@code
+     * length}.
      *
-     * @param tokens of the text, from its beginning token on
-     * @param length how many of them there are so far
+     * @param tokens of the text, from its first token on
+     * @param length number of tokens so far
      * @param out where to write
-     * @param offset the first number to write
-     * @param window how many to write
+     * @param offset index of the first value to write
+     * @param window number of values to write
      */
     static void window(int[] tokens, int length, float[] out, int offset, int window) {
         Arrays.fill(out, offset, offset + window, PADDING);

@@ -23,24 +23,24 @@ import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
- * The clips of a data set that have captions, their frames shrunk once and kept in a file that is deleted when it is
- * closed.
+ * The clips of a data set that have captions. Their frames are shrunk once and kept in a temporary file, which {@link
+ * #close} deletes.
  */
 final class ClipExamples implements Examples {
-    /** Pictures that are kept for each that is shown: which of its neighbours in time that is, is drawn. */
+    /** Pictures kept for each picture shown: a draw chooses among neighbours in time. */
     private static final int KEPT_PER_SHOWN = 2;
 
-    /** How far pictures are moved at most, as a share of their side. */
+    /** The longest shift of pictures, as a share of their side. */
     private static final double SHIFT = 1 / 16.0;
 
     private static final double ZOOM = 0.12;
     private static final double CONTRAST = 0.1;
     private static final double BRIGHTNESS = 0.06;
 
-    /** How often what moves is not pointed out, so that what does not move is found too. */
+    /** How often the channel of motion is left out, so that the model also finds things that do not move. */
     private static final double MOTION_HIDDEN = 0.125;
 
-    /** Numbers that a view is drawn from. */
+    /** Number of draws for a view. */
     private static final int VIEW_DRAWS = 7;
 
     private final Pictures pictures;
@@ -56,7 +56,7 @@ final class ClipExamples implements Examples {
     /**
      * Reads a data set.
      *
-     * @param data is not closed
+     * @param data stays open
      * @param pictures of each clip
      * @param scratch folder for the file of frames, on this machine
      */
@@ -81,7 +81,8 @@ final class ClipExamples implements Examples {
             close();
             throw new ConfigException(
                     "none of the " + data.clips().size()
-                            + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help says how) and prepare them again");
+                            + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help"
+                            + " says how) and prepare them again");
         }
         this.words = Words.of(all);
         this.lengths = CaptionLengths.of(all);
@@ -108,7 +109,7 @@ final class ClipExamples implements Examples {
         return words;
     }
 
-    /** The most tokens of a caption, its end included. */
+    /** The most tokens of a caption, with its end. */
     int maxTokens() {
         return Words.maxTokens(captions);
     }
@@ -164,7 +165,7 @@ final class ClipExamples implements Examples {
         try {
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            // The folder of temporary files is the system's to clear.
+            // The file goes when this process ends.
             file.toFile().deleteOnExit();
         }
     }

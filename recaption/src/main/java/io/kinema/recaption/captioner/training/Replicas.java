@@ -13,21 +13,21 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
 
 /**
- * A graph that is trained by several threads: each computes the gradient of its part of a batch on a copy of the
- * weights. Parts are added in their order, so that the result does not depend on which thread is first.
+ * Trains a graph with several threads. Each thread computes the gradient of its share of a batch on its own copy of the
+ * weights. Gradients are added in a fixed order: the result does not depend on which thread ends first.
  */
 final class Replicas implements AutoCloseable {
     private final List<ComputationGraph> graphs = new ArrayList<>();
     private final ExecutorService threads;
 
-    /** A part of a batch: inputs in the graph's order, and the tokens that come next. */
+    /** One replica's share of a batch: inputs in the graph's order, and the tokens that come next. */
     record BatchShare(INDArray[] inputs, INDArray next) {}
 
     /**
-     * What texts cost.
+     * The loss of texts.
      *
-     * @param nats of all tokens
-     * @param tokens how many
+     * @param nats sum over all tokens
+     * @param tokens number of tokens
      */
     record Loss(double nats, long tokens) {
         Loss plus(Loss other) {
@@ -42,8 +42,8 @@ final class Replicas implements AutoCloseable {
     /**
      * Makes copies of a graph.
      *
-     * @param trained has the weights and the optimizer's state; is changed by {@link #step}
-     * @param numReplicas copies, itself included
+     * @param trained weights and optimizer state; {@link #step} changes them
+     * @param numReplicas number of graphs, {@code trained} included
      */
     Replicas(ComputationGraph trained, int numReplicas) {
         graphs.add(trained);
@@ -61,9 +61,9 @@ final class Replicas implements AutoCloseable {
     /**
      * Makes a step of the optimizer.
      *
-     * @param parts of the batch, one for each replica, which makes it
+     * @param parts shares of the batch, one for each replica; the replica's thread makes the share
      * @param stepIndex from 0
-     * @return of all tokens before the step
+     * @return the loss of all tokens before the step
      */
     Loss step(List<Supplier<BatchShare>> parts, int stepIndex) {
         Loss loss = losses(parts, true);
@@ -79,7 +79,7 @@ final class Replicas implements AutoCloseable {
         return loss;
     }
 
-    /** The loss of a batch without learning from it. */
+    /** Computes the loss of a batch; nothing is learned. */
     Loss loss(List<Supplier<BatchShare>> parts) {
         return losses(parts, false);
     }

@@ -21,10 +21,10 @@ public final class TrainCommand {
     private static final String SUMMARY = """
             trains a captioner on the clips of a data set that have captions
 
-            The model sees some frames of a clip at once, shrunk to squares, and learns to write the captions that came with
-            the videos; which ones count as short and as detailed follows from their lengths. Some sources are held out: the
-            weights with the lowest loss on those are kept, and training ends early when it has not fallen for a while. A
-            training that was stopped goes on when the same command is given again.\
+            The model sees some frames of a clip at once, shrunk to squares. It learns to write the captions that came
+            with the videos; their lengths decide which count as short and which as detailed. Some sources are held out.
+            The weights with the lowest held-out loss are the result, and training ends early when that loss stops
+            falling. To continue a training that was stopped, give the same command again.\
             """;
 
     private static final class Flags {
@@ -48,7 +48,7 @@ public final class TrainCommand {
                 names = "--frames",
                 order = 5,
                 placeholder = "N",
-                description = "Frames of a clip that the model sees")
+                description = "Number of frames of a clip that the model sees")
         private int frames = 6;
 
         @Parameter(
@@ -62,14 +62,14 @@ public final class TrainCommand {
                 names = "--width",
                 order = 7,
                 placeholder = "N",
-                description = "A measure for the model's channels; twice as many cost four times the time")
+                description = "Width of the model: twice the width has twice the channels and takes four times as long")
         private int width = 8;
 
         @Parameter(
                 names = "--window",
                 order = 8,
                 placeholder = "N",
-                description = "How many of the words before it the next word follows from")
+                description = "Number of earlier words that the next word is predicted from")
         private int window = 12;
 
         @ParametersDelegate
@@ -137,6 +137,14 @@ public final class TrainCommand {
         return 0;
     }
 
+    /**
+     * Returns the folder of a model to train.
+     *
+     * @param location the value of {@code --output}
+     * @return the folder
+     * @throws ConfigException if the folder is not on this machine
+     * @throws IOException if the location cannot be looked at
+     */
     public static Folder localFolder(String location) throws IOException {
         Folder folder = Folder.at(location);
         if (!folder.isLocal()) {
@@ -146,7 +154,12 @@ public final class TrainCommand {
         return folder;
     }
 
-    /** All flags that the weights depend on, by name. */
+    /**
+     * Returns all flags that the weights depend on.
+     *
+     * @param line the command line
+     * @return values by flag
+     */
     public static Map<String, String> flagsOf(CommandLine line) {
         Map<String, String> flags = new TreeMap<>();
         for (String each : line.toArgs().split("\n")) {
@@ -158,6 +171,15 @@ public final class TrainCommand {
         return flags;
     }
 
+    /**
+     * Trains a model, or continues a training that was stopped.
+     *
+     * @param model description of the model
+     * @param training how to train, and on what
+     * @param folder the folder of the training
+     * @param stopped what {@link TrainingFolder#stopped} gave
+     * @throws IOException if the model cannot be written
+     */
     public static void train(
             CaptionModel model, Training training, TrainingFolder folder, List<TrainingFolder.StoppedTraining> stopped)
             throws IOException {

@@ -21,16 +21,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Trains a model that writes texts: Adam, a rate that warms up and then falls along a cosine, and after each round of
- * steps the loss on examples that are held out. Training ends early when that has not fallen for some rounds; the best
- * round's weights are the result. What a step learns from is a function of seed and step, so that a training that was
- * stopped ends with the weights that it would have had.
+ * Trains a model of texts with Adam. The learning rate warms up and then falls along a cosine. After each round of steps
+ * the loss on held-out examples is measured. Training ends early when that loss has not fallen for some rounds; the
+ * weights of the best round are the result.
+ *
+ * <p>The examples of a step depend on seed and step only. So a training that was stopped and continued ends with the
+ * same weights as one that was not stopped.
  */
 public final class Training {
-    /**
-     * Parts of a batch that are computed side by side; a number of their own, so that results do not depend on the
-     * machine.
-     */
+    /** Shares of a batch that are computed side by side. The number is fixed: results do not depend on the machine. */
     static final int NUM_PARTS = 2;
 
     private static final int WARM_UP_STEPS = 100;
@@ -46,12 +45,12 @@ public final class Training {
     /**
      * How to train.
      *
-     * @param epochs how often each example is learned from
-     * @param batch examples a step, a multiple of the parts
-     * @param learningRate the highest
-     * @param heldOutShare of the sources that are held out
-     * @param roundSteps steps between two looks at the examples that are held out
-     * @param patience rounds without a lower loss after which training ends
+     * @param epochs how often to learn from each example
+     * @param batch examples a step, a multiple of {@link #NUM_PARTS}
+     * @param learningRate the highest learning rate
+     * @param heldOutShare share of the sources to hold out
+     * @param roundSteps steps between two measurements of the held-out loss
+     * @param patience training ends after so many rounds without a lower held-out loss
      * @param seed of everything that is drawn
      */
     public record Settings(
@@ -62,6 +61,11 @@ public final class Training {
             int roundSteps,
             int patience,
             long seed) {
+        /**
+         * Checks the settings.
+         *
+         * @throws ConfigException if a value is out of its range
+         */
         public Settings {
             require("--epochs", epochs, epochs > 0, "above 0");
             require(
@@ -83,12 +87,12 @@ public final class Training {
     }
 
     /**
-     * What has come of a training so far.
+     * How far a training has come.
      *
      * @param step steps done
-     * @param rounds each round's step, loss of the tokens learned from in it, and loss of those held out, in nats a
-     *     token
-     * @param bestRound index of the round with the lowest loss on what is held out
+     * @param rounds for each round its last step, the loss of its training tokens, and the loss of held-out tokens, in
+     *     nats a token
+     * @param bestRound index of the round with the lowest held-out loss
      */
     record Progress(int step, List<double[]> rounds, int bestRound) {
         static final Progress NONE = new Progress(0, List.of(), -1);
@@ -106,7 +110,7 @@ public final class Training {
         }
     }
 
-    /** Keeps what a training needs to go on. */
+    /** Stores the state that a training needs to continue. */
     interface Keeper {
         void keep(ComputationGraph trained, Progress progress) throws IOException;
     }
@@ -144,19 +148,23 @@ public final class Training {
         return (int) Math.ceil(settings.epochs() * learned.size() / settings.batch());
     }
 
-    /** Examples that are learned from, and those that are held out. */
+    /**
+     * Describes the training in a line.
+     *
+     * @return numbers of training examples, held-out examples and steps
+     */
     String describe() {
         return learned.size() + " examples to learn from, " + heldOut.size() + " held out; " + numSteps() + " steps of "
                 + settings.batch();
     }
 
     /**
-     * Trains on.
+     * Trains until the last step, or until the held-out loss stops falling.
      *
-     * @param trained the weights and the optimizer's state after {@code from}; changed
-     * @param from how far training has come
+     * @param trained weights and optimizer state after {@code from}; changed
+     * @param from how far the training had come
      * @param keeper called after each round
-     * @return how far training has come when it ends
+     * @return how far the training has come at its end
      */
     Progress run(ComputationGraph trained, Progress from, Keeper keeper) throws IOException {
         Progress progress = from;
@@ -208,8 +216,8 @@ public final class Training {
     }
 
     /**
-     * Which example comes at a place of the order: each epoch is a permutation of its own, by a walk along a cycle
-     * (Feistel).
+     * The index of the example at a place of the order. Each epoch has its own permutation: a Feistel network, applied
+     * until its result is a valid index.
      */
     private int inOrder(long place) {
         int size = learned.size();
@@ -252,7 +260,7 @@ public final class Training {
         for (int from = 0; from < heldOut.size(); from += settings.batch()) {
             List<Supplier<Replicas.BatchShare>> parts = new ArrayList<>();
             for (int part = 0; part < NUM_PARTS; part++) {
-                // The last batch is filled up from the beginning.
+                // Examples from the beginning fill up the last batch.
                 List<Integer> indices = new ArrayList<>();
                 for (int i = 0; i < perPart; i++) {
                     indices.add(heldOut.get((from + part * perPart + i) % heldOut.size()));

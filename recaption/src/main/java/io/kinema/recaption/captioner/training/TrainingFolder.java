@@ -23,9 +23,9 @@ import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * The folder that a model is trained in. While that goes on it has {@code checkpoint.zip} (weights and the optimizer's
- * state), {@code best.zip} (the weights of the best round) and, written last, {@code checkpoint.json}; at the end the
- * model ({@link CaptionModel}) beside {@code training.csv} and {@code curve.png}.
+ * The folder of a training. During the training it holds {@code checkpoint-STEP.zip} (weights and optimizer state),
+ * {@code best-STEP.zip} (weights of the best round) and {@code checkpoint.json}, which is written last. At the end it
+ * holds the model ({@link CaptionModel}), {@code training.csv} and {@code curve.png}.
  */
 public final class TrainingFolder {
     private static final String STATE = "checkpoint.json";
@@ -40,25 +40,37 @@ public final class TrainingFolder {
     private final Map<String, String> settings;
 
     /**
-     * What {@code checkpoint.json} has: all that the weights depend on, how far training has come, and the digests of
-     * the files that go with it.
+     * The content of {@code checkpoint.json}: all settings that the weights depend on, how far the training has come, the
+     * digest of the last weights, and the file of the best weights.
      */
     private record State(Map<String, String> settings, Training.Progress progress, String last, String best) {}
 
-    /** A training that was stopped. */
+    /**
+     * A training that was stopped.
+     *
+     * @param graph weights and optimizer state of its last round
+     * @param progress how far it had come
+     */
     public record StoppedTraining(ComputationGraph graph, Training.Progress progress) {}
 
     /**
      * Names the folder.
      *
-     * @param settings all that the weights depend on: a checkpoint of others is not gone on with
+     * @param folder the folder
+     * @param settings all settings that the weights depend on; a checkpoint with other settings is refused
      */
     public TrainingFolder(Folder folder, Map<String, String> settings) {
         this.folder = folder;
         this.settings = Map.copyOf(settings);
     }
 
-    /** Rejects a folder with anything else in it, and deletes what is to be trained over. */
+    /**
+     * Makes the folder ready.
+     *
+     * @param overwrite whether to delete the model in it
+     * @throws ConfigException if the folder holds other files or a trained model, or cannot be written to
+     * @throws IOException if the folder cannot be read
+     */
     public void claim(boolean overwrite) throws IOException {
         if (folder.exists("") && !folder.isFolder()) {
             throw new ConfigException("--output " + folder + " is a file; choose a folder");
@@ -80,7 +92,7 @@ public final class TrainingFolder {
                     + " holds a trained model; choose another folder, or give --overwrite to replace it");
         }
         for (String name : names) {
-            // Frames of a training that was killed: they are read again.
+            // A killed training leaves its frames behind. This training reads them again.
             if (name.matches(FRAMES)) {
                 folder.delete(name);
             }
@@ -95,7 +107,13 @@ public final class TrainingFolder {
         }
     }
 
-    /** What a training that was stopped has left; empty where there is nothing. */
+    /**
+     * Reads the training that was stopped in this folder.
+     *
+     * @return the training, or an empty list
+     * @throws ConfigException if it has other settings
+     * @throws IOException if its files are damaged
+     */
     public List<StoppedTraining> stopped() throws IOException {
         if (!folder.exists(STATE)) {
             return List.of();
@@ -107,7 +125,7 @@ public final class TrainingFolder {
                 throw new ConfigException(
                         "--output " + folder + " holds an unfinished training with " + each.getKey() + " "
                                 + other + ", not " + each.getValue()
-                                + "; go on with that, choose another folder, or give --overwrite to start over");
+                                + "; continue with that, choose another folder, or give --overwrite to start over");
             }
         }
         byte[] last = bytes(String.format(LAST, state.progress().step()));
@@ -127,8 +145,7 @@ public final class TrainingFolder {
     }
 
     /**
-     * Keeps a round: what training goes on from, and the best weights. Files of the round before go when those of this
-     * are named.
+     * Stores a round: the state to continue from, and the best weights. The files of the round before are deleted last.
      */
     void keep(ComputationGraph trained, Training.Progress progress) throws IOException {
         byte[] last = GraphFile.write(trained, true);
@@ -156,7 +173,7 @@ public final class TrainingFolder {
         }
     }
 
-    /** Makes the best weights the model and deletes what training would have gone on from. */
+    /** Makes the best weights the model, and deletes the checkpoint. */
     void finish(CaptionModel model, Training.Progress progress) throws IOException {
         byte[] graph = bytes(bestFile(progress));
         model.withGraph(Sha256.of(graph)).write(folder, graph);
