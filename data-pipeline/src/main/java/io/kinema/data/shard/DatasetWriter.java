@@ -16,7 +16,7 @@ public final class DatasetWriter {
     private final Map<String, String> preparedWith;
 
     /**
-     * Describes the data set to be.
+     * Begins a data set.
      *
      * @param folder its folder, which holds the shards
      * @param preparedWith every setting that the clips' bytes depend on, by name
@@ -27,10 +27,10 @@ public final class DatasetWriter {
     }
 
     /**
-     * Writes index and manifest; files in the shards' folder that are not part of the data set are deleted.
+     * Writes index and manifest. Other files in the shards' folder are deleted.
      *
-     * @param shards the shards, in the order that the index is to have
-     * @param counts how much went in and came out
+     * @param shards the shards, in the order of the index
+     * @param counts totals of the preparation
      * @return the manifest as written
      * @throws ConfigException if two clips have the same id
      * @throws IOException if a file cannot be written
@@ -59,11 +59,11 @@ public final class DatasetWriter {
     }
 
     /**
-     * Makes a data set of captions for the frames of another: writes the index and, last, the manifest.
+     * Makes a data set of captions for the frames of another data set: writes the index and, last, the manifest.
      *
-     * @param folder the data set's, which holds the captions' files
-     * @param frames the data set whose clips they describe; where that has its frames from a third, so has the new one
-     * @param captions a file for each shard of {@code frames}, in that order
+     * @param folder of the new data set, which holds the files of captions
+     * @param frames the data set of the clips; if its frames are in a third data set, the new one refers to the third
+     * @param captions a file for each shard of {@code frames}, in their order
      * @param captionedWith every setting that the captions depend on, by name; listed beside those of {@code frames}
      * @return the manifest as written
      * @throws IOException if a file cannot be written
@@ -79,7 +79,8 @@ public final class DatasetWriter {
         Manifest manifest = new Manifest(
                 Manifest.CAPTIONS_VERSION,
                 from.shards(),
-                new Manifest.FileEntry(ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
+                new Manifest.FileEntry(
+                        ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
                 settings,
                 from.counts(),
                 folder.nameOf(frames.framesFolder()),
@@ -88,7 +89,7 @@ public final class DatasetWriter {
         return manifest;
     }
 
-    /** Removes what attempts that failed have left behind. */
+    /** Deletes files that failed attempts have left behind. */
     private void deleteAllBut(List<Manifest.FileEntry> parts) throws IOException {
         Set<String> kept = new HashSet<>();
         parts.forEach(part -> kept.add(part.file()));

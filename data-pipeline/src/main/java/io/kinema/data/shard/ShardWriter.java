@@ -59,10 +59,10 @@ public final class ShardWriter implements AutoCloseable {
     private boolean closed;
 
     /**
-     * A shard that is complete.
+     * A complete shard.
      *
      * @param part its file, size and digest
-     * @param entries its clips in order, as if it were the data set's only shard
+     * @param entries its clips in order, with 0 as the index of the shard
      */
     public record WrittenShard(Manifest.FileEntry part, List<ClipEntry> entries) {
         /** Keeps its own copy. */
@@ -81,7 +81,7 @@ public final class ShardWriter implements AutoCloseable {
     public ShardWriter(Folder folder, String file) throws IOException {
         this.folder = folder;
         this.file = file;
-        // Two attempts at the same shard may overlap on a cluster; each writes a file of its own.
+        // On a cluster two attempts at the same shard may overlap; each writes a file of its own.
         this.temporaryFile = file + "." + UUID.randomUUID() + ".tmp";
         this.out = new DigestingOutput(folder.create(temporaryFile));
         this.root = ShardColumns.allocate(allocator);
@@ -118,7 +118,7 @@ public final class ShardWriter implements AutoCloseable {
     }
 
     /**
-     * How much has been written, before compression.
+     * Returns the size of the frames so far, before compression.
      *
      * @return bytes of all clips' frames
      */
@@ -160,7 +160,7 @@ public final class ShardWriter implements AutoCloseable {
         }
     }
 
-    /** Drops the file if it was not finished. */
+    /** Drops an unfinished file. */
     @Override
     public void close() throws IOException {
         if (!closed) {

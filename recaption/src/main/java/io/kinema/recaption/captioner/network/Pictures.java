@@ -15,7 +15,11 @@ public record Pictures(int numFrames, int side) {
 
     private static final int COLOURS = 3;
 
-    /** Bytes of a clip's pictures, {@code F·S·S·3}. */
+    /**
+     * The number of bytes of a clip's pictures.
+     *
+     * @return {@code F·S·S·3}
+     */
     public int numBytes() {
         return numFrames * side * side * COLOURS;
     }

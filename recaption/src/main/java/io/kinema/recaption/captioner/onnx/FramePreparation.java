@@ -8,25 +8,24 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * Makes of a frame what a model's encoder takes, as {@code preprocessor_config.json} has it: resized, its middle cut
- * out, its values scaled and normalised, channels first. Where that file says {@code resample} 3 the filter is bicubic,
- * else bilinear.
+ * Turns a frame into an encoder's input, as {@code preprocessor_config.json} says: resized, cut to its middle, scaled,
+ * normalised, channels first. The filter is bicubic if the file has {@code resample} 3, and bilinear otherwise.
  *
- * @param target what frames are resized to
- * @param crop the size of the middle that is cut out
- * @param filter how frames are resized
- * @param scale what values from 0 to 255 are multiplied by
- * @param meanC what is then subtracted
- * @param deviationC what is then divided by
+ * @param target the size to resize frames to
+ * @param crop the size of the middle to keep
+ * @param filter how to resize
+ * @param scale factor of values from 0 to 255
+ * @param meanC subtracted from the scaled values
+ * @param deviationC then divides the values
  */
 record FramePreparation(
         TargetSize target, TargetSize crop, Resampling filter, double scale, double[] meanC, double[] deviationC) {
     private static final int CHANNELS = 3;
     private static final int PILLOW_BICUBIC = 3;
-    /** Far above what any encoder takes, and squares of it fit an array. */
+    /** Far larger than any encoder's input; its square still fits an array. */
     private static final int MAX_EDGE = 8192;
 
-    /** What a size becomes. */
+    /** Maps the size of a frame to another size. */
     sealed interface TargetSize {
         PictureSize of(PictureSize size);
     }
@@ -53,14 +52,14 @@ record FramePreparation(
     }
 
     /**
-     * What the encoder takes of a frame.
+     * An encoder's input for a frame.
      *
      * @param size of the picture
      * @param valuesCHW its values
      */
     record Pixels(PictureSize size, float[] valuesCHW) {}
 
-    /** The settings in a file, with messages that name it. */
+    /** The settings in a file, with messages that name the file. */
     private record Settings(Path file, JsonNode values) {
         boolean flag(String key, boolean otherwise) {
             return values.path(key).asBoolean(otherwise);
@@ -81,7 +80,7 @@ record FramePreparation(
             return each;
         }
 
-        /** A number stands for a square, or for the shorter edge where the middle is cut out afterwards. */
+        /** A number means a square, or the shorter edge if the middle is cut out afterwards. */
         TargetSize target(String key, boolean numberIsEdge) {
             JsonNode size = values.path(key);
             if (isPixels(size)) {
@@ -112,9 +111,9 @@ record FramePreparation(
     }
 
     /**
-     * Reads how a model wants its frames.
+     * Reads the settings of a model.
      *
-     * @throws ConfigException if the file asks for what is not known here
+     * @throws ConfigException if a setting is not supported
      */
     static FramePreparation read(OnnxFolder folder) throws IOException {
         Settings settings = new Settings(folder.file(OnnxFolder.PREPROCESSOR), folder.json(OnnxFolder.PREPROCESSOR));
@@ -172,7 +171,7 @@ record FramePreparation(
         return new Pixels(size, valuesCHW);
     }
 
-    /** The size that all frames come to, or 0x0 if that depends on theirs. */
+    /** The size of all prepared frames, or 0x0 if it depends on the frame. */
     PictureSize fixedSize() {
         if (crop instanceof Exactly exactly) {
             return exactly.wanted();

@@ -18,21 +18,21 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Describes clips with a model that someone else has trained: a folder as Hugging Face's Optimum exports an
- * image-to-text model without past. It holds {@code encoder_model.onnx}, {@code decoder_model.onnx},
- * {@code tokenizer.json}, {@code preprocessor_config.json}, {@code config.json} and, where there is one,
+ * Describes clips with a model that others have trained: a folder that Hugging Face's Optimum exported from an
+ * image-to-text model without past. The folder holds {@code encoder_model.onnx}, {@code decoder_model.onnx},
+ * {@code tokenizer.json}, {@code preprocessor_config.json}, {@code config.json} and possibly
  * {@code generation_config.json}.
  *
- * <p>Such a model knows no styles: it says the same in all of them, unless {@code prompts.json} in the folder has what
- * captions begin with, <code>{"short": "…", "detailed": "…"}</code>. A prompt follows the start token; what follows the
- * prompt is the caption.
+ * <p>Such a model has no styles: all styles get the same caption, unless the folder has a {@code prompts.json} with the
+ * beginnings of captions, <code>{"short": "…", "detailed": "…"}</code>. The decoder gets the start token, then the
+ * prompt; the caption is the text after the prompt.
  *
- * <p>Of several frames each is encoded by itself, and what the encoder makes of them is laid end to end in the order of
- * time, since the decoder's attention takes any length.
+ * <p>The encoder sees each frame alone. Its results for several frames are laid end to end in the order of time: the
+ * decoder's attention takes any length.
  *
- * <p>A first attempt is the result of beam search; later ones are drawn, each with numbers that follow from the seed,
- * the clip's id and the attempt. Each clip is described by itself and on one thread, so that its caption does not
- * depend on what else is asked; several threads may ask at once.
+ * <p>The first attempt is a beam search. Later attempts are drawn, from the seed, the clip's id and the attempt. Each
+ * clip is described alone and on one thread, so that its caption does not depend on other questions. Several threads may
+ * ask at once.
  */
 public final class OnnxCaptioner implements Captioner {
     private static final int KEY_BYTES = 4;
@@ -58,9 +58,9 @@ public final class OnnxCaptioner implements Captioner {
     /**
      * Loads a model. The caller closes it.
      *
-     * @param settings which, and how
+     * @param settings the folder, and how to search
      * @return the captioner
-     * @throws ConfigException if a file is missing, or the files do not fit each other or the settings
+     * @throws ConfigException if a file is missing, or files and settings do not fit each other
      * @throws IOException if a file cannot be read or is damaged
      */
     public static OnnxCaptioner open(OnnxSettings settings) throws IOException {
@@ -74,7 +74,7 @@ public final class OnnxCaptioner implements Captioner {
         }
     }
 
-    /** What has been loaded so far, to be closed if the rest cannot be. */
+    /** The parts loaded so far, to be closed if another part cannot be loaded. */
     private static final class LoadedParts {
         private final List<Runnable> opened = new ArrayList<>();
         private final Map<String, int[]> beginnings = new TreeMap<>();
@@ -113,7 +113,7 @@ public final class OnnxCaptioner implements Captioner {
             return tokenizer.tokens(prompts.path(style).textValue());
         }
 
-        /** The last token is not given to the decoder again, but the start token is. */
+        /** The decoder gets the start token, but not the last token. */
         private void checkLength(OnnxFolder folder, int promptLength, int maxTokens) {
             if ((long) promptLength + maxTokens > tokens.maxPositions()) {
                 throw new ConfigException("--max-tokens=" + maxTokens + " after a prompt of " + promptLength
@@ -174,7 +174,7 @@ public final class OnnxCaptioner implements Captioner {
         return new Answer(tokenizer.text(text.tokens()), text.confidence(), problem);
     }
 
-    /** The first 32 bits of a digest: what one generator can tell apart. */
+    /** The first 32 bits of a digest: the width of a generator's key. */
     private static long key(Clip clip, int attempt) {
         String digest = Sha256.of((attempt + " " + clip.id()).getBytes(StandardCharsets.UTF_8));
         return Long.parseLong(digest.substring(0, 2 * KEY_BYTES), 16);

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The half of a model that writes: {@code input_ids} [R, L] and {@code encoder_hidden_states} [R, P, D] to
+ * The decoder of a model: {@code input_ids} [R, L] and {@code encoder_hidden_states} [R, P, D] to
  * {@code logits} [R, L, V], R texts of L tokens.
  */
 final class OnnxDecoder implements AutoCloseable {
@@ -33,9 +33,9 @@ final class OnnxDecoder implements AutoCloseable {
     /**
      * Loads the decoder of a model.
      *
-     * @param folder where it is
-     * @param encoder what it looks at, which must have the size that it takes
-     * @param tokens what it must know
+     * @param folder the model's folder
+     * @param encoder the encoder, whose output must fit the decoder's input
+     * @param tokens tokens that the decoder must know
      */
     static OnnxDecoder open(OnnxFolder folder, OnnxEncoder encoder, OnnxTokens tokens) throws IOException {
         OnnxGraph graph = OnnxGraph.open(folder.file(OnnxFolder.DECODER));
@@ -80,11 +80,11 @@ final class OnnxDecoder implements AutoCloseable {
     }
 
     /**
-     * What continues texts about one clip.
+     * Prepares to predict the tokens of texts about one clip.
      *
-     * @param seen what the encoder made of it
-     * @param tokens that captions begin and end with
-     * @param maxRows the most texts that it will be asked to continue at once
+     * @param seen the encoded clip
+     * @param tokens first and last tokens of captions
+     * @param maxRows the most texts at once
      */
     NextToken about(OnnxEncoder.EncodedClip seen, OnnxTokens tokens, int maxRows) {
         FloatBuffer hiddenRPD =
@@ -95,7 +95,7 @@ final class OnnxDecoder implements AutoCloseable {
         return (texts, subjects) -> next(texts, seen, hiddenRPD, tokens);
     }
 
-    /** All texts are equally long: they are about one clip, and each step adds a token to each. */
+    /** All texts are equally long: they are about one clip, and each step adds a token to every text. */
     private float[][] next(int[][] texts, OnnxEncoder.EncodedClip seen, FloatBuffer hiddenRPD, OnnxTokens tokens) {
         int numRows = texts.length;
         int length = texts[0].length;
@@ -128,7 +128,7 @@ final class OnnxDecoder implements AutoCloseable {
         }
     }
 
-    /** Makes logarithms of probabilities out of logits. */
+    /** Turns logits into logarithms of probabilities. */
     private void normalise(float[] logits) {
         double largest = Double.NEGATIVE_INFINITY;
         for (float each : logits) {

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The half of a model that looks at frames: {@code pixel_values} [1, 3, H, W] to {@code last_hidden_state} [1, P, D], P
+ * The encoder of a model: {@code pixel_values} [1, 3, H, W] to {@code last_hidden_state} [1, P, D], P
  * places of the frame.
  */
 final class OnnxEncoder implements AutoCloseable {
@@ -32,11 +32,11 @@ final class OnnxEncoder implements AutoCloseable {
     }
 
     /**
-     * What was seen of a clip.
+     * An encoded clip.
      *
      * @param numPlaces P, of all frames together
      * @param width D
-     * @param valuesPD the places of the first frame, then of those after it; a direct buffer
+     * @param valuesPD the places of the first frame, then of the later frames; a direct buffer
      */
     record EncodedClip(int numPlaces, int width, FloatBuffer valuesPD) {}
 
@@ -68,19 +68,19 @@ final class OnnxEncoder implements AutoCloseable {
         graph.output(HIDDEN, 3);
     }
 
-    /** D as the graph tells it, below 0 where it does not. */
+    /** D as the graph declares it; below 0 if it varies. */
     long width() {
         return graph.output(HIDDEN, 3)[2];
     }
 
-    /** P of all frames of a clip as the graph tells it, below 0 where it does not. */
+    /** P of all frames of a clip as the graph declares it; below 0 if it varies. */
     long numPlaces() {
         return graph.output(HIDDEN, 3)[1] * numFrames;
     }
 
     /**
-     * Looks at the middles of as many equal parts of a clip as there are frames to see. A frame that is in the middle
-     * of several is seen as often.
+     * Encodes a clip. The clip is cut into as many equal parts as there are frames to see, and the middle frame of each
+     * part is seen. A short clip's frame may be in the middle of several parts; it is then seen as often.
      */
     EncodedClip see(Clip clip) {
         FloatBuffer valuesPD = FloatBuffer.allocate(0);
@@ -112,7 +112,7 @@ final class OnnxEncoder implements AutoCloseable {
         }
     }
 
-    /** Outside the heap, where the library takes it without a copy. */
+    /** A buffer outside the heap, which the library reads without a copy. */
     static FloatBuffer direct(long numValues) {
         return ByteBuffer.allocateDirect(Math.toIntExact(numValues * Float.BYTES))
                 .order(ByteOrder.nativeOrder())

@@ -37,9 +37,9 @@ record OnnxFolder(Path path) {
             .build();
 
     /**
-     * A folder that has every file that a model must have.
+     * Opens a folder and checks that all files of a model are in it.
      *
-     * @throws ConfigException if it is not there, or a file is not
+     * @throws ConfigException if the folder or a file is missing
      */
     static OnnxFolder of(String folder) {
         Path path = Path.of(folder);
@@ -65,9 +65,9 @@ record OnnxFolder(Path path) {
     }
 
     /**
-     * The object in a file.
+     * Reads a JSON object.
      *
-     * @throws ConfigException if the file holds no JSON object, with the place where that shows
+     * @throws ConfigException if the file holds no JSON object; the message has the place
      */
     JsonNode json(String name) throws IOException {
         Path file = file(name);
@@ -82,7 +82,7 @@ record OnnxFolder(Path path) {
             throw new ConfigException(
                     file + place + " is not JSON: " + firstLine(e.getOriginalMessage()) + "; " + remedy(name), e);
         } catch (IOException e) {
-            // The bytes are here: it is their encoding that is wrong.
+            // The bytes were read, so their encoding is wrong.
             throw new ConfigException(file + " is not JSON: " + firstLine(e.getMessage()) + "; " + remedy(name), e);
         }
         if (!tree.isObject()) {
@@ -100,9 +100,8 @@ record OnnxFolder(Path path) {
     }
 
     /**
-     * What tells the model from others: SHA-256 over a line for each file, its SHA-256 and its name, in the order of
-     * names. Files beside a graph that its name is the beginning of are weights that did not fit into it. Prompts are
-     * not of the model.
+     * The identity of the model: SHA-256 of a list of its files with their SHA-256, in the order of names. Files whose
+     * names begin with a graph's name hold weights that did not fit into the graph. Prompts are not part of the model.
      */
     String digest() throws IOException {
         StringBuilder lines = new StringBuilder();

@@ -20,8 +20,8 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * One {@code .onnx} file, ready to run on the processor. A run uses one thread, so that its sums have one order;
- * several threads may run it at once.
+ * An {@code .onnx} file, ready to run on the processor. A run uses one thread, so that its sums have a fixed order.
+ * Several threads may run the graph at once.
  */
 final class OnnxGraph implements AutoCloseable {
     private final Path file;
@@ -30,9 +30,9 @@ final class OnnxGraph implements AutoCloseable {
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
-     * What a run results in.
+     * The result of a run.
      *
-     * @param shape its size in each dimension
+     * @param shape size of each dimension
      * @param values in row-major order
      */
     record Values(long[] shape, FloatBuffer values) {}
@@ -68,7 +68,7 @@ final class OnnxGraph implements AutoCloseable {
         return file;
     }
 
-    /** Checks that it takes nothing besides these. */
+    /** Checks that the graph has no other inputs than these. */
     void expectInputs(Set<String> known) {
         Set<String> others = new TreeSet<>(session.getInputNames());
         others.removeAll(known);
@@ -82,12 +82,12 @@ final class OnnxGraph implements AutoCloseable {
         return session.getInputNames().contains(name);
     }
 
-    /** The dimensions of an input, below 0 where they may be any. */
+    /** The dimensions of an input; below 0 if they vary. */
     long[] input(String name, OnnxJavaType type, int rank) {
         return dimensions("input", inputs(), name, type, rank);
     }
 
-    /** The dimensions of an output, below 0 where they may be any. */
+    /** The dimensions of an output; below 0 if they vary. */
     long[] output(String name, int rank) {
         return dimensions("output", outputs(), name, OnnxJavaType.FLOAT, rank);
     }
@@ -125,7 +125,7 @@ final class OnnxGraph implements AutoCloseable {
         return info.getShape();
     }
 
-    /** A tensor over a buffer, which must stay as it is while the tensor is used. The caller closes it. */
+    /** A tensor over a buffer. The buffer must not change while the tensor is in use. The caller closes the tensor. */
     OnnxTensor tensor(FloatBuffer values, long... shape) {
         try {
             return OnnxTensor.createTensor(environment, values, shape);
@@ -134,7 +134,7 @@ final class OnnxGraph implements AutoCloseable {
         }
     }
 
-    /** A tensor of whole numbers. The caller closes it. */
+    /** A tensor of whole numbers. The caller closes the tensor. */
     OnnxTensor tensor(LongBuffer values, long... shape) {
         try {
             return OnnxTensor.createTensor(environment, values, shape);
@@ -144,10 +144,10 @@ final class OnnxGraph implements AutoCloseable {
     }
 
     /**
-     * Runs it.
+     * Runs the graph.
      *
-     * @param inputs stay the caller's
-     * @param output what is asked for
+     * @param inputs stay the caller's to close
+     * @param output name of the output
      * @throws ConfigException if a dimension does not fit
      */
     Values run(Map<String, OnnxTensor> inputs, String output) {

@@ -6,23 +6,22 @@ import io.kinema.recaption.captioner.CaptionerSettings;
 import java.io.IOException;
 
 /**
- * What captions of an ONNX model depend on besides the frames and the model's files.
+ * The settings of a captioner in files of ONNX.
  *
  * @param modelFolder a local folder as {@link OnnxCaptioner} describes it; the same path on every machine that captions
- * @param numFrames how many frames of a clip the model sees: the middles of as many equal parts of it
- * @param beamWidth how many texts beam search keeps; 1 is greedy
- * @param maxTokens the most tokens of a caption; one that has not ended then is truncated
- * @param temperature what log-probabilities are divided by where a caption is drawn, which is in attempts after the
- *     first
- * @param seed of what is drawn
+ * @param numFrames number of frames that the model sees: the middles of as many equal parts of the clip
+ * @param beamWidth number of texts that beam search keeps; 1 is greedy
+ * @param maxTokens the most tokens of a caption; a longer caption is truncated
+ * @param temperature of sampling, which starts at the second attempt
+ * @param seed of sampling
  */
 public record OnnxSettings(
         String modelFolder, int numFrames, int beamWidth, int maxTokens, double temperature, long seed)
         implements CaptionerSettings {
     /**
-     * Checks what can be checked without the model.
+     * Checks the settings.
      *
-     * @throws ConfigException if a value is out of bounds
+     * @throws ConfigException if a value is out of its range
      */
     public OnnxSettings {
         if (modelFolder.isBlank()) {
@@ -43,10 +42,10 @@ public record OnnxSettings(
     }
 
     /**
-     * The settings to begin with: the middle frame, four beams, 32 tokens.
+     * The default settings: the middle frame, four beams, 32 tokens.
      *
      * @param modelFolder a local folder
-     * @return settings with everything else at its default
+     * @return the default settings
      */
     public static OnnxSettings of(String modelFolder) {
         return new OnnxSettings(modelFolder, 1, 4, 32, 0.7, 0);

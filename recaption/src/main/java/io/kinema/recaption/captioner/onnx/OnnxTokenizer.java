@@ -9,9 +9,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 
-/** Texts to tokens and back, as {@code tokenizer.json} has it. Several threads may use it at once. */
+/** Turns texts into tokens and back, as {@code tokenizer.json} says. Several threads may use a tokenizer at once. */
 final class OnnxTokenizer implements AutoCloseable {
-    /** DJL would otherwise report its use to its makers and, where it sees a GPU, fetch a library for that. */
+    /** Without this DJL reports its use to its makers, and downloads a library if it finds a GPU. */
     private static final String OFFLINE = "ai.djl.offline";
 
     private final HuggingFaceTokenizer tokenizer;
@@ -23,10 +23,10 @@ final class OnnxTokenizer implements AutoCloseable {
     /**
      * Reads a tokenizer.
      *
-     * @throws ConfigException if the file is not one
+     * @throws ConfigException if the file is not a tokenizer
      */
     static OnnxTokenizer open(OnnxFolder folder) throws IOException {
-        // The library that reads it tells no place.
+        // Checked here for its place of mistakes, which the library does not report.
         folder.json(OnnxFolder.TOKENIZER);
         System.setProperty(OFFLINE, "true");
         Path file = folder.file(OnnxFolder.TOKENIZER);
@@ -45,14 +45,14 @@ final class OnnxTokenizer implements AutoCloseable {
         }
     }
 
-    /** The tokens of a text, without those that begin and end one. */
+    /** The tokens of a text, without start and end tokens. */
     int[] tokens(String text) {
         return Arrays.stream(tokenizer.encode(text, false, false).getIds())
                 .mapToInt(Math::toIntExact)
                 .toArray();
     }
 
-    /** The text of tokens, without the special ones among them. */
+    /** The text of tokens, without special tokens. */
     String text(int[] tokens) {
         return tokenizer
                 .decode(Arrays.stream(tokens).asLongStream().toArray(), true)

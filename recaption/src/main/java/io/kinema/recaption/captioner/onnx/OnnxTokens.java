@@ -8,16 +8,16 @@ import java.util.List;
 import java.util.OptionalInt;
 
 /**
- * The tokens that a model's captions begin and end with.
+ * The first and the last token of a model's captions.
  *
- * @param start what the decoder is given first
- * @param end what it says last; where a model has several, the first of them
- * @param maxPositions the most tokens that the decoder can be given; {@link #UNBOUNDED} where the model does not tell
+ * @param start the decoder's first input
+ * @param end the token that ends a caption; of several end tokens, the first
+ * @param maxPositions the most tokens of the decoder's input; {@link #UNBOUNDED} if the model has no limit
  */
 record OnnxTokens(int start, int end, int maxPositions) {
     static final int UNBOUNDED = Integer.MAX_VALUE;
 
-    /** An object of settings, and where it stands. */
+    /** An object of settings, and its place for messages. */
     private record Section(String where, JsonNode values) {
         OptionalInt find(String key) {
             JsonNode value = values.path(key);
@@ -36,11 +36,11 @@ record OnnxTokens(int start, int end, int maxPositions) {
     }
 
     /**
-     * Reads them. What stands in {@code generation_config.json} goes before {@code config.json}, and that before its
-     * section {@code decoder}; where no section has a {@code decoder_start_token_id}, it is the {@code bos_token_id},
-     * all as in the Transformers library.
+     * Reads the tokens as the Transformers library does. {@code generation_config.json} comes before {@code config.json},
+     * and that before its section {@code decoder}. If no section has a {@code decoder_start_token_id}, the
+     * {@code bos_token_id} takes its place.
      *
-     * @throws ConfigException if one is not told
+     * @throws ConfigException if a token is missing
      */
     static OnnxTokens read(OnnxFolder folder) throws IOException {
         List<Section> sections = new ArrayList<>();

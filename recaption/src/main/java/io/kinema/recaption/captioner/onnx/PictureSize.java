@@ -8,8 +8,8 @@ package io.kinema.recaption.captioner.onnx;
  */
 record PictureSize(int height, int width) {
     /**
-     * The size with the same ratio whose shorter edge has so many pixels; the longer one is rounded down, as
-     * Transformers does.
+     * The size of the same ratio whose shorter edge has so many pixels. The longer edge is rounded down, as in the
+     * Transformers library.
      */
     PictureSize withShortestEdge(int pixels) {
         return height < width

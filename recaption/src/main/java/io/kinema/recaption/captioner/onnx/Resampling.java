@@ -1,8 +1,8 @@
 package io.kinema.recaption.captioner.onnx;
 
 /**
- * Resizes pictures as Pillow does, to the bit: a filter that widens as a picture shrinks, along rows, then along
- * columns, each rounded to whole values.
+ * Resizes pictures with the same bits as Pillow: along rows, then along columns, each rounded to whole values. The filter
+ * widens as a picture shrinks.
  */
 enum Resampling {
     /** A triangle. */
@@ -26,7 +26,7 @@ enum Resampling {
     };
 
     private static final int CHANNELS = 3;
-    /** Of a weight: what 32 bits leave beside 8 of a value and 2 for sums that overshoot. */
+    /** Bits of a weight's fraction: 32 less 8 bits of a value and 2 bits for sums that overshoot. */
     private static final int FRACTION_BITS = 22;
 
     /** Where the filter ends, in pixels of the larger picture. */

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 
-/** The secret that a server knows its user by. It leaves this class only as a header, and nothing prints it. */
+/** The key that a server knows its user by. The key leaves this class only as a header, and is never printed. */
 final class ApiKey {
     private static final String REDACTED = "***";
 
@@ -18,7 +18,7 @@ final class ApiKey {
     }
 
     /**
-     * Looks where the settings say.
+     * Finds the key in the place that the settings name.
      *
      * @param environment the process's environment variables
      * @throws ConfigException if the file cannot be read or is empty, or a header cannot carry the key
@@ -34,7 +34,7 @@ final class ApiKey {
         try {
             text = Files.readString(file).strip();
         } catch (IOException e) {
-            // Without the cause: a decoder's message might quote the file.
+            // Without the cause: its message might quote the file.
             throw new ConfigException("cannot read --key-file " + file + " ("
                     + e.getClass().getSimpleName() + "); give a file that holds the key and nothing else");
         }
@@ -47,19 +47,19 @@ final class ApiKey {
     private static ApiKey checked(String text, String where) {
         for (int i = 0; i < text.length(); i++) {
             if (text.charAt(i) <= ' ' || text.charAt(i) > '~') {
-                throw new ConfigException(where + " holds no key: its character " + (i + 1) + " of " + text.length()
-                        + " cannot be in one; put the key there and nothing else");
+                throw new ConfigException(where + " holds no key: a key cannot have its character " + (i + 1) + " of " + text.length()
+                        + "; put the key there and nothing else");
             }
         }
         return new ApiKey(text);
     }
 
-    /** The value of the header {@code Authorization}; empty where there is no key. */
+    /** The value of the header {@code Authorization}; empty without a key. */
     Optional<String> authorization() {
         return secret.isEmpty() ? Optional.empty() : Optional.of("Bearer " + secret);
     }
 
-    /** A text of somebody else's, without the key. */
+    /** A foreign text, with the key struck out. */
     String redact(String text) {
         return secret.isEmpty() ? text : text.replace(secret, REDACTED);
     }

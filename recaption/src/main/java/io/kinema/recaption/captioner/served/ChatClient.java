@@ -31,19 +31,19 @@ import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
 
 /**
- * Asks a server that speaks OpenAI's chat completions ({@code POST url/chat/completions}), such as vLLM, Ollama or a
- * hosted one. Any number of threads may ask at once; the limits hold for all of them together.
+ * Asks a server with OpenAI's interface of chat completions ({@code POST url/chat/completions}): vLLM, Ollama, or a
+ * hosted service. Any number of threads may ask at once; the limits hold for all threads together.
  *
- * <p>A request that fails by the server's or the network's fault (408, 429, 5xx, no connection, one that breaks, a
- * reply that is late or makes no sense) is sent again, later and later; one that the server refuses is answered with a
- * problem. What no request can succeed with is the user's to mend. Redirects are not followed: they would take the key
- * elsewhere.
+ * <p>A request that fails by the server's or the network's fault is repeated, with longer and longer waits: 408, 429,
+ * 5xx, no connection, a broken connection, a late or senseless reply. A request that the server refuses is answered with
+ * a problem. A mistake that no request can succeed with is reported to the user. Redirects are not followed: they would
+ * take the key to another server.
  */
 public final class ChatClient implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
     private static final long LONGEST_REPLY_BYTES = 16 << 20;
 
-    /** Asks nothing, to see whether a server is there. */
+    /** An easy question, to see whether the server is up. */
     private static final ChatRequest PING = new ChatRequest("", "Reply with: yes", List.of(), 8, 0, 0);
 
     private final ChatSettings settings;
@@ -69,10 +69,10 @@ public final class ChatClient implements AutoCloseable {
     private volatile boolean isClosed;
 
     /**
-     * Makes a client; nothing is sent yet. The key is looked for here, in the process that asks.
+     * Makes a client; nothing is sent yet. The key is read here, in the process that asks.
      *
      * @param settings which server, and how much is asked of it
-     * @throws ConfigException if there should be a key and it cannot be had
+     * @throws ConfigException if the key cannot be read
      */
     public ChatClient(ChatSettings settings) {
         this(settings, System.getenv(), Backoff.USUAL);
@@ -86,7 +86,7 @@ public final class ChatClient implements AutoCloseable {
         replies = new ChatReplyReader(settings, key);
         pace = new Pace(settings.limits().requestsPerMinute());
         inFlight = new Semaphore(settings.limits().concurrency(), true);
-        // As many again are made ready meanwhile, so that there is always one to send; more would only take memory.
+        // As many again are prepared in advance, so that a request is always ready; more would only take memory.
         admitted = new Semaphore(2 * settings.limits().concurrency(), true);
         http = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
@@ -100,24 +100,23 @@ public final class ChatClient implements AutoCloseable {
      * Asks one question.
      *
      * @param request the question
-     * @return the reply's text without white space at either end, how sure the model was of it, and what is wrong with
-     *     it, if anything
-     * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there
-     * @throws IOException if the server is not there, or the thread was interrupted
+     * @return the reply's text without white space at either end, the model's confidence, and the problem, if any
+     * @throws ConfigException if the user must change something: the server refuses the key, or has no such model
+     * @throws IOException if the server is down, or the thread was interrupted
      */
     public Answer ask(ChatRequest request) throws IOException {
         return askAll(List.of(() -> request)).getFirst();
     }
 
     /**
-     * Asks questions, as many at once as the limits allow. After a failure that no question can escape, those that wait
+     * Asks questions, as many at once as the limits allow. After a failure that affects all questions, waiting questions
      * are not sent.
      *
      * @param questions each is made shortly before it is sent, in a thread of its own
-     * @return a reply to each, in their order
-     * @throws ConfigException if the user has to change something: a key that is refused, a model that is not there or
-     *     takes none of the first questions
-     * @throws IOException if the server is not there, or the thread was interrupted
+     * @return a reply to each question, in their order
+     * @throws ConfigException if the user must change something: the server refuses the key, has no such model, or
+     *     refuses all of the first questions
+     * @throws IOException if the server is down, or the thread was interrupted
      */
     public List<Answer> askAll(List<? extends Supplier<ChatRequest>> questions) throws IOException {
         if (questions.isEmpty()) {
@@ -125,7 +124,7 @@ public final class ChatClient implements AutoCloseable {
         }
         Answer[] answers = new Answer[questions.size()];
         AtomicInteger numRefused = new AtomicInteger();
-        // Closing it waits for the threads to end, also after they were told to stop.
+        // Its close() waits for the threads to end, also after they were told to stop.
         try (ExecutorService threads = Executors.newThreadPerTaskExecutor(askers)) {
             var finished = new ExecutorCompletionService<Void>(threads);
             for (int i = 0; i < answers.length; i++) {
@@ -151,7 +150,7 @@ public final class ChatClient implements AutoCloseable {
                 throw stopped;
             }
         }
-        // A model that takes no pictures refuses each question for itself.
+        // A model without pictures refuses each question.
         if (answers.length > 1 && numRefused.get() == answers.length && !hasAnswered) {
             throw new ConfigException(settings.completions() + " refuses all of the first " + answers.length
                     + " questions, the last with " + answers[answers.length - 1].problem()
@@ -169,9 +168,9 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * What was used since the client was made.
+     * The requests since the client was made, and their cost.
      *
-     * @return counts that were right at one moment or another of this call
+     * @return counts; a request that ends during this call may or may not be in them
      */
     public ServerUsage usage() {
         ChatSettings.Price price = settings.price();
@@ -182,7 +181,7 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * Breaks off what is in flight. Questions that are asked after this, or wait, get an {@link IllegalStateException}.
+     * Breaks off all requests. Waiting and later questions get an {@link IllegalStateException}.
      */
     @Override
     public void close() {
@@ -216,10 +215,10 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * What has become of a request in the end.
+     * The end of a request.
      *
-     * @param numTries that failed or brought the reply
-     * @param lastTryNanos when the last one began
+     * @param numTries number of tries, the last one included
+     * @param lastTryNanos when the last try began
      */
     private record TryResult(ChatReply reply, int numTries, long lastTryNanos) {}
 
@@ -244,8 +243,8 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * A question that was given up may be one that the server cannot answer, or the server may be gone, and then no
-     * question shall be marked as having failed. Where nobody else was answered meanwhile, an easier question decides.
+     * Finds out why a question was given up: the server cannot answer this question, or the server is down. Only in the
+     * first case is the question marked as failed. If no other question was answered meanwhile, an easy question decides.
      */
     private void requireServer(ChatReply.Failed failed, TryResult tried) throws IOException, InterruptedException {
         boolean isAlive = hasAnswered && lastAnsweredNanos - tried.lastTryNanos() > 0 && !failed.isUnreachable();
@@ -257,7 +256,7 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * {@code HTTP 500 after 6 tries: out of memory}: what comes before the first colon is what failures are counted by.
+     * {@code HTTP 500 after 6 tries: out of memory}. Failures are counted by the words before the first colon.
      */
     private static String after(String what, int tries) {
         int colon = what.indexOf(": ");
@@ -280,7 +279,7 @@ public final class ChatClient implements AutoCloseable {
             requests.increment();
             ChatReply reply = send(request.build(), body);
             if (reply instanceof ChatReply.Failed failed) {
-                // Before another can take this one's place.
+                // Before another request can take this one's place.
                 pace.pause(failed.waitMs());
             }
             count(reply);
@@ -294,7 +293,7 @@ public final class ChatClient implements AutoCloseable {
         CompletableFuture<HttpResponse<byte[]>> response =
                 http.sendAsync(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), LONGEST_REPLY_BYTES));
         try {
-            // HttpRequest.timeout would end with the headers.
+            // HttpRequest.timeout covers the headers only.
             return replies.read(response.get(timeout().toNanos(), TimeUnit.NANOSECONDS), body);
         } catch (TimeoutException e) {
             return new ChatReply.Failed(
@@ -302,7 +301,7 @@ public final class ChatClient implements AutoCloseable {
         } catch (ExecutionException e) {
             return failure(e.getCause());
         } finally {
-            // Breaks the connection off unless the reply has come.
+            // Breaks off the connection, unless the reply has come.
             response.cancel(true);
         }
     }

@@ -2,38 +2,38 @@ package io.kinema.recaption.captioner.served;
 
 import io.kinema.recaption.captioner.Answer;
 
-/** What became of one request. */
+/** The result of one request. */
 sealed interface ChatReply {
-    /** Tokens that a reply does not tell. */
+    /** The number of tokens if the reply does not report it. */
     long UNKNOWN = -1;
 
     /**
-     * The model has had its say.
+     * The model has answered.
      *
-     * @param answer what it said; with a problem if that is of no use
-     * @param promptTokens it took, or {@link #UNKNOWN}
-     * @param completionTokens it wrote, or {@link #UNKNOWN}
+     * @param answer the answer, which has a problem if it is useless
+     * @param promptTokens tokens of the request, or {@link #UNKNOWN}
+     * @param completionTokens tokens of the answer, or {@link #UNKNOWN}
      */
     record Answered(Answer answer, long promptTokens, long completionTokens) implements ChatReply {}
 
     /**
-     * The server will not put this to the model, and would not if it were asked again.
+     * The server refuses this request for good.
      *
-     * @param what it says of it
+     * @param what the server's reason
      */
     record Refused(String what) implements ChatReply {}
 
     /**
-     * Nothing that is of use; the next try may fare better.
+     * This try failed; the next one may succeed.
      *
      * @param what went wrong, in a few words
-     * @param isUnreachable whether there was not even a connection
-     * @param waitMs how long the server wants not to be asked; 0 if it does not say
+     * @param isUnreachable whether no connection was made
+     * @param waitMs the wait that the server asks for; 0 if it asks for none
      */
     record Failed(String what, boolean isUnreachable, long waitMs) implements ChatReply {}
 
     /**
-     * The server does not take a parameter that can be done without.
+     * The server does not support an optional parameter.
      *
      * @param parameter its name
      */

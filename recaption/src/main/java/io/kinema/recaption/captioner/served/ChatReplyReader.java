@@ -17,12 +17,12 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** Judges what a server replies: whether it is an answer, a reason to ask again, or the user's to mend. */
+/** Judges a server's reply: an answer, a reason to ask again, or a mistake that the user must mend. */
 final class ChatReplyReader {
     private static final JsonMapper JSON = new JsonMapper();
     private static final int LONGEST_QUOTE = 300;
 
-    /** A server that wants more is asked again after an hour: its clock, or ours, may be wrong. */
+    /** The longest wait, one hour, even if the server asks for more: its clock or ours may be wrong. */
     private static final long LONGEST_WAIT_MS = 3_600_000;
 
     private static final Pattern NO_SUCH_MODEL =
@@ -39,7 +39,7 @@ final class ChatReplyReader {
     /**
      * Judges a reply.
      *
-     * @param sent what it replies to
+     * @param sent the request
      * @throws ConfigException if no request can succeed before the user has changed something
      */
     ChatReply read(HttpResponse<byte[]> response, ChatRequestWriter.Body sent) {
@@ -75,14 +75,14 @@ final class ChatReplyReader {
         if (status / 100 == 3) {
             String target = quote(headers.firstValue("Location").orElse("nowhere"));
             return Optional.of("it redirects to " + target
-                    + ", and the key may not be for that; give the address that it is to be asked at with --url");
+                    + ", which may not be meant to see the key; give the right address with --url");
         }
         return switch (status) {
             case 401, 403 ->
-                Optional.of("put a key that it takes into the environment variable " + settings.keyEnvironment()
+                Optional.of("put a valid key into the environment variable " + settings.keyEnvironment()
                         + " or a file for --key-file");
             case 402 -> Optional.of("pay for more, or use another key");
-            case 405 -> Optional.of("give where the interface begins with --url, such as http://localhost:8000/v1");
+            case 405 -> Optional.of("give the base address with --url, such as http://localhost:8000/v1");
             case 404 -> Optional.of(modelRemedy());
             case 400 -> isAboutModel ? Optional.of(modelRemedy()) : Optional.empty();
             default -> Optional.empty();
@@ -138,7 +138,7 @@ final class ChatReplyReader {
         return text.isEmpty() ? Answer.none("empty") : Answer.of(text, confidence(choice));
     }
 
-    /** The geometric mean of the tokens' probabilities; 1 where the server does not tell all of them. */
+    /** The geometric mean of the tokens' probabilities; 1 if the server does not report all of them. */
     private static double confidence(JsonNode choice) {
         JsonNode tokens = choice.path("logprobs").path("content");
         double sum = 0;
@@ -158,7 +158,7 @@ final class ChatReplyReader {
         return new ChatReply.Failed(what, false, 0);
     }
 
-    /** What the server says is wrong. Where it also sends back what it was sent, that is not part of it. */
+    /** The server's complaint, without the parts of the request that some servers send back. */
     private static String complaint(byte[] body) {
         JsonNode root;
         try {
@@ -190,14 +190,14 @@ final class ChatReplyReader {
         }
     }
 
-    /** The first line of a text of somebody else's, without the key. */
+    /** The first line of a foreign text, with the key struck out. */
     String quote(String text) {
-        // The key goes first: of one that is cut off in the middle, half would stay.
+        // The key goes first: cutting the text could leave half of the key.
         String line = key.redact(text).strip().lines().findFirst().orElse("").replaceAll("\\p{Cntrl}", " ");
         return line.length() <= LONGEST_QUOTE ? line : line.substring(0, LONGEST_QUOTE) + " ...";
     }
 
-    /** What {@code Retry-After} says, in seconds or as a date (RFC 9110, section 10.2.3); 0 where it says nothing. */
+    /** The wait in {@code Retry-After}, given in seconds or as a date (RFC 9110, section 10.2.3); 0 without one. */
     private static long waitMs(HttpHeaders headers) {
         String value = headers.firstValue("Retry-After").orElse("0").strip();
         // Some servers send fractions of a second.

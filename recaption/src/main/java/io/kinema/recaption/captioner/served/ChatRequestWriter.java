@@ -10,8 +10,8 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Writes requests as JSON. Servers differ in which parameters they take; one that a server will not have is left out
- * from then on, and {@code max_tokens} is called by its newer name, {@code max_completion_tokens}.
+ * Writes requests as JSON. Servers support different parameters. A parameter that the server refuses is left out of all
+ * later requests; {@code max_tokens} then gets its newer name, {@code max_completion_tokens}.
  */
 final class ChatRequestWriter {
     private static final JsonMapper JSON = new JsonMapper();
@@ -29,18 +29,18 @@ final class ChatRequestWriter {
      * A request as it is sent.
      *
      * @param json UTF-8
-     * @param parameters those in it that can be done without
+     * @param parameters the optional parameters in it
      */
     record Body(byte[] json, Set<String> parameters) {
-        /** Whether a server that complains so would take the request without a parameter of this name. */
+        /** Whether the server's complaint is about this optional parameter. */
         boolean canDoWithout(String parameter, String complaint) {
-            // A text that is too long is complained of with the older name alone.
+            // A complaint about a text that is too long has the older name alone.
             return parameters.contains(parameter)
                     && complaint.contains(parameter.equals(LENGTH) ? LENGTH_NEWER : parameter);
         }
     }
 
-    /** From now on without this parameter. */
+    /** Leaves a parameter out of all later requests. */
     void leaveOut(String parameter) {
         unwanted.add(parameter);
     }
@@ -53,7 +53,7 @@ final class ChatRequestWriter {
         }
         ObjectNode user = messages.addObject().put("role", "user");
         if (request.jpegs().isEmpty()) {
-            // Servers of text-only models take no list here.
+            // Servers of text-only models refuse a list here.
             user.put("content", request.text());
         } else {
             ArrayNode parts = user.putArray("content");

@@ -6,26 +6,26 @@ import java.net.URISyntaxException;
 import java.util.Set;
 
 /**
- * A server that speaks OpenAI's chat completions, and how much is asked of it. A key is never part of this, only where
- * to find it.
+ * A server with OpenAI's interface of chat completions, and the limits of its use. The settings never hold the key, only
+ * the place of the key.
  *
- * @param url where the interface begins, such as {@code http://localhost:8000/v1}; {@code /chat/completions} is put
- *     behind it
- * @param model the name that the server has for the model
- * @param keyEnvironment the environment variable that holds the key; where it is not set, none is sent
- * @param keyFile a file that holds the key, which then goes before the variable; empty for none
- * @param limits how much is asked at once, and how patiently
- * @param price what tokens cost
+ * @param url base address of the interface, such as {@code http://localhost:8000/v1}; {@code /chat/completions} is
+ *     appended
+ * @param model the model's name on the server
+ * @param keyEnvironment the environment variable of the key; if it is not set, no key is sent
+ * @param keyFile a file that holds the key, in place of the variable; empty for none
+ * @param limits number of requests, retries and time
+ * @param price the price of tokens
  */
 public record ChatSettings(
         String url, String model, String keyEnvironment, String keyFile, Limits limits, Price price) {
-    /** The environment variable that a key is usually in. */
+    /** The usual environment variable of a key. */
     public static final String KEY_ENVIRONMENT = "OPENAI_API_KEY";
 
     /**
      * Checks the settings.
      *
-     * @throws ConfigException if the address or the model's name cannot be one
+     * @throws ConfigException if the address or the model's name is not valid
      */
     public ChatSettings {
         keyEnvironment = keyEnvironment == null ? "" : keyEnvironment;
@@ -37,12 +37,12 @@ public record ChatSettings(
     }
 
     /**
-     * How much is asked at once, and how patiently: by each process that has a client, not by all together.
+     * The limits of each process that has a client, not of all processes together.
      *
      * @param concurrency the most requests in flight
-     * @param requestsPerMinute the most requests that are begun in a minute, evenly spaced; 0 for no such limit
-     * @param retries how often a request that failed is sent again
-     * @param timeoutSeconds the longest that a request may take, with its whole reply
+     * @param requestsPerMinute the most requests a minute, evenly spaced; 0 for no limit
+     * @param retries how often a failed request is repeated
+     * @param timeoutSeconds the longest time of a request, with its whole reply
      */
     public record Limits(int concurrency, double requestsPerMinute, int retries, double timeoutSeconds) {
         private static final int MOST_AT_ONCE = 1024;
@@ -73,16 +73,16 @@ public record ChatSettings(
     }
 
     /**
-     * What tokens cost, in any currency.
+     * The price of tokens, in any currency.
      *
-     * @param promptPerMillion price of a million tokens that are sent; 0 where unknown
-     * @param completionPerMillion price of a million tokens that the model writes; 0 where unknown
+     * @param promptPerMillion price of a million tokens of requests; 0 if unknown
+     * @param completionPerMillion price of a million tokens of answers; 0 if unknown
      */
     public record Price(double promptPerMillion, double completionPerMillion) {
         /**
          * Checks the prices.
          *
-         * @throws ConfigException if one is no price
+         * @throws ConfigException if a price is negative or not a number
          */
         public Price {
             check(promptPerMillion, "--prompt-price-per-million");
@@ -92,18 +92,18 @@ public record ChatSettings(
         private static void check(double price, String flag) {
             if (!(price >= 0) || Double.isInfinite(price)) {
                 throw new ConfigException(
-                        flag + " " + price + " is not a price; give what a million tokens cost, or 0 where unknown");
+                        flag + " " + price + " is not a price; give the price of a million tokens, or 0 if unknown");
             }
         }
     }
 
-    /** Where requests are sent. */
+    /** The address of requests. */
     URI completions() {
         return URI.create((url.endsWith("/") ? url : url + "/") + "chat/completions");
     }
 
     private static void checkUrl(String url) {
-        String remedy = "; give where the interface begins, such as http://localhost:8000/v1";
+        String remedy = "; give the base address of the interface, such as http://localhost:8000/v1";
         URI uri;
         try {
             uri = new URI(url);
@@ -111,16 +111,16 @@ public record ChatSettings(
             throw new ConfigException("--url '" + url + "' is not an address" + remedy, e);
         }
         if (uri.getRawUserInfo() != null || uri.getRawQuery() != null || uri.getRawFragment() != null) {
-            // Not shown: what is too much may be a key.
+            // Not shown: it may hold a key.
             throw new ConfigException(
-                    "--url for " + uri.getHost() + " has a user, a '?' or a '#' in it; give only where"
-                            + " the interface begins, and a key in an environment variable or with --key-file");
+                    "--url for " + uri.getHost() + " has a user, a '?' or a '#' in it; give the base address only,"
+                            + " and a key in an environment variable or with --key-file");
         }
         if (!Set.of("http", "https").contains(String.valueOf(uri.getScheme())) || uri.getHost() == null) {
             throw new ConfigException("--url '" + url + "' is not an http or https address" + remedy);
         }
         if (uri.getPath().endsWith("/chat/completions")) {
-            throw new ConfigException("--url " + url + " ends in /chat/completions, which is added; leave that off");
+            throw new ConfigException("--url " + url + " ends in /chat/completions, which Kinema appends itself; leave it off");
         }
     }
 }

@@ -18,11 +18,11 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
- * A vision-language model that a server runs. It is shown some frames of a clip, in order, and told the captions that
- * came with it.
+ * A vision-language model on a server. A request has some frames of a clip, in order, and the captions that came with
+ * the clip.
  */
 public final class EndpointCaptioner implements Captioner {
-    /** How much hotter the sampling is at each further attempt, up to the temperature that models are trained at. */
+    /** The temperature rises by this much with each attempt, up to 1, the temperature that models are trained at. */
     private static final double HOTTER_PER_ATTEMPT = 0.3;
 
     private static final JsonMapper JSON = new JsonMapper();
@@ -32,10 +32,10 @@ public final class EndpointCaptioner implements Captioner {
     private final FrameJpegs jpegs;
 
     /**
-     * Makes the captioner; nothing is sent yet. The key is looked for here, in the process that asks.
+     * Makes the captioner; nothing is sent yet. The key is read here, in the process that asks.
      *
-     * @param settings which server, and how it is asked
-     * @throws io.kinema.data.command.ConfigException if there should be a key and it cannot be had
+     * @param settings the server, and how to ask
+     * @throws io.kinema.data.command.ConfigException if the key cannot be read
      */
     public EndpointCaptioner(EndpointSettings settings) {
         this(settings, new ChatClient(settings.server()));

@@ -5,15 +5,14 @@ import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
 
 /**
- * How a served model is shown clips and what it is asked of them. Jackson writes and reads it as it is; it has no key
- * in it.
+ * The settings of a captioner on a server. They travel as JSON and hold no key.
  *
- * @param server which server and model, and how much is asked of it
- * @param prompts what is asked
- * @param numFrames how many frames of a clip are shown at most, spread from its first to its last
- * @param maxSide the most pixels along either side of a frame as it is shown; smaller frames stay as they are
- * @param maxTokens the most tokens that a caption may have
- * @param temperature of the model's sampling at the first attempt; 0 for the likeliest words
+ * @param server server, model and limits
+ * @param prompts the questions
+ * @param numFrames the most frames of a clip to show, spread from its first to its last
+ * @param maxSide the longest side of a shown frame, in pixels; smaller frames stay as they are
+ * @param maxTokens the most tokens of a caption
+ * @param temperature of the first attempt's sampling; 0 for the likeliest words
  */
 public record EndpointSettings(
         ChatSettings server, Prompts prompts, int numFrames, int maxSide, int maxTokens, double temperature)

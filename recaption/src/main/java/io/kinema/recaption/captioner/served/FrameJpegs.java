@@ -16,7 +16,7 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  * @param maxSide the most pixels along either side; larger frames are shrunk in their own aspect ratio
  */
 record FrameJpegs(int numFrames, int maxSide) {
-    /** The frames that are taken of a clip of so many. */
+    /** The indices of the shown frames of a clip of so many frames. */
     int[] indices(int numFramesOfClip) {
         int count = Math.min(numFrames, numFramesOfClip);
         int[] indices = new int[count];
@@ -30,7 +30,7 @@ record FrameJpegs(int numFrames, int maxSide) {
         List<byte[]> jpegs = new ArrayList<>();
         for (int frameIndex : indices(clip.numFrames())) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            // Otherwise ImageIO goes by way of a temporary file.
+            // Otherwise ImageIO writes a temporary file.
             try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
                 if (!ImageIO.write(shrunk(clip, frameIndex), "jpg", out)) {
                     throw new IllegalStateException("this Java platform writes no JPEG");
@@ -44,8 +44,8 @@ record FrameJpegs(int numFrames, int maxSide) {
     }
 
     /**
-     * Each pixel is the mean of those that it covers, so that fine patterns do not turn into coarse ones. Needs no
-     * display.
+     * Shrinks a frame. Each pixel is the mean of the pixels that it covers, so that fine patterns do not turn into coarse
+     * ones.
      */
     private BufferedImage shrunk(Clip clip, int frameIndex) {
         double scale = Math.min(1, (double) maxSide / Math.max(clip.width(), clip.height()));
@@ -64,7 +64,7 @@ record FrameJpegs(int numFrames, int maxSide) {
     }
 
     /**
-     * The part of a clip's rows or columns that one of a smaller picture covers: pixels {@code first} to {@code last},
+     * The rows or columns of a clip under one row or column of a smaller picture: pixels {@code first} to {@code last},
      * the outer two in part.
      */
     private record Span(double begin, double end, int first, int last) {

@@ -2,20 +2,17 @@ package io.kinema.recaption.captioner.served;
 
 import java.util.concurrent.TimeUnit;
 
-/**
- * When the next request may be sent: not before a pause that a server asked for is over, and not sooner after the one
- * before than the rate allows.
- */
+/** Delays requests: until a pause that the server asked for is over, and so that their rate stays within the limit. */
 final class Pace {
     private final long intervalNanos;
     private long openNanos = System.nanoTime();
 
-    /** A pace of so many requests a minute; 0 for as many as there are. */
+    /** A pace of so many requests a minute; 0 for no limit. */
     Pace(double requestsPerMinute) {
         intervalNanos = requestsPerMinute > 0 ? (long) (TimeUnit.MINUTES.toNanos(1) / requestsPerMinute) : 0;
     }
 
-    /** Lets nothing be sent for a time. */
+    /** Holds back all requests for a time. */
     synchronized void pause(long ms) {
         long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ms);
         if (until - openNanos > 0) {

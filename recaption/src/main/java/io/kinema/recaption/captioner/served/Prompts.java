@@ -12,9 +12,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a served model is asked of a clip, in words: a text for each style. In it {@code {frames}} stands for how many
- * frames are shown, {@code {seconds}} for how long the clip is, and {@code {captions}} for the captions that came with
- * it; none of them has to be used.
+ * The questions to a served model: a text for each style. Three placeholders may be used: {@code {frames}} for the number
+ * of shown frames, {@code {seconds}} for the clip's length, {@code {captions}} for the captions that came with the clip.
  *
  * @param brief asks for a caption of style {@link Question#SHORT}
  * @param detailed asks for one of style {@link Question#DETAILED}
@@ -26,7 +25,7 @@ public record Prompts(String brief, String detailed) {
     /**
      * Checks the texts.
      *
-     * @throws ConfigException if one is empty or has a placeholder that stands for nothing
+     * @throws ConfigException if a text is empty or has an unknown placeholder
      */
     public Prompts {
         check(brief, "the prompt for short captions", "--prompt-short");
@@ -39,8 +38,7 @@ public record Prompts(String brief, String detailed) {
      * @param briefFile of {@code --prompt-short}
      * @param detailedFile of {@code --prompt-detailed}
      * @return the texts, without white space at either end
-     * @throws ConfigException if a file is not there, is no text, is empty, or has a placeholder that stands for
-     *     nothing
+     * @throws ConfigException if a file is missing, is not text, is empty, or has an unknown placeholder
      */
     public static Prompts read(Path briefFile, Path detailedFile) {
         return new Prompts(read(briefFile, "--prompt-short"), read(detailedFile, "--prompt-detailed"));
@@ -73,7 +71,7 @@ public record Prompts(String brief, String detailed) {
         }
     }
 
-    /** The text of a style, as it was written. */
+    /** The text of a style, with its placeholders. */
     String of(String style) {
         return switch (style) {
             case Question.SHORT -> brief;
@@ -84,7 +82,7 @@ public record Prompts(String brief, String detailed) {
         };
     }
 
-    /** The text of a style with everything in its place. Values are put in as they are: braces in a caption stay. */
+    /** The text of a style with values in place of placeholders. Braces in a value stay. */
     String fill(String style, Map<String, String> values) {
         return PLACEHOLDER.matcher(of(style)).replaceAll(found -> Matcher.quoteReplacement(values.get(found.group(1))));
     }

@@ -3,34 +3,34 @@ package io.kinema.recaption.captioner.served;
 import com.beust.jcommander.Parameter;
 import java.nio.file.Path;
 
-/** Flags of a server with the interface of OpenAI's chat completions, for every command that asks one. */
+/** Flags of every command that asks a server with OpenAI's interface of chat completions. */
 public final class ServerFlags {
     @Parameter(
             names = "--url",
             order = 11,
             placeholder = "URL",
-            description = "endpoint: where the interface begins, such as http://localhost:8000/v1")
+            description = "endpoint: base address of the interface, such as http://localhost:8000/v1")
     private String url = "http://localhost:8000/v1";
 
     @Parameter(
             names = "--key-environment",
             order = 12,
             placeholder = "NAME",
-            description = "endpoint: the environment variable that the key is in, if there is one")
+            description = "endpoint: the environment variable of the key, if there is a key")
     private String keyEnvironment = ChatSettings.KEY_ENVIRONMENT;
 
     @Parameter(
             names = "--key-file",
             order = 13,
             placeholder = "FILE",
-            description = "endpoint: a file with the key, in place of the variable")
+            description = "endpoint: a file that holds the key, in place of the variable")
     private String keyFile = "";
 
     @Parameter(
             names = "--concurrency",
             order = 14,
             placeholder = "N",
-            description = "endpoint: the most requests in flight, over all machines that caption")
+            description = "endpoint: the most requests in flight, over all machines")
     private int concurrency = 8;
 
     @Parameter(
@@ -44,39 +44,39 @@ public final class ServerFlags {
             names = "--retries",
             order = 16,
             placeholder = "N",
-            description = "endpoint: how often a request that failed is sent again")
+            description = "endpoint: how often to repeat a failed request")
     private int retries = 5;
 
     @Parameter(
             names = "--timeout-seconds",
             order = 17,
             placeholder = "S",
-            description = "endpoint: the longest that a request may take")
+            description = "endpoint: the longest time of a request")
     private double timeoutSeconds = 120;
 
     @Parameter(
             names = "--prompt-price-per-million",
             order = 18,
             placeholder = "P",
-            description = "endpoint: what a million tokens cost that are sent; 0 where unknown")
+            description = "endpoint: price of a million tokens of requests; 0 if unknown")
     private double promptPrice;
 
     @Parameter(
             names = "--completion-price-per-million",
             order = 19,
             placeholder = "P",
-            description = "endpoint: what a million tokens cost that come back; 0 where unknown")
+            description = "endpoint: price of a million tokens of answers; 0 if unknown")
     private double completionPrice;
 
     /** Flags with their defaults. */
     public ServerFlags() {}
 
     /**
-     * What the flags say.
+     * Returns the settings that the flags give.
      *
-     * @param model the name that the server has for its model
+     * @param model the model's name on the server
      * @return the settings
-     * @throws io.kinema.data.command.ConfigException if one is out of its range
+     * @throws io.kinema.data.command.ConfigException if a value is out of its range
      */
     public ChatSettings settings(String model) {
         return new ChatSettings(

@@ -115,6 +115,14 @@ public final class Training {
         void keep(ComputationGraph trained, Progress progress) throws IOException;
     }
 
+    /**
+     * Prepares a training.
+     *
+     * @param graph shape of the network
+     * @param examples stay the caller's to close
+     * @param settings how to train
+     * @throws ConfigException if too few examples are left to learn from, or none to hold out
+     */
     public Training(CaptionGraph graph, Examples examples, Settings settings) {
         this.graph = graph;
         this.examples = examples;

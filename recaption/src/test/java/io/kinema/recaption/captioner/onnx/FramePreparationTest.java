@@ -103,8 +103,10 @@ class FramePreparationTest {
                 "{'do_normalize': false, 'size': {'longest_edge': 9}} | has size={\"longest_edge\":9}; give it as",
                 "{'size': 4} | has no image_mean; give it as three numbers",
                 "{'size': 4, 'image_mean': [0.5], 'image_std': [1, 1, 1]} | has image_mean=[0.5]; give it as three",
-                "{'size': 4, 'image_mean': [0, 0, 0], 'image_std': [1, 0, 1]} | has image_std=[1,0,1]; give it as three",
-                "{'size': 4, 'image_mean': [0, 0, 0], 'image_std': [1, 'x', 1]} | has image_std=[1,\"x\",1]; give it as",
+                "{'size': 4, 'image_mean': [0, 0, 0], 'image_std': [1, 0, 1]} |"
+                        + " has image_std=[1,0,1]; give it as three",
+                "{'size': 4, 'image_mean': [0, 0, 0], 'image_std': [1, 'x', 1]} |"
+                        + " has image_std=[1,\"x\",1]; give it as",
             })
     void shouldSayWhatIsWrong(String settings, String message) {
         ConfigException mistake = assertThrows(ConfigException.class, () -> read(settings.replace('\'', '"')));

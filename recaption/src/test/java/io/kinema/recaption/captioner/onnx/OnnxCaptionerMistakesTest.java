@@ -189,10 +189,13 @@ class OnnxCaptionerMistakesTest {
                 "{'eos_token_id': 1} | config.json has no decoder_start_token_id; add it",
                 "{'decoder_start_token_id': 0} | config.json has no eos_token_id; add it",
                 "{'decoder_start_token_id': 0, 'eos_token_id': []} | config.json has eos_token_id=[], which is not",
-                "{'decoder_start_token_id': 'x', 'eos_token_id': 1} | config.json has decoder_start_token_id=\"x\", which",
-                "{'bos_token_id': 0, 'eos_token_id': [13, 1]} | knows 13 tokens, and the captions of config.json begin with 0 and end with 13",
+                "{'decoder_start_token_id': 'x', 'eos_token_id': 1} |"
+                        + " config.json has decoder_start_token_id=\"x\", which",
+                "{'bos_token_id': 0, 'eos_token_id': [13, 1]} |"
+                        + " knows 13 tokens, and the captions of config.json begin with 0 and end with 13",
                 "{'bos_token_id': 0, 'eos_token_id': -1} | config.json has eos_token_id=-1, which is not the number",
-                "{'bos_token_id': 0, 'eos_token_id': 1, 'decoder': {'max_position_embeddings': 31}} | --max-tokens=32 after a prompt of 0 tokens is more than the 31",
+                "{'bos_token_id': 0, 'eos_token_id': 1, 'decoder': {'max_position_embeddings': 31}} |"
+                        + " --max-tokens=32 after a prompt of 0 tokens is more than the 31",
             })
     void shouldSayWhatIsWrongWithTheTokens(String config, String message) throws IOException {
         Files.writeString(folder.resolve("config.json"), config.replace('\'', '"'));
