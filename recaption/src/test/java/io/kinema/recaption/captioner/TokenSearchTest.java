@@ -45,8 +45,9 @@ class TokenSearchTest {
     void shouldPreferATextThatHasEnded() {
         // The end has one chance in a thousand each time.
         NextToken reluctant = (texts, subjects) -> repeat(texts.length, softmax(new double[] {0, -7, 0.1, 0.2}));
-        TokenSearch.Text wide =
-                new TokenSearch(END, 3).beamSearch(reluctant, beginnings(1), 1000).getFirst();
+        TokenSearch.Text wide = new TokenSearch(END, 3)
+                .beamSearch(reluctant, beginnings(1), 1000)
+                .getFirst();
         assertTrue(wide.ended());
         assertArrayEquals(new int[] {3, 3}, wide.tokens());
         TokenSearch.Text narrow =
@@ -138,8 +139,9 @@ class TokenSearchTest {
     void shouldGiveTiesToTheLowerTokenAndTheEarlierBeam() {
         NextToken uniform = (texts, subjects) -> repeat(texts.length, softmax(new double[VOCABULARY]));
         for (int width : new int[] {1, 2, 3}) {
-            TokenSearch.Text text =
-                    new TokenSearch(3, 3).beamSearch(uniform, beginnings(1), width).getFirst();
+            TokenSearch.Text text = new TokenSearch(3, 3)
+                    .beamSearch(uniform, beginnings(1), width)
+                    .getFirst();
             assertArrayEquals(new int[] {0, 0, 0}, text.tokens());
             assertFalse(text.ended());
         }
@@ -172,7 +174,8 @@ class TokenSearchTest {
     @Test
     void shouldEndAtOnceWhereThatIsLikeliest() {
         NextToken end = (texts, subjects) -> repeat(texts.length, softmax(new double[] {0, 9, 0, 0}));
-        TokenSearch.Text text = new TokenSearch(END, 3).beamSearch(end, beginnings(1), 3).getFirst();
+        TokenSearch.Text text =
+                new TokenSearch(END, 3).beamSearch(end, beginnings(1), 3).getFirst();
         assertEquals(0, text.tokens().length);
         assertTrue(text.ended());
         assertEquals(Math.exp(text.logProbability()), text.confidence(), 1e-12);
@@ -190,7 +193,8 @@ class TokenSearchTest {
                     texts, Arrays.stream(subjects).map(i -> i + offset).toArray());
             int[][] beginning = {{START, subject % 3}};
             assertText(
-                    searched.get(subject), search.beamSearch(alone, beginning, 3).getFirst());
+                    searched.get(subject),
+                    search.beamSearch(alone, beginning, 3).getFirst());
             assertText(
                     drawn.get(subject),
                     search.sample(alone, beginning, 1.5, new long[] {keys[subject]}, 9)
@@ -206,7 +210,8 @@ class TokenSearchTest {
         for (double temperature : new double[] {0.5, 1, 2}) {
             NextToken model = (texts, subjects) -> repeat(texts.length, softmax(logits));
             long[] keys = LongStream.range(0, numDraws).toArray();
-            List<TokenSearch.Text> texts = new TokenSearch(END, 2).sample(model, beginnings(numDraws), temperature, keys, 17);
+            List<TokenSearch.Text> texts =
+                    new TokenSearch(END, 2).sample(model, beginnings(numDraws), temperature, keys, 17);
             int[] counts = new int[VOCABULARY];
             int[] pairs = new int[2];
             for (TokenSearch.Text text : texts) {

@@ -32,7 +32,8 @@ class FidelityTest {
         Map<String, List<String>> captions = new LinkedHashMap<>();
         for (int i = 0; i < 100; i++) {
             // Spaces tell prompts apart that ask for the same.
-            captions.put("a red star spins" + " ".repeat(i), List.of(i % 4 == 0 ? "a red star grows" : "a red star spins"));
+            captions.put(
+                    "a red star spins" + " ".repeat(i), List.of(i % 4 == 0 ? "a red star grows" : "a red star spins"));
         }
         Fidelity.Share motion = Fidelity.of(captions).attributes().get("motion");
         // 0.75 ± 1.96 · √(0.75 · 0.25 / 100) = 0.665 to 0.835

@@ -256,9 +256,8 @@ class ShowPageBrowserTest {
                 setTimeout(() => { document.body.dataset.hash = location.hash; }, 1000);
                 """, "#sort=longest");
         assertTrue(
-                dom.contains(
-                        "data-hash=\"#q=red+%28c%2B%2B%29+%26+100%25"
-                                + "&amp;style=detailed&amp;max=0.3&amp;sort=longest\""),
+                dom.contains("data-hash=\"#q=red+%28c%2B%2B%29+%26+100%25"
+                        + "&amp;style=detailed&amp;max=0.3&amp;sort=longest\""),
                 dom);
         assertEquals("0 of 5 clips", count(dom));
     }

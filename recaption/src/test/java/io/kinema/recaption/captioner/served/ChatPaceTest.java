@@ -90,8 +90,8 @@ class ChatPaceTest {
     }
 
     /**
-     * The server holds all calls. Whenever it lets one go, another must arrive while the rest are still held. Replies of
-     * half a second with a mean of 95 % in flight leave 26 ms for that.
+     * The server holds all calls. Whenever it lets one go, another must arrive while the rest are still held. Replies
+     * of half a second with a mean of 95 % in flight leave 26 ms for that.
      */
     @Test
     void shouldKeepAsManyInFlightAsItMayAndNoMore() throws Exception {
@@ -132,7 +132,8 @@ class ChatPaceTest {
      */
     private static double refillMs(List<Moment> moments, int limit) {
         double[] refillMs = IntStream.range(1, moments.size())
-                .filter(i -> moments.get(i).inFlight() == limit && moments.get(i - 1).inFlight() == limit - 1)
+                .filter(i ->
+                        moments.get(i).inFlight() == limit && moments.get(i - 1).inFlight() == limit - 1)
                 .mapToDouble(i -> (moments.get(i).nanos() - moments.get(i - 1).nanos()) / 1e6)
                 .sorted()
                 .toArray();

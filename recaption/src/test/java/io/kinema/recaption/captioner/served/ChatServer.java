@@ -81,13 +81,13 @@ public final class ChatServer implements AutoCloseable {
      * @param stalls whether, instead of cutting it, the server waits for the client to hang up
      */
     public record Reply(int status, long delayMs, List<String> headers, byte[] body, int numSent, boolean stalls) {
-        static Reply json(int status, String body) {
+        public static Reply json(int status, String body) {
             byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
             return new Reply(
                     status, 0, List.of("Content-Type: application/json; charset=utf-8"), bytes, bytes.length, false);
         }
 
-        static Reply error(int status, String message) {
+        public static Reply error(int status, String message) {
             return json(
                     status,
                     JSON.createObjectNode()
@@ -100,7 +100,7 @@ public final class ChatServer implements AutoCloseable {
             return choice(text, "stop", "");
         }
 
-        static Reply choice(String content, String finishReason, String refusal) {
+        public static Reply choice(String content, String finishReason, String refusal) {
             var choice = JSON.createObjectNode().put("index", 0).put("finish_reason", finishReason);
             var message = choice.putObject("message").put("role", "assistant").put("content", content);
             if (!refusal.isEmpty()) {
@@ -116,22 +116,22 @@ public final class ChatServer implements AutoCloseable {
             return new Reply(status, ms, headers, body, numSent, stalls);
         }
 
-        Reply with(String header) {
+        public Reply with(String header) {
             List<String> more = new ArrayList<>(headers);
             more.add(header);
             return new Reply(status, delayMs, more, body, numSent, stalls);
         }
 
-        Reply ofType(String type) {
+        public Reply ofType(String type) {
             return new Reply(status, delayMs, List.of("Content-Type: " + type), body, numSent, stalls);
         }
 
         /** Ends in the middle of its body; of nothing, before its first byte. */
-        Reply cutAfter(int numBytes) {
+        public Reply cutAfter(int numBytes) {
             return new Reply(status, delayMs, headers, body, numBytes, false);
         }
 
-        Reply stallAfter(int numBytes) {
+        public Reply stallAfter(int numBytes) {
             return new Reply(status, delayMs, headers, body, numBytes, true);
         }
     }

@@ -1,4 +1,4 @@
-package io.kinema.recaption.captioner.served;
+package io.kinema.recaption.run;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -8,7 +8,7 @@ import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.recaption.TinyData;
-import io.kinema.recaption.run.CaptionRunCommand;
+import io.kinema.recaption.captioner.served.ChatServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
