@@ -16,9 +16,7 @@ final class OutputFolder {
     static final String QUARANTINE = "quarantine.jsonl";
     private static final String INDEX = "index.arrow";
 
-    /**
-     * All files that a preparation writes, in a safe order to delete: without its manifest a folder is no data set.
-     */
+    /** All files that a preparation writes, in a safe order to delete: without its manifest a folder is no data set. */
     private static final List<String> OWN = List.of(Manifest.FILE, INDEX, ShardGroupWriter.SHARDS, QUARANTINE, ARGS);
 
     private final Folder folder;
@@ -78,9 +76,7 @@ final class OutputFolder {
         }
     }
 
-    /**
-     * Cleans up after a preparation without clips: only the reasons stay, so that the same command can run again.
-     */
+    /** Cleans up after a preparation without clips: only the reasons stay, so that the same command can run again. */
     void release() throws IOException {
         folder.delete(ShardGroupWriter.SHARDS);
         folder.delete(ARGS);

@@ -60,8 +60,7 @@ final class PrepareFlags {
             names = "--patch",
             order = 5,
             placeholder = "TxHxW",
-            description =
-                    "Size of a token: frames, height and width of every clip are multiples of it")
+            description = "Size of a token: frames, height and width of every clip are multiples of it")
     String patch = "2x8x8";
 
     @Parameter(names = "--overwrite", order = 6, description = "Replace the data set in --output")
@@ -71,8 +70,7 @@ final class PrepareFlags {
             names = "--ffmpeg",
             order = 7,
             placeholder = "PATH",
-            description =
-                    "An ffmpeg program, with ffprobe beside it, to use in place of the bundled program")
+            description = "An ffmpeg program, with ffprobe beside it, to use in place of the bundled program")
     String ffmpeg = "";
 
     @Parameter(

@@ -23,8 +23,8 @@ import java.util.TreeMap;
 
 /**
  * The captions in the tables of the input folder: {@code captions.csv} has a header row, {@code captions.jsonl} has an
- * object a line. Both have {@code path} (relative to the folder), {@code caption} and, if known, {@code licence}. A path
- * may have several rows.
+ * object a line. Both have {@code path} (relative to the folder), {@code caption} and, if known, {@code licence}. A
+ * path may have several rows.
  */
 final class CaptionTable {
     static final String CSV = "captions.csv";

@@ -13,9 +13,9 @@ public record FrameSize(int height, int width) {
     /**
      * Fits a picture into a pixel budget without cropping or padding.
      *
-     * <p>The picture is shrunk, never enlarged, until it fits the budget. Then each side becomes the next smaller or the
-     * next larger whole number of patches. Of the pairs within the budget, the pair with the least distortion wins, and
-     * of two equal pairs the larger. So there is a scale at which both sides are less than one patch off. A side
+     * <p>The picture is shrunk, never enlarged, until it fits the budget. Then each side becomes the next smaller or
+     * the next larger whole number of patches. Of the pairs within the budget, the pair with the least distortion wins,
+     * and of two equal pairs the larger. So there is a scale at which both sides are less than one patch off. A side
      * shorter than a patch becomes one patch.
      *
      * @param sourceHeight rows as shown, in units of square pixels

@@ -12,8 +12,8 @@ import java.util.List;
  * Flags in a file, given as {@code @FILE} on the command line.
  *
  * <p>Lines hold tokens as on a command line: {@code --flag value}. White space separates tokens; single or double
- * quotes keep it; within double quotes a backslash escapes the next character. A {@code #} where a token could
- * begin starts a comment that runs to the end of the line.
+ * quotes keep it; within double quotes a backslash escapes the next character. A {@code #} where a token could begin
+ * starts a comment that runs to the end of the line.
  */
 final class ArgsFile {
     private ArgsFile() {}

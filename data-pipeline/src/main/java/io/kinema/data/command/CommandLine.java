@@ -60,9 +60,9 @@ public final class CommandLine {
      * Runs a command and reports failures on stderr.
      *
      * @param command the command; its value is the exit code
-     * @return the command's exit code; 2 after a {@link ConfigException}, reported in one line; 1 after an {@link
-     *     IOException}, reported in one line; 1 after any other exception, reported with its stack trace; 1 after any
-     *     exception while the JVM is ending
+     * @return the command's exit code; 2 after a {@link ConfigException}, reported in one line; 1 after an
+     *     {@link IOException}, reported in one line; 1 after any other exception, reported with its stack trace; 1
+     *     after any exception while the JVM is ending
      */
     public static int run(Callable<Integer> command) {
         try {

@@ -1,4 +1,2 @@
-/**
- * Command lines: flags, files of flags, messages for users, and scripts that run other scripts.
- */
+/** Command lines: flags, files of flags, messages for users, and scripts that run other scripts. */
 package io.kinema.data.command;

@@ -11,8 +11,8 @@ import java.util.List;
  *     its input
  * @param sourceSha256 SHA-256 of the source file, in hex
  * @param startSeconds start of the clip in the source, in seconds from the first frame
- * @param endSeconds end of the clip, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for an
- *     image
+ * @param endSeconds end of the clip, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for
+ *     an image
  * @param frameRateHz frames a second, constant within a clip; 0 for an image
  * @param numFrames T
  * @param height H, rows of a frame

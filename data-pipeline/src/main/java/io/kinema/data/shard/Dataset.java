@@ -44,7 +44,8 @@ public final class Dataset implements AutoCloseable {
         byte[] indexBytes = readWhole(manifest.index());
         this.clips = List.copyOf(ShardIndex.fromBytes(
                 indexBytes, folder.locationOf(manifest.index().file())));
-        long rows = manifest.shards().stream().mapToLong(Manifest.FileEntry::rows).sum();
+        long rows =
+                manifest.shards().stream().mapToLong(Manifest.FileEntry::rows).sum();
         if (clips.size() != rows || clips.size() != manifest.counts().clips()) {
             throw new IOException(folder + " has " + clips.size() + " clips in its index, " + rows
                     + " in its shards and " + manifest.counts().clips() + " by its manifest's counts" + RESTORE);

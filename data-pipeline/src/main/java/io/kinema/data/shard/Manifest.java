@@ -20,9 +20,9 @@ import java.util.TreeMap;
  * The list of a data set's files: {@code manifest.json}. It is written last and by rename: a folder without it is not a
  * data set.
  *
- * <p>Layout: a JSON object in UTF-8 with the members below under their own names; {@code preparedWith} is sorted by key.
- * The same input and flags give the same bytes, without a date. A data set with frames has version 1 and lacks the last
- * two members. A data set of captions, whose frames are in another data set's folder, has version 2.
+ * <p>Layout: a JSON object in UTF-8 with the members below under their own names; {@code preparedWith} is sorted by
+ * key. The same input and flags give the same bytes, without a date. A data set with frames has version 1 and lacks the
+ * last two members. A data set of captions, whose frames are in another data set's folder, has version 2.
  *
  * @param formatVersion version of this layout; shards and index have version 1 in both
  * @param shards the shards, in index order

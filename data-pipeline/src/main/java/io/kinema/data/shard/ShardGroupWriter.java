@@ -10,8 +10,8 @@ import java.util.List;
  *
  * <p>The clips of a source are held back until the source has ended without damage, so that a damaged source leaves
  * nothing behind. A source whose frames alone exceed a shard gets shards of its own; they are deleted if the source is
- * damaged. Shards are named {@code shards/shard-GGGGG-PPPPP.arrow} by group and part, both
- * decimal, so groups can be written by different processes.
+ * damaged. Shards are named {@code shards/shard-GGGGG-PPPPP.arrow} by group and part, both decimal, so groups can be
+ * written by different processes.
  */
 public final class ShardGroupWriter implements AutoCloseable {
     /** A shard ends with the source that brings its uncompressed frames to this many bytes. */

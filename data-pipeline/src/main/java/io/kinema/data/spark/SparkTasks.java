@@ -49,7 +49,8 @@ public final class SparkTasks implements AutoCloseable {
                 .setMaster(master)
                 .setAppName(name)
                 .set("spark.ui.enabled", "false")
-                // By default a failed task is tried four times. Faults of sources do not fail a task: they go to quarantine.
+                // By default a failed task is tried four times. Faults of sources do not fail a task: they go to
+                // quarantine.
                 .set("spark.task.maxFailures", "2");
         if (master.equals("local") || master.startsWith("local[")) {
             // Then this machine's name need not resolve.

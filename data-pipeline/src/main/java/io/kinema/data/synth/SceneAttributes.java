@@ -10,8 +10,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The attributes that a caption names of a synthetic video. They compare captions of different wording. An attribute that
- * the caption does not name is empty.
+ * The attributes that a caption names of a synthetic video. They compare captions of different wording. An attribute
+ * that the caption does not name is empty.
  *
  * @param count number of shapes: {@code 1}, {@code 2} or {@code 3}
  * @param colour of the shapes; {@code red>blue} for a change

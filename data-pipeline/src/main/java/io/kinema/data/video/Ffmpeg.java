@@ -19,9 +19,7 @@ public final class Ffmpeg {
     /** Decoding a frame of 8K video in 10 bits takes about 1 GiB; libraries and stacks are mapped besides. */
     private static final long MEMORY_KIB = 4 << 20;
 
-    /**
-     * Containers that hold pictures or sound themselves. Playlists are left out: they name other files.
-     */
+    /** Containers that hold pictures or sound themselves. Playlists are left out: they name other files. */
     private static final String CONTAINERS =
             "mov,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,"
                     + "ivf,flv,asf,ogg,mjpeg,yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,"

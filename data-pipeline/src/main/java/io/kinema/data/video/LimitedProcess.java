@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A child process with limits on time and memory. When the JVM ends in order, a shutdown hook kills the process. When the
- * JVM is killed, the process ends by itself as soon as it uses the broken pipe.
+ * A child process with limits on time and memory. When the JVM ends in order, a shutdown hook kills the process. When
+ * the JVM is killed, the process ends by itself as soon as it uses the broken pipe.
  */
 final class LimitedProcess implements AutoCloseable {
     private static final int LAST_WORDS_BYTES = 4096;
@@ -121,7 +121,9 @@ final class LimitedProcess implements AutoCloseable {
         return stopped;
     }
 
-    /** Kills through the handle: the process' own method also closes its streams, which other threads may be reading. */
+    /**
+     * Kills through the handle: the process' own method also closes its streams, which other threads may be reading.
+     */
     private void kill() {
         process.toHandle().destroyForcibly();
     }

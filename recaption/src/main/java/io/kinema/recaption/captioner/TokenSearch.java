@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Writes texts with a model that predicts next tokens: by beam search for the likeliest text, or by sampling. The text of
- * a subject does not depend on the other subjects of a call, provided that the model's predictions do not.
+ * Writes texts with a model that predicts next tokens: by beam search for the likeliest text, or by sampling. The text
+ * of a subject does not depend on the other subjects of a call, provided that the model's predictions do not.
  *
  * @param endToken the token that ends a text; not part of the result
  * @param maxTokens the most tokens to add to the beginning of a text; a text without an end by then is truncated
@@ -56,9 +56,9 @@ public record TokenSearch(int endToken, int maxTokens) {
     }
 
     /**
-     * Finds a likely text for each subject by beam search. Finished texts stay in the beam. In the end the text with the
-     * best mean log-probability a token wins (length normalisation of Wu et al., 1609.08144, section 7, with α = 1).
-     * Ties go to the lower token and the earlier beam.
+     * Finds a likely text for each subject by beam search. Finished texts stay in the beam. In the end the text with
+     * the best mean log-probability a token wins (length normalisation of Wu et al., 1609.08144, section 7, with α =
+     * 1). Ties go to the lower token and the earlier beam.
      *
      * @param model predicts tokens
      * @param beginnings first tokens of each subject's text

@@ -23,8 +23,8 @@ public final class CiderD {
      *
      * @param captions one of each clip, in words
      * @param references of each clip, at least one, in words
-     * @return each clip's score, 0 to 10; the score of a corpus is their mean. The score of a single clip is 0: every run
-     *     is in all clips
+     * @return each clip's score, 0 to 10; the score of a corpus is their mean. The score of a single clip is 0: every
+     *     run is in all clips
      */
     public static double[] scores(List<List<String>> captions, List<List<List<String>>> references) {
         if (captions.size() != references.size()) {

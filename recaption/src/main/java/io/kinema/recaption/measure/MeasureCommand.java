@@ -19,10 +19,10 @@ public final class MeasureCommand {
     private static final String SUMMARY = """
             compares new captions with the captions that came with the videos
 
-            Prints BLEU-4, CIDEr-D and the mean confidence of each captioner and style. All captions that came with a clip
-            are references. For videos of launch/prepare.sh synth also the share of captions that name the right number,
-            colour, shape, motion and background, with 95 % intervals (Wilson). Measure on videos that the captioner was
-            not trained on.\
+            Prints BLEU-4, CIDEr-D and the mean confidence of each captioner and style. All captions that came with a
+            clip are references. For videos of launch/prepare.sh synth also the share of captions that name the right
+            number, colour, shape, motion and background, with 95 % intervals (Wilson). Measure on videos that the
+            captioner was not trained on.\
             """;
 
     private static final class Flags {
@@ -31,11 +31,14 @@ public final class MeasureCommand {
                 order = 0,
                 required = true,
                 placeholder = "DIR",
-                description =
-                        "Folder of a data set that launch/recaption.sh run made from videos with captions")
+                description = "Folder of a data set that launch/recaption.sh run made from videos with captions")
         private String data = "";
 
-        @Parameter(names = "--json", order = 1, placeholder = "FILE", description = "Also write the figures into this file")
+        @Parameter(
+                names = "--json",
+                order = 1,
+                placeholder = "FILE",
+                description = "Also write the figures into this file")
         private String json = "";
     }
 

@@ -28,9 +28,9 @@ import java.util.TreeMap;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
- * Captions a data set; runs on Spark's driver. A unit of work is a run of neighbouring clips of one shard. The result of
- * a unit is a file in the output's folder {@code work/}. When all units are done, their results are joined to files of
- * captions; the manifest is written last.
+ * Captions a data set; runs on Spark's driver. A unit of work is a run of neighbouring clips of one shard. The result
+ * of a unit is a file in the output's folder {@code work/}. When all units are done, their results are joined to files
+ * of captions; the manifest is written last.
  *
  * <p>So a run that was killed continues with the open units, and the data set does not depend on who did which unit.
  */

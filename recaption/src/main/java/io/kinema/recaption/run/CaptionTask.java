@@ -24,8 +24,8 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 /**
- * Some units of work. A captioner on a server works on a few units at once, other captioners on one after the other. The
- * result of a unit is a file, which appears complete; a unit with a file is not done again.
+ * Some units of work. A captioner on a server works on a few units at once, other captioners on one after the other.
+ * The result of a unit is a file, which appears complete; a unit with a file is not done again.
  *
  * @param data location of the data set
  * @param work location of the folder of results

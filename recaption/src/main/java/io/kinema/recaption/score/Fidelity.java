@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * How well videos follow their prompts: for each attribute that prompts name, the share of videos whose caption says the
- * same.
+ * How well videos follow their prompts: for each attribute that prompts name, the share of videos whose caption says
+ * the same.
  *
  * @param numPrompts number of different prompts
  * @param numVideos number of videos of all prompts

@@ -48,8 +48,8 @@ public final class ExpandCommand {
                 order = 1,
                 placeholder = "dl4j|endpoint",
                 description =
-                        "The writer: dl4j, a model trained by launch/recaption.sh train-expander; endpoint, a server with"
-                                + " the interface of OpenAI's chat completions")
+                        "The writer: dl4j, a model trained by launch/recaption.sh train-expander; endpoint, a server"
+                                + " with the interface of OpenAI's chat completions")
         private String expander = "dl4j";
 
         @Parameter(
@@ -74,7 +74,11 @@ public final class ExpandCommand {
                 description = "endpoint: file of instructions for the model")
         private String instructions = ServerFlags.configs("recaption-expand.txt");
 
-        @Parameter(names = "--temperature", order = 5, placeholder = "T", description = "endpoint: temperature of sampling")
+        @Parameter(
+                names = "--temperature",
+                order = 5,
+                placeholder = "T",
+                description = "endpoint: temperature of sampling")
         private double temperature = 0.7;
 
         @Parameter(

@@ -22,8 +22,8 @@ final class PairExamples implements Examples {
     private final Words words;
 
     /**
-     * Reads a data set. A clip gives its captions of style short and detailed if it has both, and otherwise its shortest
-     * and its longest caption.
+     * Reads a data set. A clip gives its captions of style short and detailed if it has both, and otherwise its
+     * shortest and its longest caption.
      *
      * @param data stays open
      */
@@ -37,10 +37,9 @@ final class PairExamples implements Examples {
             }
         }
         if (prompts.isEmpty()) {
-            throw new ConfigException(
-                    "none of the " + data.clips().size()
-                            + " clips has a short and a longer caption; caption them with launch/recaption.sh run,"
-                            + " in both styles");
+            throw new ConfigException("none of the " + data.clips().size()
+                    + " clips has a short and a longer caption; caption them with launch/recaption.sh run,"
+                    + " in both styles");
         }
         words = Words.of(all);
     }

@@ -5,8 +5,8 @@ import org.nd4j.shade.jackson.annotation.JsonSubTypes;
 import org.nd4j.shade.jackson.annotation.JsonTypeInfo;
 
 /**
- * The captioner's operations on matrices that have no weights and no state, forward and backward side by side. A {@link
- * RowVertex} makes an operation a part of a graph.
+ * The captioner's operations on matrices that have no weights and no state, forward and backward side by side. A
+ * {@link RowVertex} makes an operation a part of a graph.
  *
  * <p>Letters of shapes: B clips, F frames of a clip, P places of a picture, C channels, R rows of text.
  */
@@ -60,7 +60,8 @@ public sealed interface RowOperation {
     void backward(FloatRows[] inputs, FloatRows outGradient, FloatRows[] gradients);
 
     /**
-     * Lays the frames of a clip behind one another in the channels of each place: {@code [B·F·P, C]} to {@code [B·P, F·C]}.
+     * Lays the frames of a clip behind one another in the channels of each place: {@code [B·F·P, C]} to {@code [B·P,
+     * F·C]}.
      *
      * @param numFrames F
      * @param numPlaces P
@@ -109,7 +110,8 @@ public sealed interface RowOperation {
     }
 
     /**
-     * Takes the mean and the largest value of every n rows, column by column, side by side: {@code [B·n, C]} to {@code [B, 2·C]}.
+     * Takes the mean and the largest value of every n rows, column by column, side by side: {@code [B·n, C]} to
+     * {@code [B, 2·C]}.
      *
      * @param numRows n
      */

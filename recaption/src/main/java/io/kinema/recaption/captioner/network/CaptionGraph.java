@@ -3,8 +3,8 @@ package io.kinema.recaption.captioner.network;
 import io.kinema.recaption.captioner.layer.Convolution;
 import io.kinema.recaption.captioner.layer.RowOperation;
 import io.kinema.recaption.captioner.layer.RowVertex;
-import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.MergeVertex;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
@@ -26,7 +26,8 @@ import org.nd4j.linalg.schedule.ISchedule;
  * from the summary. Nothing is recurrent: all tokens of a text are learned at once, as in a convolutional decoder
  * (Gehring et al., 1705.03122).
  *
- * <p>Three graphs share their layers by name: the whole network for training, and encoder and decoder apart for writing.
+ * <p>Three graphs share their layers by name: the whole network for training, and encoder and decoder apart for
+ * writing.
  *
  * @param source the kind of subject
  * @param words number of tokens in the vocabulary

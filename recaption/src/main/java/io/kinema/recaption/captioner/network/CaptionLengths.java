@@ -4,8 +4,8 @@ import io.kinema.recaption.captioner.Question;
 import java.util.List;
 
 /**
- * The bounds between short, medium and detailed captions: terciles of the numbers of words of the training captions. The
- * first token of a caption asks for a length (length levels: Deng et al., 2007.09580).
+ * The bounds between short, medium and detailed captions: terciles of the numbers of words of the training captions.
+ * The first token of a caption asks for a length (length levels: Deng et al., 2007.09580).
  *
  * @param shortWords the most words of a short caption
  * @param mediumWords the most words of a medium one

@@ -16,8 +16,8 @@ import java.util.TreeMap;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
- * A trained model of texts, as a folder of two files: {@code graph.zip} ({@link GraphFile}) and {@code model.json}, which
- * is written last and by rename.
+ * A trained model of texts, as a folder of two files: {@code graph.zip} ({@link GraphFile}) and {@code model.json},
+ * which is written last and by rename.
  *
  * @param formatVersion of this layout, 1
  * @param kind {@link #CAPTIONER} or {@link #EXPANDER}

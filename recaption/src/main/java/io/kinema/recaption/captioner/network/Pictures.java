@@ -3,8 +3,8 @@ package io.kinema.recaption.captioner.network;
 import io.kinema.data.shard.Clip;
 
 /**
- * The pictures of a clip that a captioner sees: F frames, evenly spread from the first to the last, shrunk to squares of
- * one size. A square loses the aspect ratio but shows the whole frame.
+ * The pictures of a clip that a captioner sees: F frames, evenly spread from the first to the last, shrunk to squares
+ * of one size. A square loses the aspect ratio but shows the whole frame.
  *
  * @param numFrames F
  * @param side S of the squares, in pixels
@@ -39,8 +39,8 @@ public record Pictures(int numFrames, int side) {
     }
 
     /**
-     * Makes the pictures of a clip. Each pixel is the mean of the pixels that it covers. A clip with fewer frames than F
-     * shows some frames more than once.
+     * Makes the pictures of a clip. Each pixel is the mean of the pixels that it covers. A clip with fewer frames than
+     * F shows some frames more than once.
      *
      * @param clip the clip
      * @return uint8, {@code F·S·S·3}
@@ -115,9 +115,9 @@ public record Pictures(int numFrames, int side) {
     }
 
     /**
-     * Makes the network's input from a clip's pictures: {@code [F·S·S, 5]}. Colours are −1 to 1. The fourth channel is the
-     * difference of neighbours: it shows outlines of any pair of colours. The fifth channel is the difference from the
-     * place's mean over time: it shows motion.
+     * Makes the network's input from a clip's pictures: {@code [F·S·S, 5]}. Colours are −1 to 1. The fourth channel is
+     * the difference of neighbours: it shows outlines of any pair of colours. The fifth channel is the difference from
+     * the place's mean over time: it shows motion.
      *
      * @param pictures the bytes that {@link #of} gives, for at least F frames
      * @param frames indices of the F pictures to use

@@ -166,8 +166,8 @@ public final class Words {
     }
 
     /**
-     * Writes the window of a text: its first token, padding if the text is short, and the last tokens before {@code
-     * length}.
+     * Writes the window of a text: its first token, padding if the text is short, and the last tokens before
+     * {@code length}.
      *
      * @param tokens of the text, from its first token on
      * @param length number of tokens so far

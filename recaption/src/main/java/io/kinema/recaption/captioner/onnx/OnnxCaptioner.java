@@ -31,8 +31,8 @@ import java.util.TreeMap;
  * decoder's attention takes any length.
  *
  * <p>The first attempt is a beam search. Later attempts are drawn, from the seed, the clip's id and the attempt. Each
- * clip is described alone and on one thread, so that its caption does not depend on other questions. Several threads may
- * ask at once.
+ * clip is described alone and on one thread, so that its caption does not depend on other questions. Several threads
+ * may ask at once.
  */
 public final class OnnxCaptioner implements Captioner {
     private static final int KEY_BYTES = 4;

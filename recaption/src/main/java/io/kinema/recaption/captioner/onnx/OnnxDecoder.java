@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The decoder of a model: {@code input_ids} [R, L] and {@code encoder_hidden_states} [R, P, D] to
- * {@code logits} [R, L, V], R texts of L tokens.
+ * The decoder of a model: {@code input_ids} [R, L] and {@code encoder_hidden_states} [R, P, D] to {@code logits} [R, L,
+ * V], R texts of L tokens.
  */
 final class OnnxDecoder implements AutoCloseable {
     private static final String TOKENS = "input_ids";

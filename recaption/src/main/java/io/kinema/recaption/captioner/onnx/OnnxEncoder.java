@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The encoder of a model: {@code pixel_values} [1, 3, H, W] to {@code last_hidden_state} [1, P, D], P
- * places of the frame.
+ * The encoder of a model: {@code pixel_values} [1, 3, H, W] to {@code last_hidden_state} [1, P, D], P places of the
+ * frame.
  */
 final class OnnxEncoder implements AutoCloseable {
     private static final String PIXELS = "pixel_values";

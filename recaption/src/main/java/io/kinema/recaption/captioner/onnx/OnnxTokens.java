@@ -36,9 +36,9 @@ record OnnxTokens(int start, int end, int maxPositions) {
     }
 
     /**
-     * Reads the tokens as the Transformers library does. {@code generation_config.json} comes before {@code config.json},
-     * and that before its section {@code decoder}. If no section has a {@code decoder_start_token_id}, the
-     * {@code bos_token_id} takes its place.
+     * Reads the tokens as the Transformers library does. {@code generation_config.json} comes before
+     * {@code config.json}, and that before its section {@code decoder}. If no section has a
+     * {@code decoder_start_token_id}, the {@code bos_token_id} takes its place.
      *
      * @throws ConfigException if a token is missing
      */

@@ -1,8 +1,8 @@
 package io.kinema.recaption.captioner.onnx;
 
 /**
- * Resizes pictures with the same bits as Pillow: along rows, then along columns, each rounded to whole values. The filter
- * widens as a picture shrinks.
+ * Resizes pictures with the same bits as Pillow: along rows, then along columns, each rounded to whole values. The
+ * filter widens as a picture shrinks.
  */
 enum Resampling {
     /** A triangle. */

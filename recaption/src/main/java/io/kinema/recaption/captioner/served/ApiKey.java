@@ -47,8 +47,8 @@ final class ApiKey {
     private static ApiKey checked(String text, String where) {
         for (int i = 0; i < text.length(); i++) {
             if (text.charAt(i) <= ' ' || text.charAt(i) > '~') {
-                throw new ConfigException(where + " holds no key: a key cannot have its character " + (i + 1) + " of " + text.length()
-                        + "; put the key there and nothing else");
+                throw new ConfigException(where + " holds no key: a key cannot have its character " + (i + 1) + " of "
+                        + text.length() + "; put the key there and nothing else");
             }
         }
         return new ApiKey(text);

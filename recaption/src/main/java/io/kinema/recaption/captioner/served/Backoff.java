@@ -1,9 +1,9 @@
 package io.kinema.recaption.captioner.served;
 
 /**
- * The wait before a request is repeated. The longest wait doubles with each failure, and the wait is drawn evenly between
- * 0 and the longest. So requests that failed together do not return together (Brooker, "Exponential backoff and jitter",
- * 2015).
+ * The wait before a request is repeated. The longest wait doubles with each failure, and the wait is drawn evenly
+ * between 0 and the longest. So requests that failed together do not return together (Brooker, "Exponential backoff and
+ * jitter", 2015).
  *
  * @param firstMs the longest wait after one failure
  * @param maxMs the longest wait after any number of failures

@@ -8,10 +8,10 @@ import java.io.InterruptedIOException;
 import java.net.ConnectException;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -35,9 +35,9 @@ import javax.net.ssl.SSLException;
  * hosted service. Any number of threads may ask at once; the limits hold for all threads together.
  *
  * <p>A request that fails by the server's or the network's fault is repeated, with longer and longer waits: 408, 429,
- * 5xx, no connection, a broken connection, a late or senseless reply. A request that the server refuses is answered with
- * a problem. A mistake that no request can succeed with is reported to the user. Redirects are not followed: they would
- * take the key to another server.
+ * 5xx, no connection, a broken connection, a late or senseless reply. A request that the server refuses is answered
+ * with a problem. A mistake that no request can succeed with is reported to the user. Redirects are not followed: they
+ * would take the key to another server.
  */
 public final class ChatClient implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
@@ -109,8 +109,8 @@ public final class ChatClient implements AutoCloseable {
     }
 
     /**
-     * Asks questions, as many at once as the limits allow. After a failure that affects all questions, waiting questions
-     * are not sent.
+     * Asks questions, as many at once as the limits allow. After a failure that affects all questions, waiting
+     * questions are not sent.
      *
      * @param questions each is made shortly before it is sent, in a thread of its own
      * @return a reply to each question, in their order
@@ -180,9 +180,7 @@ public final class ChatClient implements AutoCloseable {
         return new ServerUsage(requests.sum(), retries.sum(), prompt, completion, uncounted.sum(), cost);
     }
 
-    /**
-     * Breaks off all requests. Waiting and later questions get an {@link IllegalStateException}.
-     */
+    /** Breaks off all requests. Waiting and later questions get an {@link IllegalStateException}. */
     @Override
     public void close() {
         isClosed = true;
@@ -244,7 +242,8 @@ public final class ChatClient implements AutoCloseable {
 
     /**
      * Finds out why a question was given up: the server cannot answer this question, or the server is down. Only in the
-     * first case is the question marked as failed. If no other question was answered meanwhile, an easy question decides.
+     * first case is the question marked as failed. If no other question was answered meanwhile, an easy question
+     * decides.
      */
     private void requireServer(ChatReply.Failed failed, TryResult tried) throws IOException, InterruptedException {
         boolean isAlive = hasAnswered && lastAnsweredNanos - tried.lastTryNanos() > 0 && !failed.isUnreachable();
@@ -255,9 +254,7 @@ public final class ChatClient implements AutoCloseable {
         }
     }
 
-    /**
-     * {@code HTTP 500 after 6 tries: out of memory}. Failures are counted by the words before the first colon.
-     */
+    /** {@code HTTP 500 after 6 tries: out of memory}. Failures are counted by the words before the first colon. */
     private static String after(String what, int tries) {
         int colon = what.indexOf(": ");
         String count = " after " + tries + (tries == 1 ? " try" : " tries");

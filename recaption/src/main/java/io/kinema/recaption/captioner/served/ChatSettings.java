@@ -6,8 +6,8 @@ import java.net.URISyntaxException;
 import java.util.Set;
 
 /**
- * A server with OpenAI's interface of chat completions, and the limits of its use. The settings never hold the key, only
- * the place of the key.
+ * A server with OpenAI's interface of chat completions, and the limits of its use. The settings never hold the key,
+ * only the place of the key.
  *
  * @param url base address of the interface, such as {@code http://localhost:8000/v1}; {@code /chat/completions} is
  *     appended
@@ -120,7 +120,8 @@ public record ChatSettings(
             throw new ConfigException("--url '" + url + "' is not an http or https address" + remedy);
         }
         if (uri.getPath().endsWith("/chat/completions")) {
-            throw new ConfigException("--url " + url + " ends in /chat/completions, which Kinema appends itself; leave it off");
+            throw new ConfigException(
+                    "--url " + url + " ends in /chat/completions, which Kinema appends itself; leave it off");
         }
     }
 }

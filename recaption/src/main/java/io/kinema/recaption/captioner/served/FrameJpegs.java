@@ -44,8 +44,8 @@ record FrameJpegs(int numFrames, int maxSide) {
     }
 
     /**
-     * Shrinks a frame. Each pixel is the mean of the pixels that it covers, so that fine patterns do not turn into coarse
-     * ones.
+     * Shrinks a frame. Each pixel is the mean of the pixels that it covers, so that fine patterns do not turn into
+     * coarse ones.
      */
     private BufferedImage shrunk(Clip clip, int frameIndex) {
         double scale = Math.min(1, (double) maxSide / Math.max(clip.width(), clip.height()));

@@ -12,8 +12,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The questions to a served model: a text for each style. Three placeholders may be used: {@code {frames}} for the number
- * of shown frames, {@code {seconds}} for the clip's length, {@code {captions}} for the captions that came with the clip.
+ * The questions to a served model: a text for each style. Three placeholders may be used: {@code {frames}} for the
+ * number of shown frames, {@code {seconds}} for the clip's length, {@code {captions}} for the captions that came with
+ * the clip.
  *
  * @param brief asks for a caption of style {@link Question#SHORT}
  * @param detailed asks for one of style {@link Question#DETAILED}

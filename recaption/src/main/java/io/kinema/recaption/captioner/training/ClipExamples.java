@@ -23,8 +23,8 @@ import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
- * The clips of a data set that have captions. Their frames are shrunk once and kept in a temporary file, which {@link
- * #close} deletes.
+ * The clips of a data set that have captions. Their frames are shrunk once and kept in a temporary file, which
+ * {@link #close} deletes.
  */
 final class ClipExamples implements Examples {
     /** Pictures kept for each picture shown: a draw chooses among neighbours in time. */
@@ -79,10 +79,9 @@ final class ClipExamples implements Examples {
         List<String> all = captions.stream().flatMap(List::stream).toList();
         if (all.isEmpty()) {
             close();
-            throw new ConfigException(
-                    "none of the " + data.clips().size()
-                            + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help"
-                            + " says how) and prepare them again");
+            throw new ConfigException("none of the " + data.clips().size()
+                    + " clips has a caption to learn from; give the videos captions (launch/prepare.sh --help"
+                    + " says how) and prepare them again");
         }
         this.words = Words.of(all);
         this.lengths = CaptionLengths.of(all);

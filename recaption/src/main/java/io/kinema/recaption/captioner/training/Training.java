@@ -3,8 +3,8 @@ package io.kinema.recaption.captioner.training;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
-import io.kinema.data.order.Philox.Purpose;
 import io.kinema.data.order.Philox;
+import io.kinema.data.order.Philox.Purpose;
 import io.kinema.data.shard.Sha256;
 import io.kinema.recaption.captioner.network.CaptionGraph;
 import io.kinema.recaption.captioner.network.TextRows;
@@ -21,9 +21,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Trains a model of texts with Adam. The learning rate warms up and then falls along a cosine. After each round of steps
- * the loss on held-out examples is measured. Training ends early when that loss has not fallen for some rounds; the
- * weights of the best round are the result.
+ * Trains a model of texts with Adam. The learning rate warms up and then falls along a cosine. After each round of
+ * steps the loss on held-out examples is measured. Training ends early when that loss has not fallen for some rounds;
+ * the weights of the best round are the result.
  *
  * <p>The examples of a step depend on seed and step only. So a training that was stopped and continued ends with the
  * same weights as one that was not stopped.

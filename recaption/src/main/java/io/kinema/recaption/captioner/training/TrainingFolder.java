@@ -40,8 +40,8 @@ public final class TrainingFolder {
     private final Map<String, String> settings;
 
     /**
-     * The content of {@code checkpoint.json}: all settings that the weights depend on, how far the training has come, the
-     * digest of the last weights, and the file of the best weights.
+     * The content of {@code checkpoint.json}: all settings that the weights depend on, how far the training has come,
+     * the digest of the last weights, and the file of the best weights.
      */
     private record State(Map<String, String> settings, Training.Progress progress, String last, String best) {}
 
