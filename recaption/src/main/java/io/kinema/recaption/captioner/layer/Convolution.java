@@ -25,18 +25,23 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
  * nOut]} with H′ = ⌈H/stride⌉. Values outside the picture are 0.
  */
 public final class Convolution extends FeedForwardLayer {
+    /** H, rows of a picture. */
     @JsonProperty
     private final int height;
 
+    /** W, columns of a picture. */
     @JsonProperty
     private final int width;
 
+    /** C, values a place. */
     @JsonProperty
     private final int channels;
 
+    /** k, rows and columns of neighbours. */
     @JsonProperty
     private final int kernel;
 
+    /** Rows and columns between two places of the output. */
     @JsonProperty
     private final int stride;
 

@@ -20,6 +20,7 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /** A {@link RowOperation} as a part of a graph. */
 public final class RowVertex extends GraphVertex {
+    /** Forward and backward. */
     @JsonProperty
     private final RowOperation operation;
 
