@@ -25,7 +25,7 @@ final class ContactSheet {
 
     private ContactSheet() {}
 
-    /** Draws clips spread evenly over the data set; returns how many. */
+    /** Draws clips that are spread evenly over the data set; returns their number. */
     static int write(Dataset data, Path file) throws IOException {
         List<ClipEntry> entries = data.clips();
         int numClips = Math.min(MAX_CLIPS, entries.size());
@@ -56,7 +56,7 @@ final class ContactSheet {
         return numClips;
     }
 
-    /** As large as the cell allows, in its own aspect ratio. */
+    /** Draws a frame as large as its cell allows, in its own aspect ratio. */
     private static void draw(Graphics2D graphics, BufferedImage frame, int left, int top) {
         double scale = (double) CELL / Math.max(frame.getWidth(), frame.getHeight());
         int width = (int) Math.round(frame.getWidth() * scale);

@@ -17,7 +17,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
 
-/** {@code launch/prepare.sh inspect}: what is in a data set. Reads every clip, and so compares every digest. */
+/** {@code launch/prepare.sh inspect}: describes a data set. Reads every clip, and so checks every digest. */
 final class InspectCommand {
     private static final int MAX_CAPTIONS = 8;
     private static final int MAX_SHAPES = 20;
@@ -32,14 +32,14 @@ final class InspectCommand {
                 names = "--contact-sheet",
                 order = 0,
                 placeholder = "FILE.png",
-                description = "Draw some of the clips into this file: a row a clip, frames from first to last")
+                description = "Draw some clips into this file: a row for each clip, frames from first to last")
         private String contactSheet = "";
 
         @Parameter(
                 names = "--patch",
                 order = 1,
                 placeholder = "TxHxW",
-                description = "Count tokens of this size; otherwise of the size that the data set was prepared with")
+                description = "Size of tokens to count; by default the size that the data set was prepared for")
         private String patch = "";
     }
 
@@ -82,7 +82,7 @@ final class InspectCommand {
                 counts.frames(),
                 counts.seconds(),
                 manifest.shards().size(),
-                manifest.shards().stream().mapToLong(Manifest.Part::bytes).sum() / 1e6,
+                manifest.shards().stream().mapToLong(Manifest.FileEntry::bytes).sum() / 1e6,
                 counts.quarantined());
         System.out.println("prepared with " + manifest.preparedWith() + ", manifest SHA-256 " + data.sha256());
         printTokens(data, patch);

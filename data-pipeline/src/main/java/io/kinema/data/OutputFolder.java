@@ -8,7 +8,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The folder that a data set is made in: checked so that nothing is lost, and claimed. */
+/** The folder of a new data set. Checks that nothing of others is lost. */
 final class OutputFolder {
     /** The resolved flags, which {@code launch/prepare.sh @DIR/prepare.args} repeats. */
     static final String ARGS = "prepare.args";
@@ -16,9 +16,7 @@ final class OutputFolder {
     static final String QUARANTINE = "quarantine.jsonl";
     private static final String INDEX = "index.arrow";
 
-    /**
-     * All that a preparation writes, in the order in which it is safe to delete: without a manifest it is no data set.
-     */
+    /** All files that a preparation writes, in a safe order to delete: without its manifest a folder is no data set. */
     private static final List<String> OWN = List.of(Manifest.FILE, INDEX, ShardGroupWriter.SHARDS, QUARANTINE, ARGS);
 
     private final Folder folder;
@@ -27,7 +25,7 @@ final class OutputFolder {
         this.folder = folder;
     }
 
-    /** Rejects an output in the input or around it: it would be taken for a source, or overwrite them. */
+    /** Rejects an output inside or around the input: its files would become sources, or overwrite sources. */
     void checkApartFrom(Folder input) {
         String in = input + "/";
         String out = folder + "/";
@@ -38,10 +36,10 @@ final class OutputFolder {
     }
 
     /**
-     * Makes the folder ready to be written to.
+     * Makes the folder ready.
      *
-     * @param overwrite whether a data set in it, finished or not, is to be deleted
-     * @throws ConfigException if something is in it that stays, or it cannot be written to
+     * @param overwrite whether to delete a data set in it, finished or not
+     * @throws ConfigException if the folder holds other files, or cannot be written to
      */
     void claim(boolean overwrite) throws IOException {
         List<String> names = new ArrayList<>();
@@ -78,9 +76,7 @@ final class OutputFolder {
         }
     }
 
-    /**
-     * After a preparation that gave nothing: leaves only the reasons behind, so that it can be tried again as it is.
-     */
+    /** Cleans up after a preparation without clips: only the reasons stay, so that the same command can run again. */
     void release() throws IOException {
         folder.delete(ShardGroupWriter.SHARDS);
         folder.delete(ARGS);

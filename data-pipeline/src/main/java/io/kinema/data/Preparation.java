@@ -20,9 +20,9 @@ import java.util.Map;
 import java.util.TreeMap;
 import me.tongfei.progressbar.ProgressBar;
 
-/** One preparation, seen from the driver: groups the sources, has Spark work on them, and makes the data set of it. */
+/** One preparation, on Spark's driver: groups the sources, gives the groups to Spark, and writes the data set. */
 final class Preparation {
-    /** A group is what one task does: enough to be worth a task, little enough to be shared out evenly. */
+    /** Sources of one task: enough to be worth a task, and few enough to share the work evenly. */
     private static final int GROUP_SOURCES = 8;
 
     private static final long GROUP_BYTES = 256L << 20;
@@ -38,7 +38,7 @@ final class Preparation {
         this.flags = flags;
     }
 
-    /** Prepares the data set and prints the summary; says whether it has any clips. */
+    /** Prepares the data set and prints the summary; returns whether it has any clips. */
     boolean run(SourceListing listing, Ffmpeg ffmpeg) throws IOException {
         List<PrepareGroup> groups = groups(listing.sources());
         List<String> tasks = new ArrayList<>();
@@ -56,7 +56,7 @@ final class Preparation {
             }
             bar.stepTo(listing.sources().size());
         }
-        List<ShardWriter.Written> shards = new ArrayList<>();
+        List<ShardWriter.WrittenShard> shards = new ArrayList<>();
         List<Quarantined> quarantined = new ArrayList<>();
         long numFrames = 0;
         double seconds = 0;

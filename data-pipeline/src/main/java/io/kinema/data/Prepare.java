@@ -8,7 +8,7 @@ import io.kinema.data.video.Ffmpeg;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** The command {@code launch/prepare.sh}: videos into data sets, data sets looked into, videos made up. */
+/** The command {@code launch/prepare.sh}: makes data sets from videos, inspects data sets, makes synthetic videos. */
 public final class Prepare {
     private Prepare() {}
 

@@ -39,54 +39,52 @@ final class PrepareFlags {
             names = "--max-pixels",
             order = 2,
             placeholder = "N",
-            description = "Largest height times width of a frame; larger ones are shrunk, smaller ones stay")
+            description = "Largest height times width of a frame; larger frames are shrunk, smaller frames stay")
     int maxPixels = 65536;
 
     @Parameter(
             names = "--fps",
             order = 3,
             placeholder = "F",
-            description = "Frames a second to resample to; native keeps each video's own")
+            description = "Frames a second to resample to; native keeps the rate of each video")
     String fps = CutSettings.NATIVE;
 
     @Parameter(
             names = "--clip-seconds",
             order = 4,
             placeholder = "S",
-            description = "Length of a clip; the last one of a video may be shorter")
+            description = "Length of a clip; the last clip of a video may be shorter")
     double clipSeconds = 4;
 
     @Parameter(
             names = "--patch",
             order = 5,
             placeholder = "TxHxW",
-            description =
-                    "What frames, height and width of a clip are multiples of, so that it falls into whole tokens")
+            description = "Size of a token: frames, height and width of every clip are multiples of it")
     String patch = "2x8x8";
 
-    @Parameter(names = "--overwrite", order = 6, description = "Replace the data set that is in --output")
+    @Parameter(names = "--overwrite", order = 6, description = "Replace the data set in --output")
     boolean overwrite;
 
     @Parameter(
             names = "--ffmpeg",
             order = 7,
             placeholder = "PATH",
-            description =
-                    "An ffmpeg program, with ffprobe beside it, to use in place of the one that comes with Kinema")
+            description = "An ffmpeg program, with ffprobe beside it, to use in place of the bundled program")
     String ffmpeg = "";
 
     @Parameter(
             names = "--timeout-seconds",
             order = 8,
             placeholder = "S",
-            description = "How long decoding one file may take before it goes to quarantine")
+            description = "Longest time to decode one file; after it the file goes to quarantine")
     int timeoutSeconds = 600;
 
     @Parameter(
             names = "--master",
             order = 9,
             placeholder = "URL",
-            description = "The Spark master to run on; local[N] takes N cores of this machine")
+            description = "The Spark master to run on; local[N] uses N cores of this machine")
     String master = "local[*]";
 
     void check() {

@@ -21,15 +21,15 @@ import java.util.List;
 import org.apache.hadoop.security.AccessControlException;
 
 /**
- * The work of one task: a group of sources into shards of their own. Which sources make a group follows from the input
- * alone, so the shards are the same whatever runs the tasks. It travels as JSON.
+ * The work of one task: it writes the clips of a group of sources into shards of the group. Groups depend on the input
+ * alone, so the shards do not depend on the machines. Travels as JSON.
  *
- * @param groupIndex which group this is
- * @param input location of the folder that the sources are in
+ * @param groupIndex number of the group
+ * @param input location of the sources' folder
  * @param output location of the data set's folder
  * @param settings how to cut
- * @param ffmpeg the {@code ffmpeg} program to use; empty to look for one
- * @param timeoutSeconds how long one decoder may run
+ * @param ffmpeg path of an {@code ffmpeg} program; empty to look for one
+ * @param timeoutSeconds the longest time of one decoder
  * @param sources the sources, sorted by path
  */
 record PrepareGroup(
@@ -46,21 +46,22 @@ record PrepareGroup(
      * A source that was left out.
      *
      * @param source its path relative to the input folder
-     * @param sha256 SHA-256 of its bytes, in hex; empty where they could not be read
-     * @param stage how far it came
-     * @param reason why it is of no use
+     * @param sha256 SHA-256 of its bytes, in hex; empty if they could not be read
+     * @param stage the stage that failed
+     * @param reason why the source cannot be used
      */
     record Quarantined(String source, String sha256, String stage, String reason) {}
 
     /**
-     * What came of a group.
+     * The result of a group.
      *
      * @param shards its shards, in order
      * @param quarantined the sources that were left out
      * @param numFrames frames of all clips
      * @param seconds playing time of all clips
      */
-    record Outcome(List<ShardWriter.Written> shards, List<Quarantined> quarantined, long numFrames, double seconds) {
+    record Outcome(
+            List<ShardWriter.WrittenShard> shards, List<Quarantined> quarantined, long numFrames, double seconds) {
         static Outcome fromJson(String json) throws JsonProcessingException {
             return JSON.readValue(json, Outcome.class);
         }
@@ -74,7 +75,7 @@ record PrepareGroup(
      * Does the work of a group.
      *
      * @param groupJson a group
-     * @param scratchParent a local folder for what is needed meanwhile
+     * @param scratchParent a local folder for temporary files
      * @return an {@link Outcome} as JSON
      */
     static String run(String groupJson, Path scratchParent) throws IOException {
@@ -97,7 +98,7 @@ record PrepareGroup(
             for (Source source : sources) {
                 String sha256 = "";
                 Tally ofSource = new Tally();
-                // A name of our own: ffmpeg takes a % in a picture's name for a number.
+                // A safe name: ffmpeg reads a % in a picture's name as a place for a number.
                 Path file = scratch.resolve("source" + extension(source.path()));
                 try {
                     sha256 = fetch(in, source.path(), file);
@@ -125,7 +126,7 @@ record PrepareGroup(
         private double seconds;
     }
 
-    /** Puts a source where ffmpeg can read it: a link to a local file, a copy of any other. Returns its SHA-256. */
+    /** Makes a source readable for ffmpeg: links a local file, copies any other file. Returns its SHA-256. */
     private static String fetch(Folder in, String path, Path file) throws IOException {
         if (!in.isLocal()) {
             try (InputStream source = openSource(in, path)) {

@@ -1,2 +1,2 @@
-/** Videos in, data sets of clips out: the commands, their flags and where files lie. */
+/** The commands of {@code launch/prepare.sh}: their flags, their output folders, and the work of their tasks. */
 package io.kinema.data;

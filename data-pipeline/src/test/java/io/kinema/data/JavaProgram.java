@@ -20,6 +20,8 @@ final class JavaProgram {
         ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
                 .filter(flag -> flag.startsWith("--"))
                 .forEach(command::add);
+        // A short process ends before optimised code pays for its compilation.
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
         command.add(program.getName());
         command.addAll(List.of(args));
         ProcessBuilder builder =

@@ -2,16 +2,16 @@ package io.kinema.recaption;
 
 import io.kinema.data.command.Command;
 import io.kinema.data.command.CommandLine;
-import io.kinema.recaption.captioner.ExpandCommand;
-import io.kinema.recaption.captioner.TrainCommand;
-import io.kinema.recaption.captioner.TrainExpanderCommand;
+import io.kinema.recaption.captioner.expander.ExpandCommand;
+import io.kinema.recaption.captioner.expander.TrainExpanderCommand;
+import io.kinema.recaption.captioner.training.TrainCommand;
 import io.kinema.recaption.measure.MeasureCommand;
 import io.kinema.recaption.run.CaptionRunCommand;
 import io.kinema.recaption.score.ScoreCommand;
 import io.kinema.recaption.show.ShowCommand;
 import java.util.List;
 
-/** The command {@code launch/recaption.sh}: captioners trained, data sets captioned and looked at. */
+/** The command {@code launch/recaption.sh}: trains captioners, captions data sets, shows and measures captions. */
 public final class Recaption {
     private static final String USAGE = """
             launch/recaption.sh — describes the clips of a data set in words
@@ -20,12 +20,12 @@ public final class Recaption {
 
               train           trains a captioner on the clips that have captions
               run             captions every clip of a data set
-              measure         compares captions with those that came with the videos
+              measure         compares new captions with the captions that came with the videos
               show            makes a page of clips and captions
-              score           says how well a trained video model follows prompts
+              score           measures how well a trained video model follows prompts
               train-expander  trains a model that makes detailed prompts of short ones
               expand          makes a detailed prompt of a short one
-            Each explains its flags: launch/recaption.sh COMMAND --help
+            Flags of a command: launch/recaption.sh COMMAND --help
             """;
 
     private Recaption() {}

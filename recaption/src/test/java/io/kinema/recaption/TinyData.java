@@ -86,7 +86,7 @@ public final class TinyData {
     public void write(Path folder) throws IOException {
         Folder out = Folder.at(folder.toString());
         long shardFrameBytes = 3L * CLIPS_PER_SHARD * numFrames * height * width;
-        List<ShardWriter.Written> shards;
+        List<ShardWriter.WrittenShard> shards;
         try (ShardGroupWriter group = new ShardGroupWriter(out, 0, shardFrameBytes)) {
             for (Clip clip : clips) {
                 group.write(clip);
@@ -116,7 +116,7 @@ public final class TinyData {
     public static void caption(Path frames, Path folder, Function<Clip, List<Caption>> added) throws IOException {
         Folder out = Folder.at(folder.toString());
         try (Dataset data = Dataset.open(frames.toString())) {
-            List<Manifest.Part> files = new ArrayList<>();
+            List<Manifest.FileEntry> files = new ArrayList<>();
             for (int shardIndex = 0; shardIndex < data.manifest().shards().size(); shardIndex++) {
                 LinkedHashMap<String, List<Caption>> captions = new LinkedHashMap<>();
                 for (ClipEntry entry : data.clips()) {

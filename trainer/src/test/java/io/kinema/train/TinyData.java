@@ -23,7 +23,7 @@ public final class TinyData {
 
     public static Path write(Path folder, long seed) throws IOException {
         Folder out = Folder.at(folder.toString());
-        List<ShardWriter.Written> shards;
+        List<ShardWriter.WrittenShard> shards;
         long numFrames = 0;
         try (ShardGroupWriter group = new ShardGroupWriter(out, 0, 4_000)) {
             for (int i = 0; i < CLIPS; i++) {

@@ -22,9 +22,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The captions that the tables in the input folder's top give: {@code captions.csv} with a header row and
- * {@code captions.jsonl} with an object a line, both with {@code path} (relative to the folder), {@code caption} and,
- * if known, {@code licence}. A path may have several rows.
+ * The captions in the tables of the input folder: {@code captions.csv} has a header row, {@code captions.jsonl} has an
+ * object a line. Both have {@code path} (relative to the folder), {@code caption} and, if known, {@code licence}. A
+ * path may have several rows.
  */
 final class CaptionTable {
     static final String CSV = "captions.csv";
@@ -33,7 +33,7 @@ final class CaptionTable {
     private final Map<String, List<Caption>> captions = new TreeMap<>();
     private final Map<String, String> licences = new TreeMap<>();
 
-    /** Reads the tables that are there. */
+    /** Reads the tables, if there are any. */
     static CaptionTable read(Folder input) throws IOException {
         CaptionTable table = new CaptionTable();
         if (input.exists(CSV)) {

@@ -13,20 +13,20 @@ import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/** Cuts sources into clips: first frame to last, end to end, each at the size and rate that the settings ask for. */
+/** Cuts sources into clips, end to end from the first frame to the last, at the size and rate of the settings. */
 public final class ClipCutter {
-    /** Beyond this, a clip is a mistake in the settings rather than something to train on. */
+    /** A larger clip is a mistake in the settings. */
     private static final long MAX_CLIP_BYTES = 1 << 30;
 
     private final Ffmpeg ffmpeg;
     private final Folder input;
     private final CutSettings settings;
 
-    /** Takes clips as they are cut. */
+    /** Receives clips as they are cut. */
     @FunctionalInterface
     public interface Sink {
         /**
-         * Takes one clip.
+         * Receives one clip.
          *
          * @param clip the clip, which the sink may keep
          * @throws IOException if it cannot be written
@@ -37,8 +37,8 @@ public final class ClipCutter {
     /**
      * Sets up cutting.
      *
-     * @param ffmpeg what decodes
-     * @param input the folder that the sources are in
+     * @param ffmpeg the decoder
+     * @param input the sources' folder
      * @param settings how to cut
      */
     public ClipCutter(Ffmpeg ffmpeg, Folder input, CutSettings settings) {
@@ -53,7 +53,7 @@ public final class ClipCutter {
      * @param source the source
      * @param file the source's bytes, as a local file
      * @param sha256 their digest, in hex
-     * @param sink where the clips go; those that it took before an exception are not to be used
+     * @param sink receives the clips; after an exception the received clips must not be used
      * @throws UnusableSourceException if the source cannot be used as a whole
      * @throws IOException if decoding cannot be started, or the sink fails
      */
@@ -169,7 +169,7 @@ public final class ClipCutter {
 
         private static String uri(String path) {
             try {
-                // The scheme-less constructor would take a colon in the first name for a scheme's end.
+                // Other constructors read a colon in the first name as the end of a scheme.
                 return new URI("file", "", "/" + path, null).getRawPath().substring(1);
             } catch (URISyntaxException e) {
                 throw new IllegalStateException("every path can be encoded: " + path, e);

@@ -5,12 +5,12 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What decides how a source becomes clips.
+ * How to cut sources into clips.
  *
- * @param patch what T, H and W are multiples of
+ * @param patch T, H and W of clips are multiples of its sides
  * @param maxPixels the largest {@code H·W} of a frame
- * @param fps frames a second to resample to, or {@code native} for each source's own
- * @param clipSeconds playing time of a clip; the last of a source may be shorter
+ * @param fps frames a second to resample to, or {@code native} for the rate of each source
+ * @param clipSeconds playing time of a clip; the last clip of a source may be shorter
  */
 public record CutSettings(Patch patch, int maxPixels, String fps, double clipSeconds) {
     /** The value of {@code fps} that keeps each source's own rate. */
@@ -41,9 +41,9 @@ public record CutSettings(Patch patch, int maxPixels, String fps, double clipSec
     }
 
     /**
-     * Every setting that the clips' bytes depend on, for the manifest.
+     * Lists every setting that the clips' bytes depend on, for the manifest.
      *
-     * @param decoder what decodes, with its version
+     * @param decoder the decoder and its version
      * @return values by the names of their flags
      */
     public Map<String, String> describe(String decoder) {

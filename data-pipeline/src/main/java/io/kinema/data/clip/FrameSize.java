@@ -7,20 +7,20 @@ package io.kinema.data.clip;
  * @param width W, columns, a multiple of the patch's
  */
 public record FrameSize(int height, int width) {
-    /** Keeps a side that comes out a hair below a whole number of patches from losing one. */
+    /** Rounding errors must not cost a side one of its patches. */
     private static final double ROUNDING = 1e-9;
 
     /**
      * Fits a picture into a pixel budget without cropping or padding.
      *
-     * <p>The picture is shrunk, never enlarged, until it fits the budget; then each side goes to the whole number of
-     * patches just below or just above, whichever pair distorts the picture least within the budget, the larger one of
-     * two that are alike. So there is a scale at which both sides are less than one patch off. A side shorter than a
-     * patch becomes one.
+     * <p>The picture is shrunk, never enlarged, until it fits the budget. Then each side becomes the next smaller or
+     * the next larger whole number of patches. Of the pairs within the budget, the pair with the least distortion wins,
+     * and of two equal pairs the larger. So there is a scale at which both sides are less than one patch off. A side
+     * shorter than a patch becomes one patch.
      *
      * @param sourceHeight rows as shown, in units of square pixels
      * @param sourceWidth columns as shown, in units of square pixels
-     * @param patch what the sides are multiples of
+     * @param patch the sides are multiples of its sides
      * @param maxPixels the budget: {@code H·W} is no more than this; at least one patch
      * @return the size
      */
@@ -39,7 +39,7 @@ public record FrameSize(int height, int width) {
         return best != null ? best : strip(sourceHeight, sourceWidth, patch, maxPixels);
     }
 
-    /** The multiples of a patch's side just below and above a scaled side; above only where that does not enlarge. */
+    /** The multiples of a patch's side just below and above a scaled side; not above if that would enlarge. */
     private static int[] nearest(double sourceSide, double scale, int patchSide) {
         int below = (int) (sourceSide * scale / patchSide + ROUNDING) * patchSide;
         int above = below + patchSide;
@@ -65,7 +65,7 @@ public record FrameSize(int height, int width) {
         return Math.max(stretch, 1 / stretch);
     }
 
-    /** A picture so narrow that its short side is less than a patch: the long side takes what is left of the budget. */
+    /** The long side of a picture whose short side is less than a patch: the rest of the budget. */
     private static FrameSize strip(double sourceHeight, double sourceWidth, Patch patch, int maxPixels) {
         return sourceHeight < sourceWidth
                 ? new FrameSize(patch.height(), longSide(maxPixels / patch.height(), patch.width()))

@@ -27,7 +27,7 @@ public record Patch(int frames, int height, int width) {
      *
      * @param text frames, rows and columns, such as {@code 2x8x8}
      * @return the patch
-     * @throws ConfigException if it is something else
+     * @throws ConfigException if the text is not a patch
      */
     public static Patch parse(String text) {
         Matcher sides = TEXT.matcher(text);
@@ -45,7 +45,7 @@ public record Patch(int frames, int height, int width) {
      * @param numFrames T of a clip; 1 for an image, which fills a patch of any number of frames
      * @param frameHeight H of the clip
      * @param frameWidth W of the clip
-     * @return how many patches the clip has
+     * @return number of patches of the clip
      */
     public long numTokens(int numFrames, int frameHeight, int frameWidth) {
         return (long) Math.ceilDiv(numFrames, frames)

@@ -13,15 +13,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * All that is said of a source: by the input folder's tables, by {@code name.json} and by {@code name.txt} beside
- * {@code name.mp4}.
+ * The captions and the licence of a source: from the input folder's tables, from {@code name.json} and from
+ * {@code name.txt} beside {@code name.mp4}.
  *
  * @param captions in that order
- * @param licence the first one given; empty where none is
+ * @param licence the first licence found; empty if there is none
  */
 record Sidecars(List<Caption> captions, String licence) {
     /**
-     * Reads what lies beside a source. A {@code .txt} is one caption; a {@code .json} is an object with
+     * Reads the files beside a source. A {@code .txt} is one caption; a {@code .json} is an object with
      * {@code caption}, a text, or {@code captions}, a list of texts, and perhaps {@code licence}.
      *
      * @throws UnusableSourceException if a {@code .json} is not JSON

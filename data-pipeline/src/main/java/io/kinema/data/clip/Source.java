@@ -9,8 +9,8 @@ import java.util.List;
  * @param path relative to the input folder, with {@code /} between names
  * @param bytes its size
  * @param sidecars paths of the files beside it that may hold its caption
- * @param captions what the input folder's tables say of it
- * @param licence what those tables say of its licence; empty where they do not
+ * @param captions its captions in the input folder's tables
+ * @param licence its licence in those tables; empty if they have none
  */
 public record Source(String path, long bytes, List<String> sidecars, List<Caption> captions, String licence) {
     /** Keeps its own copies. */

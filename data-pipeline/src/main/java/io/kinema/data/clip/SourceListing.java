@@ -14,14 +14,14 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What an input folder holds.
+ * The sources in an input folder.
  *
- * <p>Every file in it, however deep, is a source, save for those with the extensions of captions ({@code .txt},
- * {@code .json}, {@code .csv}, {@code .jsonl}) and those whose name, or a folder's above it, begins with a dot. Whether
- * a source can be used turns out when it is opened.
+ * <p>Every file at any depth is a source, with two exceptions: files with the extensions of captions ({@code .txt},
+ * {@code .json}, {@code .csv}, {@code .jsonl}), and files whose own name or folder's name begins with a dot. Whether a
+ * source can be used turns out when it is opened.
  *
  * @param sources sorted by path
- * @param strayCaptions paths that a caption table names and that are not there, sorted
+ * @param strayCaptions missing files that a caption table names, sorted
  */
 public record SourceListing(List<Source> sources, List<String> strayCaptions) {
     private static final Set<String> CAPTION_EXTENSIONS = Set.of("txt", "json", "csv", "jsonl");
@@ -36,7 +36,7 @@ public record SourceListing(List<Source> sources, List<String> strayCaptions) {
      * Lists a folder.
      *
      * @param input the folder
-     * @return its sources with their captions' whereabouts
+     * @return its sources, with the places of their captions
      * @throws ConfigException if there is no such folder, it holds no sources, or a caption table cannot be read
      * @throws IOException if the storage fails
      */

@@ -1,5 +1,2 @@
-/**
- * From sources to clips: which files there are, what their captions say, at which size they are kept, where they are
- * cut.
- */
+/** From sources to clips: lists files, finds their captions, chooses the size of frames, and cuts. */
 package io.kinema.data.clip;

@@ -12,8 +12,8 @@ import java.util.List;
  * Flags in a file, given as {@code @FILE} on the command line.
  *
  * <p>Lines hold tokens as on a command line: {@code --flag value}. White space separates tokens; single or double
- * quotes keep it; within double quotes a backslash takes the next character as it is. A {@code #} where a token could
- * begin starts a comment that runs to the end of the line.
+ * quotes keep it; within double quotes a backslash escapes the next character. A {@code #} where a token could begin
+ * starts a comment that runs to the end of the line.
  */
 final class ArgsFile {
     private ArgsFile() {}
@@ -81,7 +81,7 @@ final class ArgsFile {
         return tokens;
     }
 
-    /** The value as one token that {@link #read} gives back as it was; line breaks are not possible in a token. */
+    /** Quotes a value so that {@link #read} gives it back unchanged. A value cannot have line breaks. */
     static String quote(String value) {
         if (value.lines().count() > 1) {
             throw new ConfigException("a flag's value has a line break: '" + value + "'; flags take one line");

@@ -6,21 +6,21 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * One of a program's commands, which the program's first argument names.
+ * A command of a program. The program's first argument names the command.
  *
  * @param name as the user types it
- * @param body what it does
+ * @param body the command's code
  */
 public record Command(String name, Body body) {
-    /** What a command does. */
+    /** A command's code. */
     @FunctionalInterface
     public interface Body {
         /**
          * Runs the command.
          *
-         * @param args what follows its name
+         * @param args the arguments after its name
          * @return the exit code
-         * @throws Exception if it fails; {@link CommandLine#run} says how that is told
+         * @throws Exception if it fails; {@link CommandLine#run} reports it
          */
         int run(String... args) throws Exception;
     }
@@ -33,7 +33,7 @@ public record Command(String name, Body body) {
      * @param commands in the order in which messages name them
      * @param args the program's arguments
      * @return the exit code
-     * @throws ConfigException if no command is named, or one that there is not; the message has those that there are
+     * @throws ConfigException if the command is missing or unknown; the message lists the known commands
      * @throws Exception if the command fails
      */
     public static int run(String program, String usage, List<Command> commands, String... args) throws Exception {

@@ -27,9 +27,8 @@ import me.tongfei.progressbar.ProgressBarStyle;
  * The flags of one command: parsed into an object whose fields carry JCommander's {@link Parameter}, explained by
  * {@code --help}, and printed back as flags to paste.
  *
- * <p>{@code @FILE} stands for the flags in that file; files may name further files. Of a flag that is given more than
- * once the last value counts, save for lists, which collect. {@code --flag value} and {@code --flag=value} are the
- * same.
+ * <p>{@code @FILE} stands for the flags in that file; files may name further files. If a flag is given several times,
+ * its last value counts; a list collects all values. {@code --flag value} and {@code --flag=value} are the same.
  */
 public final class CommandLine {
     private static final String HELP = "--help";
@@ -58,19 +57,19 @@ public final class CommandLine {
     }
 
     /**
-     * Runs a command and says how it went.
+     * Runs a command and reports failures on stderr.
      *
-     * @param command what to run; its value is the exit code
-     * @return the command's exit code; 2 after a {@link ConfigException}, whose message goes to stderr as one line; 1
-     *     after an {@link IOException}, likewise one line, after any other exception, which goes to stderr with its
-     *     stack trace, and after any while the JVM ends, as it has been told to
+     * @param command the command; its value is the exit code
+     * @return the command's exit code; 2 after a {@link ConfigException}, reported in one line; 1 after an
+     *     {@link IOException}, reported in one line; 1 after any other exception, reported with its stack trace; 1
+     *     after any exception while the JVM is ending
      */
     public static int run(Callable<Integer> command) {
         try {
             return command.call();
         } catch (Exception e) {
             if (isJvmEnding()) {
-                // Whatever failed, failed because Ctrl-C or a signal took its ground away.
+                // The JVM is ending after Ctrl-C or a signal, which causes failures of all kinds.
                 System.err.println("stopped before the end");
                 return 1;
             }
@@ -78,7 +77,7 @@ public final class CommandLine {
                 System.err.println("error: " + e.getMessage());
                 return 2;
             }
-            // What the system says of a file is no use without its kind: the message may be a path and nothing else.
+            // The exception's class belongs to the message: the message alone may be only a path.
             System.err.println("error: " + (e instanceof FileSystemException ? e.toString() : e.getMessage()));
             if (!(e instanceof IOException)) {
                 e.printStackTrace();
@@ -88,11 +87,11 @@ public final class CommandLine {
     }
 
     /**
-     * Shows how far something has come, on stderr.
+     * Shows progress on stderr.
      *
-     * @param name what is going on, such as {@code Preparing}
-     * @param unit what is counted, such as {@code files}
-     * @param total how many of them there are
+     * @param name of the work, such as {@code Preparing}
+     * @param unit of the count, such as {@code files}
+     * @param total the count at the end
      * @return the bar; the caller closes it
      */
     public static ProgressBar progressBar(String name, String unit, long total) {
@@ -109,10 +108,10 @@ public final class CommandLine {
      * Checks a flag's number.
      *
      * @param flag its name
-     * @param value what was given
-     * @param low the least that is allowed
-     * @param high the most
-     * @throws ConfigException if it lies outside, or is no number
+     * @param value its value
+     * @param low the lowest allowed value
+     * @param high the highest allowed value
+     * @throws ConfigException if the value is out of range, or not a number
      */
     public static void requireRange(String flag, double value, double low, double high) {
         if (!(value >= low && value <= high)) {
@@ -122,9 +121,9 @@ public final class CommandLine {
     }
 
     /**
-     * Writes a number as a user would: whole ones without a fraction.
+     * Writes a number as a user would: a whole number has no fraction.
      *
-     * @param value any
+     * @param value any number
      * @return the text
      */
     public static String number(double value) {
@@ -134,11 +133,11 @@ public final class CommandLine {
     }
 
     /**
-     * Checks that a file can be made where a flag says, before work is done for it.
+     * Checks, before any work, that the file in a flag can be written.
      *
      * @param flag its name
-     * @param file what was given
-     * @throws ConfigException if its folder is not there or cannot be written to, or it is a folder itself
+     * @param file its value
+     * @throws ConfigException if the folder is missing or cannot be written to, or the file is a folder
      */
     public static void requireWritable(String flag, Path file) {
         Path parent = file.toAbsolutePath().normalize().getParent();
@@ -164,9 +163,9 @@ public final class CommandLine {
      * Parses arguments into the flags object.
      *
      * @param args the arguments
-     * @return whether to go on: false when {@code --help} was among the arguments and has been printed to stdout
-     * @throws ConfigException on an unknown flag (the nearest one is named), a missing or bad value, a missing required
-     *     flag, or an args file that is not there
+     * @return whether to continue; false after {@code --help}, which was printed to stdout
+     * @throws ConfigException on an unknown flag (the message names the nearest known flag), a missing or bad value, a
+     *     missing required flag, or a missing args file
      */
     public boolean parse(String... args) {
         JCommander parser = parser();
@@ -250,7 +249,7 @@ public final class CommandLine {
      * Writes tokens as an args file.
      *
      * @param tokens as on a command line
-     * @return lines in the syntax of {@code @FILE}, each flag on one of its own
+     * @return lines in the syntax of {@code @FILE}, one flag a line
      */
     public static String argsFile(List<String> tokens) {
         StringBuilder text = new StringBuilder();
@@ -283,7 +282,7 @@ public final class CommandLine {
             int equals = arg.indexOf('=');
             ParameterDescription flag = known.get(arg);
             if (flag != null && isSwitch(flag)) {
-                // JCommander would turn a switch that is given twice off again.
+                // JCommander would turn off a switch that is given twice.
                 if (!tokens.contains(arg)) {
                     tokens.add(arg);
                 }

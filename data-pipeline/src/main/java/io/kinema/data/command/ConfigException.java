@@ -1,6 +1,6 @@
 package io.kinema.data.command;
 
-/** The user's mistake, told in one line: what was found, where, and what to do about it. Commands exit with code 2. */
+/** A mistake of the user, in one line: the values found, the place, and the remedy. Commands exit with code 2. */
 public final class ConfigException extends RuntimeException {
     /**
      * Creates the exception.
@@ -12,10 +12,10 @@ public final class ConfigException extends RuntimeException {
     }
 
     /**
-     * Creates the exception with what brought it to light.
+     * Creates the exception with its cause.
      *
      * @param message one line with the values in question, the place and the remedy
-     * @param cause what was thrown where the mistake was found
+     * @param cause the exception that revealed the mistake
      */
     public ConfigException(String message, Throwable cause) {
         super(message, cause);

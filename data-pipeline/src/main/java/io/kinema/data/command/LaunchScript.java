@@ -9,19 +9,18 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Another command of Kinema's, run as a process of its own, with what it needs and nothing of what this one has. It
- * ends with this one.
+ * Another command of Kinema in a process of its own. The process ends when this process ends.
  *
  * @param name of the script in the folder {@code launch}
  * @param args its flags
  */
 public record LaunchScript(String name, List<String> args) {
     /**
-     * So little work ends before fully optimised code pays for its compilation, which takes half the time otherwise.
+     * A short process ends before optimised code pays for its compilation; without this flag it takes twice as long.
      */
     private static final String QUICK_START = "-XX:TieredStopAtLevel=1";
 
-    /** What writes a checkpoint before it ends may take. */
+    /** The longest time of a training to write its last checkpoint. */
     private static final int PATIENCE_SECONDS = 60;
 
     /** Keeps its own list. */
@@ -30,10 +29,10 @@ public record LaunchScript(String name, List<String> args) {
     }
 
     /**
-     * Runs it, its output going where this one's goes.
+     * Runs the script. Its output goes to this process' output.
      *
-     * @param isShort whether it is over before HotSpot's second compiler pays
-     * @throws ConfigException if the scripts cannot be found, or it failed; what went wrong it has said itself
+     * @param isShort whether the script ends before HotSpot's second compiler pays
+     * @throws ConfigException if the scripts cannot be found, or the script failed; its own output says why
      * @throws IOException if it cannot be started
      */
     public void run(boolean isShort) throws IOException {
@@ -41,10 +40,10 @@ public record LaunchScript(String name, List<String> args) {
     }
 
     /**
-     * Runs a short one and reads what it writes to stdout.
+     * Runs a short script and reads its stdout.
      *
      * @return lines
-     * @throws ConfigException if the scripts cannot be found, or it failed; what went wrong it has said itself
+     * @throws ConfigException if the scripts cannot be found, or the script failed; its own output says why
      * @throws IOException if it cannot be started or read
      */
     public List<String> lines() throws IOException {
@@ -57,11 +56,12 @@ public record LaunchScript(String name, List<String> args) {
     }
 
     /**
-     * Runs it, what it says going to the end of a file. A signal to end this process is passed on and waited for.
+     * Runs the script and appends its output to a file. A signal to end this process is passed on, and the script is
+     * waited for.
      *
      * @param log the file
-     * @param by words of a command that runs it, such as {@code srun}; may be none
-     * @param variables beside those of this process
+     * @param by words of a command that runs the script, such as {@code srun}; may be empty
+     * @param variables environment variables beside those of this process
      * @return the exit code
      * @throws ConfigException if the scripts cannot be found
      * @throws IOException if it cannot be started
@@ -95,7 +95,7 @@ public record LaunchScript(String name, List<String> args) {
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .redirectOutput(output);
         if (isShort) {
-            // What the user asks for comes last and may say otherwise.
+            // The user's own flags come last and win.
             builder.environment().merge("KINEMA_JAVA_OPTS", QUICK_START, (given, quick) -> quick + " " + given);
         }
         return builder.start();
@@ -108,13 +108,13 @@ public record LaunchScript(String name, List<String> args) {
         }
     }
 
-    /** Waits for its end. When this process is told to end first, it is told too, and given some time to. */
+    /** Waits for the end of the script. A signal to end this process is passed on, and the script gets time to end. */
     private int waitFor(Process process, int patienceSeconds) throws IOException {
         Thread stop = new Thread(() -> stop(process, patienceSeconds), "launch-stop-" + name);
         try {
             Runtime.getRuntime().addShutdownHook(stop);
         } catch (IllegalStateException ending) {
-            // This process is ending already; whoever runs it learns so from the exit code.
+            // This process is already ending; the exit code reports it.
             process.destroy();
         }
         int code;
@@ -128,7 +128,7 @@ public record LaunchScript(String name, List<String> args) {
         try {
             Runtime.getRuntime().removeShutdownHook(stop);
         } catch (IllegalStateException ending) {
-            // The hook is running already and finds that it has ended.
+            // The hook is already running, and will find that the script has ended.
             return code;
         }
         return code;

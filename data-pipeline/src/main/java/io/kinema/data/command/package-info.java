@@ -1,4 +1,2 @@
-/**
- * What every command line of Kinema needs: flags, files of flags, errors for users, and scripts that run other scripts.
- */
+/** Command lines: flags, files of flags, messages for users, and scripts that run other scripts. */
 package io.kinema.data.command;

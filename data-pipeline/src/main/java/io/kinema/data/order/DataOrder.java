@@ -6,12 +6,12 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Which clips make up which microbatch: a pure function of the seed, the clips' sizes, the token budget and the
- * microbatch's number, whatever the number of ranks and however often training was restarted.
+ * The clips of each microbatch: a pure function of the seed, the clips' sizes, the token budget and the microbatch's
+ * number. Neither the number of ranks nor a restart changes it.
  *
  * <p>An epoch is a random permutation of all clips, cut greedily into microbatches that stay within the token budget;
- * epochs follow one another without a gap. So every clip is used exactly once an epoch. Instances remember the epoch
- * that they cut last, which changes nothing but the time that a call takes. Not thread-safe.
+ * epochs follow one another without a gap. So every clip is used exactly once an epoch. An instance caches the last
+ * epoch. Not thread-safe.
  */
 public final class DataOrder {
     private final Philox philox;
@@ -29,7 +29,7 @@ public final class DataOrder {
      * @param tokensOfClip the size of each clip of the data set, in index order
      * @param tokenBudget the most tokens a microbatch may hold
      * @param numMicrobatches microbatches a step, V
-     * @throws ConfigException when a clip alone is over the budget
+     * @throws ConfigException if a single clip is over the budget
      */
     public DataOrder(long seed, int[] tokensOfClip, int tokenBudget, int numMicrobatches) {
         if (tokensOfClip.length == 0 || numMicrobatches < 1) {
@@ -64,7 +64,7 @@ public final class DataOrder {
     }
 
     /**
-     * Returns how many tokens all microbatches of a step hold.
+     * Returns the number of tokens of a step.
      *
      * @param step of training, from 0
      * @return the sum over its microbatches
@@ -78,7 +78,7 @@ public final class DataOrder {
     }
 
     /**
-     * Returns how many tokens a microbatch holds.
+     * Returns the number of tokens of a microbatch.
      *
      * @param step of training, from 0
      * @param microbatch 0 … V−1

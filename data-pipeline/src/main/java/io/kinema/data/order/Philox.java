@@ -2,8 +2,8 @@ package io.kinema.data.order;
 
 /**
  * The counter-based generator Philox4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; SC 2011,
- * section 3.3). A number is a function of the seed (the key) and of where it is used (the counter: index, step, clip,
- * purpose), so it does not matter which process asks for it, when, or how often.
+ * section 3.3). A number is a function of the seed (the key) and of its use (the counter: index, step, clip, purpose).
+ * So any process can compute it, at any time, any number of times.
  */
 public final class Philox {
     private static final int MULTIPLIER_0 = 0xD2511F53;
@@ -24,7 +24,7 @@ public final class Philox {
     private final int key0;
     private final int key1;
 
-    /** What a number is for: two purposes never share one. Their order is part of the numbers: add at the end only. */
+    /** The use of a number. Two purposes never share a number. Their order changes the numbers: add at the end only. */
     public enum Purpose {
         /** The start of a model's parameters. */
         INIT,
@@ -32,7 +32,7 @@ public final class Philox {
         SHUFFLE,
         /** Diffusion times. */
         TIME,
-        /** The noise that a clip is mixed with. */
+        /** The noise that is mixed with a clip. */
         NOISE,
         /** Whether a clip loses its caption. */
         CAPTION_DROPOUT,
@@ -42,16 +42,16 @@ public final class Philox {
         SAMPLE_STEP,
         /** Which of a clip's captions is used. */
         CAPTION_MIX,
-        /** The tokens of a caption that is written. */
+        /** The tokens of a sampled caption. */
         CAPTION,
-        /** What a captioner is trained on in a step, and how frames are shifted. */
+        /** The examples of a captioner's training step, and the shifts of their frames. */
         CAPTIONER_TRAINING,
-        /** Which of several is drawn again to tell how much a result is worth. */
+        /** The draws of a bootstrap, for intervals of a result. */
         BOOTSTRAP
     }
 
     /**
-     * Makes the generator of a seed.
+     * Makes a generator.
      *
      * @param seed any number
      */
@@ -61,7 +61,7 @@ public final class Philox {
     }
 
     /**
-     * The bijection itself.
+     * Computes the bijection of the paper.
      *
      * @param counter four words; replaced by four random words
      */
@@ -112,10 +112,10 @@ public final class Philox {
     /**
      * Returns a number in (0, 1): the middle of one of 2³² equal parts.
      *
-     * @param purpose what it is for
-     * @param step of training, or whatever stands for it, below 2³²
+     * @param purpose use of the number
+     * @param step of training or of another count, below 2³²
      * @param clip below 2³²
-     * @param index which of the many of this step and clip
+     * @param index of the number among those of this step and clip
      * @return never 0 or 1
      */
     public double uniform(Purpose purpose, long step, long clip, int index) {
@@ -123,9 +123,9 @@ public final class Philox {
     }
 
     /**
-     * Fills with numbers in (0, 1), four of them from each block.
+     * Fills an array with numbers in (0, 1), four from each block.
      *
-     * @param purpose what they are for
+     * @param purpose use of the numbers
      * @param step below 2³²
      * @param clip below 2³²
      * @param out is overwritten
@@ -142,10 +142,10 @@ public final class Philox {
     /**
      * Returns a whole number, its bias below 2⁻³² · bound.
      *
-     * @param purpose what it is for
+     * @param purpose use of the number
      * @param step below 2³²
      * @param clip below 2³²
-     * @param index which of the many of this step and clip
+     * @param index of the number among those of this step and clip
      * @param bound above 0
      * @return 0 … bound − 1
      */
@@ -155,16 +155,16 @@ public final class Philox {
     }
 
     /**
-     * Fills with standard normal deviates (Box and Muller, 1958), the same on every machine. Whole quarters of a turn
-     * are taken off an angle in integers; of what is left, at most π/4 up or down, cosine and sine are Taylor series,
-     * exact to 1e-16 ({@code StrictMath} makes an array for each).
+     * Fills an array with standard normal deviates (Box and Muller, 1958), the same on every machine. Whole quarters of
+     * a turn are taken off an angle in integers. Cosine and sine of the rest, at most ±π/4, are Taylor series, exact to
+     * 1e-16. {@code StrictMath} would allocate an array for each call.
      *
-     * @param purpose what they are for
+     * @param purpose use of the numbers
      * @param step below 2³²
      * @param clip below 2³²
      * @param out is overwritten from {@code offset} on
-     * @param offset the first element to write
-     * @param length how many
+     * @param offset index of the first element to write
+     * @param length number of elements
      */
     public void normals(Purpose purpose, long step, long clip, float[] out, int offset, int length) {
         int[] words = new int[4];

@@ -1,15 +1,15 @@
 package io.kinema.data.shard;
 
 /**
- * What a clip shows, in words, and where the words are from.
+ * A description of a clip, and its origin.
  *
  * @param text the caption
- * @param origin where it was found: {@code txt}, {@code json}, {@code captions.csv}, {@code captions.jsonl}, or the
+ * @param origin kind of file or model: {@code txt}, {@code json}, {@code captions.csv}, {@code captions.jsonl}, or the
  *     kind of model that wrote it
- * @param style {@link #ORIGINAL} for a caption that came with the source, else what the model was asked for, such as
+ * @param style {@link #ORIGINAL} for a caption that came with the source, else the style asked for, such as
  *     {@code short} or {@code detailed}
  * @param model the model that wrote it; empty for a caption that came with the source
- * @param promptHash SHA-256 of what the model was asked, in hex; empty for a caption that came with the source
+ * @param promptHash SHA-256 of the question to the model, in hex; empty for a caption that came with the source
  * @param confidence how sure the model was, 0 to 1; 1 for a caption that came with the source
  */
 public record Caption(String text, String origin, String style, String model, String promptHash, double confidence) {
@@ -17,10 +17,10 @@ public record Caption(String text, String origin, String style, String model, St
     public static final String ORIGINAL = "original";
 
     /**
-     * A caption that came with the source.
+     * Makes a caption that came with the source.
      *
      * @param text the caption
-     * @param origin the kind of file that it was found in
+     * @param origin kind of file
      * @return the caption
      */
     public static Caption ofSource(String text, String origin) {

@@ -34,7 +34,7 @@ import org.apache.arrow.vector.util.ByteArrayReadableSeekableByteChannel;
  * confidence: float64}), none nullable: one row a clip, in the shard's order, in one record batch.
  */
 public final class CaptionFile {
-    /** The folder that holds them. */
+    /** The folder of such files. */
     public static final String FOLDER = "captions";
 
     private static final List<String> TEXTS = List.of("text", "origin", "style", "model", "promptHash");
@@ -58,20 +58,20 @@ public final class CaptionFile {
     }
 
     /**
-     * Writes a file under its name, by rename.
+     * Writes a file; it appears when it is complete.
      *
-     * @param folder of the data set that has the captions
+     * @param folder of the data set of captions
      * @param shard the file of the frames, relative to its data set's folder
-     * @param captions those of each clip, by its id, in the shard's order
+     * @param captions captions of each clip by id, in the shard's order
      * @return the file, for the manifest
      * @throws IOException if it cannot be written
      */
-    public static Manifest.Part write(Folder folder, String shard, LinkedHashMap<String, List<Caption>> captions)
+    public static Manifest.FileEntry write(Folder folder, String shard, LinkedHashMap<String, List<Caption>> captions)
             throws IOException {
         byte[] bytes = toBytes(captions);
         String file = FOLDER + shard.substring(shard.lastIndexOf('/'));
         folder.write(file, bytes);
-        return new Manifest.Part(file, captions.size(), bytes.length, Sha256.of(bytes));
+        return new Manifest.FileEntry(file, captions.size(), bytes.length, Sha256.of(bytes));
     }
 
     static byte[] toBytes(LinkedHashMap<String, List<Caption>> captions) throws IOException {
@@ -101,7 +101,7 @@ public final class CaptionFile {
         return bytes.toByteArray();
     }
 
-    /** Reads bytes that are known to be good. */
+    /** Reads bytes whose digest was checked. */
     static Map<String, List<Caption>> fromBytes(byte[] bytes, String where) throws IOException {
         Map<String, List<Caption>> captions = new LinkedHashMap<>();
         try (BufferAllocator allocator = new RootAllocator();

@@ -3,24 +3,24 @@ package io.kinema.data.shard;
 import java.util.List;
 
 /**
- * A run of frames out of one source, at the size it is trained at, with everything known about it. An image is a clip
- * with one frame.
+ * Consecutive frames of one source at their size for training, with captions and measurements. An image is a clip with
+ * one frame.
  *
  * @param id unique within a data set: the source's path below the input folder, {@code #} and the clip's place in it
- * @param sourceUri the source, relative to the input folder and URI-encoded, so that a data set does not depend on
- *     where its input lay
+ * @param sourceUri the source, relative to the input folder and URI-encoded: a data set does not depend on the place of
+ *     its input
  * @param sourceSha256 SHA-256 of the source file, in hex
- * @param startSeconds where the clip begins in the source, seconds from the first frame
- * @param endSeconds where it ends, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for an
- *     image
+ * @param startSeconds start of the clip in the source, in seconds from the first frame
+ * @param endSeconds end of the clip, exclusive: {@code startSeconds + numFrames / frameRateHz}; equal to the start for
+ *     an image
  * @param frameRateHz frames a second, constant within a clip; 0 for an image
  * @param numFrames T
  * @param height H, rows of a frame
  * @param width W, columns of a frame
  * @param framesTHWC uint8 RGB of all frames, {@code T·H·W·3} bytes; not copied, so treat it as read-only
- * @param captions what the clip shows; empty where nothing is known
- * @param licence licence of the source; empty where unknown
- * @param measurements what was measured of the pixels
+ * @param captions descriptions of the clip; may be empty
+ * @param licence licence of the source; empty if unknown
+ * @param measurements of the pixels
  */
 public record Clip(
         String id,

@@ -1,12 +1,12 @@
 package io.kinema.data.shard;
 
 /**
- * A row of a data set's index: where a clip is and how large it is, without its frames.
+ * A row of a data set's index: the place and the size of a clip.
  *
  * @param id the clip's id, unique within the data set
- * @param shardIndex which of the manifest's shards holds it
- * @param batchIndex which record batch of the shard
- * @param rowIndex which row of the batch
+ * @param shardIndex index of its shard in the manifest
+ * @param batchIndex index of its record batch in the shard
+ * @param rowIndex index of its row in the batch
  * @param numFrames T
  * @param height H, rows of a frame
  * @param width W, columns of a frame

@@ -13,17 +13,16 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A data set that is read: its clips in index order, and any clip's frames.
+ * Reads a data set: its index, and any clip's frames.
  *
- * <p>A shard's SHA-256 is compared with the manifest's the first time a clip is read from it, the index' when the data
- * set is opened; so what comes back is what was written, or an exception. Calls may come from any thread; they take
- * turns.
+ * <p>The SHA-256 of the index is checked when the data set is opened, the SHA-256 of a shard before its first clip is
+ * read. So a caller gets the bytes that were written, or an exception. Calls from several threads take turns.
  */
 public final class Dataset implements AutoCloseable {
     private static final int MAX_OPEN_SHARDS = 16;
     private static final String RESTORE = "; restore the file from a copy or prepare the data set again";
 
-    /** What a preparation writes before anything else. */
+    /** The file that a preparation writes first. */
     private static final Set<String> BEGUN = Set.of(ShardGroupWriter.SHARDS, "prepare.args");
 
     private final Folder folder;
@@ -34,7 +33,7 @@ public final class Dataset implements AutoCloseable {
     private final BitSet verifiedShards = new BitSet();
     private final LinkedHashMap<Integer, OpenShard> openShards = new LinkedHashMap<>(16, 0.75f, true);
 
-    /** A shard and, where they are apart from it, the captions of its clips. */
+    /** A shard, and the captions of its clips if they are in a file of their own. */
     private record OpenShard(ShardReader reader, Map<String, List<Caption>> captions) {}
 
     private Dataset(Folder folder, byte[] manifestBytes) throws IOException {
@@ -45,7 +44,8 @@ public final class Dataset implements AutoCloseable {
         byte[] indexBytes = readWhole(manifest.index());
         this.clips = List.copyOf(ShardIndex.fromBytes(
                 indexBytes, folder.locationOf(manifest.index().file())));
-        long rows = manifest.shards().stream().mapToLong(Manifest.Part::rows).sum();
+        long rows =
+                manifest.shards().stream().mapToLong(Manifest.FileEntry::rows).sum();
         if (clips.size() != rows || clips.size() != manifest.counts().clips()) {
             throw new IOException(folder + " has " + clips.size() + " clips in its index, " + rows
                     + " in its shards and " + manifest.counts().clips() + " by its manifest's counts" + RESTORE);
@@ -57,8 +57,8 @@ public final class Dataset implements AutoCloseable {
      *
      * @param location its folder: a plain path, {@code file://} or {@code hdfs://}
      * @return the data set; the caller closes it
-     * @throws ConfigException if there is no such folder, if it is no data set (empty, or its preparation did not
-     *     finish), or if the data set is of another format version
+     * @throws ConfigException if the folder is missing, is empty, holds an unfinished preparation, or holds a data set
+     *     of another format version
      * @throws IOException if the manifest or the index is damaged or cannot be read
      */
     public static Dataset open(String location) throws IOException {
@@ -87,7 +87,7 @@ public final class Dataset implements AutoCloseable {
     }
 
     /**
-     * What the data set consists of.
+     * Returns the list of the data set's files.
      *
      * @return the manifest
      */
@@ -96,7 +96,7 @@ public final class Dataset implements AutoCloseable {
     }
 
     /**
-     * What tells this data set from every other.
+     * Returns the identity of the data set.
      *
      * @return SHA-256 of {@code manifest.json}, in hex
      */
@@ -104,13 +104,13 @@ public final class Dataset implements AutoCloseable {
         return sha256;
     }
 
-    /** Where the shards lie. */
+    /** The folder of the shards. */
     Folder framesFolder() {
         return frames;
     }
 
     /**
-     * The index.
+     * Returns the index.
      *
      * @return one entry a clip, in index order; immutable
      */
@@ -123,8 +123,7 @@ public final class Dataset implements AutoCloseable {
      *
      * @param entry one of {@link #clips()}
      * @return the clip with its frames
-     * @throws IOException if the shard cannot be read or its bytes are not those that were written; the message has the
-     *     path and both digests
+     * @throws IOException if the shard cannot be read or is damaged; the message has the path and both digests
      */
     public synchronized Clip read(ClipEntry entry) throws IOException {
         OpenShard shard = openShards.get(entry.shardIndex());
@@ -147,20 +146,20 @@ public final class Dataset implements AutoCloseable {
     }
 
     private OpenShard openShard(int shardIndex) throws IOException {
-        Manifest.Part shard = manifest.shards().get(shardIndex);
+        Manifest.FileEntry shard = manifest.shards().get(shardIndex);
         if (!verifiedShards.get(shardIndex)) {
             verify(shard);
             verifiedShards.set(shardIndex);
         }
         Map<String, List<Caption>> captions = Map.of();
         if (!manifest.captions().isEmpty()) {
-            Manifest.Part apart = manifest.captions().get(shardIndex);
+            Manifest.FileEntry apart = manifest.captions().get(shardIndex);
             captions = CaptionFile.fromBytes(readWhole(apart), folder.locationOf(apart.file()));
         }
         return new OpenShard(new ShardReader(frames, shard.file()), captions);
     }
 
-    private void verify(Manifest.Part shard) throws IOException {
+    private void verify(Manifest.FileEntry shard) throws IOException {
         try (InputStream in = openPart(frames, shard.file());
                 DigestingOutput nowhere = new DigestingOutput(OutputStream.nullOutputStream())) {
             in.transferTo(nowhere);
@@ -168,7 +167,8 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private static void compare(Folder place, Manifest.Part part, long numBytes, String digest) throws IOException {
+    private static void compare(Folder place, Manifest.FileEntry part, long numBytes, String digest)
+            throws IOException {
         if (numBytes != part.bytes() || !digest.equals(part.sha256())) {
             throw new IOException(place.locationOf(part.file()) + " is damaged: " + numBytes + " bytes with SHA-256 "
                     + digest + ", the manifest says " + part.bytes() + " bytes with SHA-256 " + part.sha256()
@@ -176,7 +176,7 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private byte[] readWhole(Manifest.Part part) throws IOException {
+    private byte[] readWhole(Manifest.FileEntry part) throws IOException {
         try (InputStream in = openPart(folder, part.file())) {
             byte[] bytes = in.readAllBytes();
             compare(folder, part, bytes.length, Sha256.of(bytes));

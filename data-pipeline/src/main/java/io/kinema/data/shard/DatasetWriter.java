@@ -16,7 +16,7 @@ public final class DatasetWriter {
     private final Map<String, String> preparedWith;
 
     /**
-     * Describes the data set to be.
+     * Begins a data set.
      *
      * @param folder its folder, which holds the shards
      * @param preparedWith every setting that the clips' bytes depend on, by name
@@ -27,19 +27,19 @@ public final class DatasetWriter {
     }
 
     /**
-     * Writes index and manifest; files in the shards' folder that are not part of the data set are deleted.
+     * Writes index and manifest. Other files in the shards' folder are deleted.
      *
-     * @param shards the shards, in the order that the index is to have
-     * @param counts how much went in and came out
+     * @param shards the shards, in the order of the index
+     * @param counts totals of the preparation
      * @return the manifest as written
      * @throws ConfigException if two clips have the same id
      * @throws IOException if a file cannot be written
      */
-    public Manifest finish(List<ShardWriter.Written> shards, Manifest.Counts counts) throws IOException {
-        List<Manifest.Part> parts = new ArrayList<>();
+    public Manifest finish(List<ShardWriter.WrittenShard> shards, Manifest.Counts counts) throws IOException {
+        List<Manifest.FileEntry> parts = new ArrayList<>();
         List<ClipEntry> entries = new ArrayList<>();
         Set<String> ids = new HashSet<>();
-        for (ShardWriter.Written shard : shards) {
+        for (ShardWriter.WrittenShard shard : shards) {
             for (ClipEntry entry : shard.entries()) {
                 if (!ids.add(entry.id())) {
                     throw new ConfigException("two clips have the id " + entry.id() + "; rename one of their sources");
@@ -51,25 +51,25 @@ public final class DatasetWriter {
         deleteAllBut(parts);
         byte[] indexBytes = ShardIndex.toBytes(entries);
         folder.write(ShardIndex.FILE, indexBytes);
-        Manifest.Part index =
-                new Manifest.Part(ShardIndex.FILE, entries.size(), indexBytes.length, Sha256.of(indexBytes));
+        Manifest.FileEntry index =
+                new Manifest.FileEntry(ShardIndex.FILE, entries.size(), indexBytes.length, Sha256.of(indexBytes));
         Manifest manifest = new Manifest(Manifest.FORMAT_VERSION, parts, index, preparedWith, counts, "", List.of());
         folder.write(Manifest.FILE, manifest.toJson());
         return manifest;
     }
 
     /**
-     * Makes a data set of captions for the frames of another: writes the index and, last, the manifest.
+     * Makes a data set of captions for the frames of another data set: writes the index and, last, the manifest.
      *
-     * @param folder the data set's, which holds the captions' files
-     * @param frames the data set whose clips they describe; where that has its frames from a third, so has the new one
-     * @param captions a file for each shard of {@code frames}, in that order
+     * @param folder of the new data set, which holds the files of captions
+     * @param frames the data set of the clips; if its frames are in a third data set, the new one refers to the third
+     * @param captions a file for each shard of {@code frames}, in their order
      * @param captionedWith every setting that the captions depend on, by name; listed beside those of {@code frames}
      * @return the manifest as written
      * @throws IOException if a file cannot be written
      */
     public static Manifest finishCaptions(
-            Folder folder, Dataset frames, List<Manifest.Part> captions, Map<String, String> captionedWith)
+            Folder folder, Dataset frames, List<Manifest.FileEntry> captions, Map<String, String> captionedWith)
             throws IOException {
         byte[] indexBytes = ShardIndex.toBytes(frames.clips());
         folder.write(ShardIndex.FILE, indexBytes);
@@ -79,7 +79,8 @@ public final class DatasetWriter {
         Manifest manifest = new Manifest(
                 Manifest.CAPTIONS_VERSION,
                 from.shards(),
-                new Manifest.Part(ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
+                new Manifest.FileEntry(
+                        ShardIndex.FILE, frames.clips().size(), indexBytes.length, Sha256.of(indexBytes)),
                 settings,
                 from.counts(),
                 folder.nameOf(frames.framesFolder()),
@@ -88,8 +89,8 @@ public final class DatasetWriter {
         return manifest;
     }
 
-    /** Removes what attempts that failed have left behind. */
-    private void deleteAllBut(List<Manifest.Part> parts) throws IOException {
+    /** Deletes files that failed attempts have left behind. */
+    private void deleteAllBut(List<Manifest.FileEntry> parts) throws IOException {
         Set<String> kept = new HashSet<>();
         parts.forEach(part -> kept.add(part.file()));
         if (folder.exists(ShardGroupWriter.SHARDS)) {

@@ -6,7 +6,7 @@ import java.io.OutputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 
-/** Counts and digests what passes through. */
+/** Counts and digests the bytes that are written. */
 final class DigestingOutput extends FilterOutputStream {
     private final MessageDigest digest = Sha256.digest();
     private long numBytes;
@@ -33,7 +33,7 @@ final class DigestingOutput extends FilterOutputStream {
         return numBytes;
     }
 
-    /** SHA-256 in hex of everything written; to be asked once, at the end. */
+    /** SHA-256 in hex of all bytes; call it once, at the end. */
     String sha256() {
         return HexFormat.of().formatHex(digest.digest());
     }

@@ -2,7 +2,7 @@ package io.kinema.data.shard;
 
 import java.awt.image.BufferedImage;
 
-/** Frames of clips as pictures, for people to look at. */
+/** Frames of clips as pictures for people. */
 public final class FramePicture {
     private FramePicture() {}
 
@@ -10,7 +10,7 @@ public final class FramePicture {
      * Makes a picture of a frame.
      *
      * @param clip the clip
-     * @param frameIndex which of its frames, 0 to T-1
+     * @param frameIndex 0 to T−1
      * @return W pixels wide and H high, RGB
      */
     public static BufferedImage of(Clip clip, int frameIndex) {
@@ -28,11 +28,11 @@ public final class FramePicture {
     }
 
     /**
-     * Chooses frames that are spread evenly over a clip, its first and its last among them.
+     * Chooses frames spread evenly over a clip, with the first and the last.
      *
-     * @param numFrames how many the clip has, at least 1
-     * @param numShown how many to choose at most, at least 1; if 1, it is the first
-     * @return their indices, ascending: all if there are no more than {@code numShown}
+     * @param numFrames frames of the clip, at least 1
+     * @param numShown the most frames to choose, at least 1; 1 chooses the first
+     * @return ascending indices; all indices if there are at most {@code numShown}
      */
     public static int[] firstToLast(int numFrames, int numShown) {
         int[] indices = new int[Math.min(numFrames, numShown)];

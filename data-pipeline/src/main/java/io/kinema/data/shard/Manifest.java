@@ -17,38 +17,37 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a data set consists of: {@code manifest.json}, written last and by rename, so that a folder without one is not a
+ * The list of a data set's files: {@code manifest.json}. It is written last and by rename: a folder without it is not a
  * data set.
  *
- * <p>Layout: a JSON object in UTF-8 with the members below under their own names, and {@code preparedWith} sorted by
- * key. The same input and flags give the same bytes; nothing in it says when it was made. Version 1 is that of a data
- * set that has its frames, and lacks the last two members; version 2 that of one whose frames lie in another data set's
- * folder.
+ * <p>Layout: a JSON object in UTF-8 with the members below under their own names; {@code preparedWith} is sorted by
+ * key. The same input and flags give the same bytes, without a date. A data set with frames has version 1 and lacks the
+ * last two members. A data set of captions, whose frames are in another data set's folder, has version 2.
  *
  * @param formatVersion version of this layout; shards and index have version 1 in both
  * @param shards the shards, in index order
  * @param index the index over all shards
  * @param preparedWith every setting that the clips' bytes depend on, by name: {@code patch}, {@code max-pixels},
  *     {@code clip-seconds}, {@code fps}, {@code decoder}
- * @param counts how much went in and came out
- * @param framesFrom the folder that the shards lie in, relative to this one or a URI; empty where they lie in this one
- * @param captions a file of captions for each shard, in the shards' order; empty where captions are in the shards
+ * @param counts totals of the preparation
+ * @param framesFrom the folder of the shards, relative to this folder or a URI; empty if the shards are in this folder
+ * @param captions a file of captions for each shard, in the shards' order; empty if captions are in the shards
  */
 public record Manifest(
         @JsonProperty(required = true) int formatVersion,
-        @JsonProperty(required = true) List<Part> shards,
-        @JsonProperty(required = true) Part index,
+        @JsonProperty(required = true) List<FileEntry> shards,
+        @JsonProperty(required = true) FileEntry index,
         @JsonProperty(required = true) Map<String, String> preparedWith,
         @JsonProperty(required = true) Counts counts,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String framesFrom,
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<Part> captions) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) List<FileEntry> captions) {
     /** Name of the file in a data set's folder. */
     public static final String FILE = "manifest.json";
 
-    /** The version of a data set that has its frames. */
+    /** The version of a data set with frames. */
     static final int FORMAT_VERSION = 1;
 
-    /** The version of a data set that has captions for another one's frames. */
+    /** The version of a data set of captions for another data set's frames. */
     static final int CAPTIONS_VERSION = 2;
 
     private static final ObjectMapper JSON = JsonMapper.builder()
@@ -72,20 +71,20 @@ public record Manifest(
      * @param bytes its size
      * @param sha256 SHA-256 of its bytes, in hex
      */
-    public record Part(
+    public record FileEntry(
             @JsonProperty(required = true) String file,
             @JsonProperty(required = true) long rows,
             @JsonProperty(required = true) long bytes,
             @JsonProperty(required = true) String sha256) {}
 
     /**
-     * How much went in and came out.
+     * Totals of the preparation.
      *
-     * @param files sources that gave at least one clip
-     * @param clips clips
-     * @param frames frames of all clips
+     * @param files sources with at least one clip
+     * @param clips number of clips
+     * @param frames number of frames of all clips
      * @param seconds playing time of all clips
-     * @param quarantined sources that were left out
+     * @param quarantined number of sources that were left out
      */
     public record Counts(
             @JsonProperty(required = true) long files,

@@ -1,7 +1,7 @@
 package io.kinema.data.shard;
 
 /**
- * What was measured of a clip's pixels.
+ * Measurements of a clip's pixels.
  *
  * @param motion mean absolute difference of consecutive frames over all pixels and channels, 0 (still) to 1
  * @param brightness mean of all pixels and channels, 0 (black) to 1 (white)

@@ -24,7 +24,7 @@ public final class Sha256 {
     }
 
     /**
-     * Returns a number that stands for a text: the first 32 bits of its digest in UTF-8.
+     * Hashes a text to a number: the first 32 bits of the digest of its UTF-8.
      *
      * @param text what to digest
      * @return 0 to 2³² − 1
@@ -52,7 +52,7 @@ public final class Sha256 {
     /**
      * Begins a digest.
      *
-     * @return one that has seen nothing
+     * @return a digest of no bytes so far
      */
     public static MessageDigest digest() {
         try {

@@ -8,22 +8,22 @@ import java.util.List;
 /**
  * Writes the clips of a group of sources into as many shards as they need.
  *
- * <p>The clips of a source are held back until all of it is known to be good, so that a source that turns out to be
- * damaged leaves nothing behind. A source whose frames alone exceed a shard gets shards of its own, which are deleted
- * if it turns out to be damaged. Shards are named {@code shards/shard-GGGGG-PPPPP.arrow} by group and part, both
- * decimal, so groups can be written by different processes.
+ * <p>The clips of a source are held back until the source has ended without damage, so that a damaged source leaves
+ * nothing behind. A source whose frames alone exceed a shard gets shards of its own; they are deleted if the source is
+ * damaged. Shards are named {@code shards/shard-GGGGG-PPPPP.arrow} by group and part, both decimal, so groups can be
+ * written by different processes.
  */
 public final class ShardGroupWriter implements AutoCloseable {
-    /** A shard ends after the source that takes its frames, uncompressed, to this many bytes. */
+    /** A shard ends with the source that brings its uncompressed frames to this many bytes. */
     public static final long SHARD_FRAME_BYTES = 64 << 20;
 
-    /** The folder that holds the shards. */
+    /** The folder of the shards. */
     public static final String SHARDS = "shards";
 
     private final Folder folder;
     private final int groupIndex;
     private final long shardFrameBytes;
-    private final List<ShardWriter.Written> finished = new ArrayList<>();
+    private final List<ShardWriter.WrittenShard> finished = new ArrayList<>();
     private final List<Clip> held = new ArrayList<>();
     private long heldFrameBytes;
     private ShardWriter current;
@@ -33,7 +33,7 @@ public final class ShardGroupWriter implements AutoCloseable {
      * Begins a group.
      *
      * @param folder the data set's folder
-     * @param groupIndex which group this is, for the shards' names
+     * @param groupIndex number of the group, for the shards' names
      * @param shardFrameBytes when to end a shard: see {@link #SHARD_FRAME_BYTES}
      */
     public ShardGroupWriter(Folder folder, int groupIndex, long shardFrameBytes) {
@@ -77,14 +77,14 @@ public final class ShardGroupWriter implements AutoCloseable {
     /**
      * Ends the current source and drops all its clips.
      *
-     * @throws IOException if a shard that holds some cannot be deleted
+     * @throws IOException if a shard of the source cannot be deleted
      */
     public void dropSource() throws IOException {
         held.clear();
         heldFrameBytes = 0;
         if (firstPartOfLongSource >= 0) {
-            List<ShardWriter.Written> dropped = finished.subList(firstPartOfLongSource, finished.size());
-            for (ShardWriter.Written shard : dropped) {
+            List<ShardWriter.WrittenShard> dropped = finished.subList(firstPartOfLongSource, finished.size());
+            for (ShardWriter.WrittenShard shard : dropped) {
                 folder.delete(shard.part().file());
             }
             dropped.clear();
@@ -98,7 +98,7 @@ public final class ShardGroupWriter implements AutoCloseable {
      * @return its shards in order; none if no source was kept
      * @throws IOException if a shard cannot be written
      */
-    public List<ShardWriter.Written> finish() throws IOException {
+    public List<ShardWriter.WrittenShard> finish() throws IOException {
         endShard();
         return List.copyOf(finished);
     }
@@ -122,7 +122,7 @@ public final class ShardGroupWriter implements AutoCloseable {
         }
     }
 
-    /** Drops the shard that is being written; those that are complete stay. */
+    /** Drops an unfinished shard; complete shards stay. */
     @Override
     public void close() throws IOException {
         if (current != null) {

@@ -10,7 +10,7 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowFileReader;
 import org.apache.arrow.vector.ipc.message.ArrowBlock;
 
-/** Reads clips of one shard at any place; the record batch that was read last stays decompressed. */
+/** Reads any clip of one shard. The last record batch stays decompressed. */
 final class ShardReader implements AutoCloseable {
     private final String where;
     private final BufferAllocator allocator = new RootAllocator();
@@ -19,7 +19,7 @@ final class ShardReader implements AutoCloseable {
     private final List<ArrowBlock> blocks;
     private int loadedBatchIndex = -1;
 
-    /** Opens a shard whose bytes are known to be good: whoever opens it has compared its digest. */
+    /** Opens a shard. The caller has checked its digest. */
     ShardReader(Folder folder, String file) throws IOException {
         this.where = folder.locationOf(file);
         this.reader = new ArrowFileReader(folder.openChannel(file), allocator, CommonsCompressionFactory.INSTANCE);

@@ -59,14 +59,14 @@ public final class ShardWriter implements AutoCloseable {
     private boolean closed;
 
     /**
-     * A shard that is complete.
+     * A complete shard.
      *
      * @param part its file, size and digest
-     * @param entries its clips in order, as if it were the data set's only shard
+     * @param entries its clips in order, with 0 as the index of the shard
      */
-    public record Written(Manifest.Part part, List<ClipEntry> entries) {
+    public record WrittenShard(Manifest.FileEntry part, List<ClipEntry> entries) {
         /** Keeps its own copy. */
-        public Written {
+        public WrittenShard {
             entries = List.copyOf(entries);
         }
     }
@@ -81,7 +81,7 @@ public final class ShardWriter implements AutoCloseable {
     public ShardWriter(Folder folder, String file) throws IOException {
         this.folder = folder;
         this.file = file;
-        // Two attempts at the same shard may overlap on a cluster; each writes a file of its own.
+        // On a cluster two attempts at the same shard may overlap; each writes a file of its own.
         this.temporaryFile = file + "." + UUID.randomUUID() + ".tmp";
         this.out = new DigestingOutput(folder.create(temporaryFile));
         this.root = ShardColumns.allocate(allocator);
@@ -118,7 +118,7 @@ public final class ShardWriter implements AutoCloseable {
     }
 
     /**
-     * How much has been written, before compression.
+     * Returns the size of the frames so far, before compression.
      *
      * @return bytes of all clips' frames
      */
@@ -132,14 +132,14 @@ public final class ShardWriter implements AutoCloseable {
      * @return what was written
      * @throws IOException if the file cannot be written
      */
-    public Written finish() throws IOException {
+    public WrittenShard finish() throws IOException {
         if (rowIndex > 0) {
             endBatch();
         }
         writer.end();
         release();
         folder.rename(temporaryFile, file);
-        return new Written(new Manifest.Part(file, entries.size(), out.numBytes(), out.sha256()), entries);
+        return new WrittenShard(new Manifest.FileEntry(file, entries.size(), out.numBytes(), out.sha256()), entries);
     }
 
     private void endBatch() throws IOException {
@@ -160,7 +160,7 @@ public final class ShardWriter implements AutoCloseable {
         }
     }
 
-    /** Drops the file if it was not finished. */
+    /** Drops an unfinished file. */
     @Override
     public void close() throws IOException {
         if (!closed) {

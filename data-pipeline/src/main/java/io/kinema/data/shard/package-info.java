@@ -1,2 +1,2 @@
-/** The data set on disk: shards of clips, the index over them and the manifest that makes a folder a data set. */
+/** Data sets on disk: shards of clips, the index of clips, and the manifest. */
 package io.kinema.data.shard;

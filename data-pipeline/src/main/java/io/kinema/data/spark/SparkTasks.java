@@ -18,21 +18,21 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 
 /**
- * Runs tasks as a Spark job, here or on a cluster. Tasks and what comes of them are texts, so that nothing depends on
- * how Java writes objects.
+ * Runs tasks as a Spark job, on this machine or on a cluster. Tasks and results are texts: nothing depends on Java's
+ * serialization of objects.
  */
 public final class SparkTasks implements AutoCloseable {
     private final JavaSparkContext spark;
 
-    /** What is done with a task, on whatever machine runs it: a reference to a static method. */
+    /** The code of a task, a reference to a static method. Runs on any machine. */
     public interface Work extends Serializable {
         /**
          * Does a task.
          *
-         * @param task what to do
-         * @param scratch a local folder for what is needed meanwhile
-         * @return what came of it
-         * @throws Exception if it cannot be done
+         * @param task the task as a text
+         * @param scratch a local folder for temporary files
+         * @return the result as a text
+         * @throws Exception if the task fails
          */
         String of(String task, Path scratch) throws Exception;
     }
@@ -49,13 +49,14 @@ public final class SparkTasks implements AutoCloseable {
                 .setMaster(master)
                 .setAppName(name)
                 .set("spark.ui.enabled", "false")
-                // A failed task says the same four times over otherwise; what can be helped is in quarantine instead.
+                // By default a failed task is tried four times. Faults of sources do not fail a task: they go to
+                // quarantine.
                 .set("spark.task.maxFailures", "2");
         if (master.equals("local") || master.startsWith("local[")) {
-            // Whether and how this machine's name resolves does not matter then.
+            // Then this machine's name need not resolve.
             conf.set("spark.driver.host", "localhost").set("spark.driver.bindAddress", "127.0.0.1");
         } else {
-            // What the executors need beside Spark is what this process has.
+            // Executors need this process' class path beside Spark.
             conf.setJars(Arrays.stream(System.getProperty("java.class.path").split(":"))
                     .filter(entry -> entry.endsWith(".jar"))
                     .toArray(String[]::new));
@@ -74,7 +75,7 @@ public final class SparkTasks implements AutoCloseable {
         }
     }
 
-    /** This JVM's flags that open the JDK to libraries; memory is the cluster's to decide. */
+    /** This JVM's flags that open the JDK to libraries. The cluster decides about memory. */
     private static String flagsForExecutors() {
         return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
                 .filter(flag -> flag.startsWith("--"))
@@ -82,7 +83,7 @@ public final class SparkTasks implements AutoCloseable {
     }
 
     /**
-     * How many tasks run at once.
+     * Returns the number of tasks that run at once.
      *
      * @return cores of all executors
      */
@@ -93,12 +94,12 @@ public final class SparkTasks implements AutoCloseable {
     /**
      * Runs tasks.
      *
-     * @param tasks what to do
-     * @param work how
-     * @param ended is told the index of each task that has ended well, from a thread of Spark's
-     * @return what came of each, in the order of the tasks
-     * @throws ConfigException if a task failed by the user's mistake
-     * @throws IOException if a task failed otherwise
+     * @param tasks the tasks as texts
+     * @param work the code of a task
+     * @param ended called on a thread of Spark with the index of each successful task
+     * @return results in the order of the tasks
+     * @throws ConfigException if a task failed by a mistake of the user
+     * @throws IOException if a task failed for another reason
      */
     public List<String> run(List<String> tasks, Work work, IntConsumer ended) throws IOException {
         spark.sc().addSparkListener(new SparkListener() {
@@ -114,7 +115,7 @@ public final class SparkTasks implements AutoCloseable {
                     .map(task -> work.of(task, Path.of(SparkFiles.getRootDirectory())))
                     .collect();
         } catch (Exception e) {
-            // Scala's methods throw checked exceptions without declaring them.
+            // Scala's methods do not declare their checked exceptions.
             if (e instanceof SparkException) {
                 for (Throwable cause = e; cause != null; cause = cause.getCause()) {
                     if (cause instanceof ConfigException mistake) {

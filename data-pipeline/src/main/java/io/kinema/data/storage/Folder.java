@@ -20,10 +20,10 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
 
 /**
- * A folder that data sets are read from and written to: local, or anything that Hadoop has a {@code FileSystem} for.
+ * A folder of data sets: local, or on any storage for which Hadoop has a {@code FileSystem}.
  *
- * <p>Names are relative to the folder and use {@code /}. Local files are written without Hadoop's {@code .crc} files
- * beside them: what matters here carries a SHA-256.
+ * <p>Names are relative to the folder and use {@code /}. Local files have no {@code .crc} files of Hadoop beside them:
+ * important files have a SHA-256.
  */
 public final class Folder {
     private static final String LOCAL = "file";
@@ -37,7 +37,7 @@ public final class Folder {
     }
 
     /**
-     * Names a folder, whether it is there or not.
+     * Names a folder, which may be missing.
      *
      * @param location a plain path, or a URI such as {@code file:///data} or {@code hdfs://host:port/data}
      * @return the folder
@@ -67,7 +67,7 @@ public final class Folder {
         }
     }
 
-    /** Without Hadoop's configuration, of which it needs nothing and which takes half a second to read. */
+    /** Local files need no configuration of Hadoop, which takes half a second to read. */
     private static FileSystem local() throws IOException {
         FileSystem local = new RawLocalFileSystem();
         local.initialize(URI.create("file:///"), new Configuration(false));
@@ -75,7 +75,7 @@ public final class Folder {
     }
 
     /**
-     * Where something is, for messages and for tasks that run elsewhere.
+     * Returns a location for messages and for tasks on other machines.
      *
      * @param name a file in the folder; empty for the folder itself
      * @return a plain path for local files, a URI for others
@@ -86,7 +86,7 @@ public final class Folder {
     }
 
     /**
-     * Another folder, seen from this one.
+     * Returns another folder.
      *
      * @param location relative to this folder, or a URI
      * @return the folder
@@ -97,10 +97,10 @@ public final class Folder {
     }
 
     /**
-     * How to name another folder so that both can be moved together.
+     * Names another folder so that both can be moved together.
      *
      * @param other a folder
-     * @return relative to this one if both are in the same file system, else its URI; what {@link #elsewhere} takes
+     * @return a location for {@link #elsewhere}: relative to this folder in the same file system, else a URI
      */
     public String nameOf(Folder other) {
         if (!fileSystem.getUri().equals(other.fileSystem.getUri())) {
@@ -112,7 +112,7 @@ public final class Folder {
     }
 
     /**
-     * Says whether the folder is in this machine's file system.
+     * Tells whether the folder is in this machine's file system.
      *
      * @return whether its files can be opened by path
      */
@@ -121,7 +121,7 @@ public final class Folder {
     }
 
     /**
-     * Says whether something is there.
+     * Tells whether a file or folder exists.
      *
      * @param name a file in the folder; empty for the folder itself
      * @return whether it exists
@@ -132,7 +132,7 @@ public final class Folder {
     }
 
     /**
-     * Says whether this is a folder rather than a file or nothing.
+     * Tells whether this is an existing folder, not a file.
      *
      * @return whether it can be listed
      * @throws IOException if the storage cannot be asked
@@ -146,7 +146,7 @@ public final class Folder {
     }
 
     /**
-     * Lists what is directly in a folder.
+     * Lists the files and folders directly in a folder.
      *
      * @param name a folder in this one; empty for this one
      * @return names without the path, sorted
@@ -160,9 +160,9 @@ public final class Folder {
     }
 
     /**
-     * Lists every file in the folder, however deep.
+     * Lists every file in the folder, at any depth.
      *
-     * @param leftOut says by its name whether to leave out a file, or a folder with everything in it
+     * @param leftOut names of files and folders to leave out
      * @return sizes in bytes by name
      * @throws IOException if a folder cannot be listed
      */
@@ -223,9 +223,9 @@ public final class Folder {
     }
 
     /**
-     * Writes a whole file so that it is there complete or not at all.
+     * Writes a whole file. The file appears complete or not at all.
      *
-     * @param name the file; one that is there is replaced
+     * @param name the file; an older file is replaced
      * @param bytes its content
      * @throws IOException if it cannot be written
      */
@@ -252,7 +252,7 @@ public final class Folder {
     }
 
     /**
-     * Deletes a file, or a folder with everything in it; nothing happens if there is none.
+     * Deletes a file, or a folder with everything in it, if it exists.
      *
      * @param name what to delete
      * @throws IOException if it cannot be deleted
@@ -265,7 +265,7 @@ public final class Folder {
     }
 
     /**
-     * Makes the folder and those above it.
+     * Makes the folder and its parent folders.
      *
      * @throws IOException if it cannot be made
      */

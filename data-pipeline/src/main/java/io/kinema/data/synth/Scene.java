@@ -5,24 +5,24 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
- * What one made-up video shows. A scene is a pure function of seed and number: it does not depend on how many are made.
+ * The content of one synthetic video. A scene is a pure function of seed and number.
  *
- * @param shape what moves
+ * @param shape the moving shape
  * @param colour its colour
- * @param laterColour the colour that it ends with, where it changes
- * @param motion what it does
+ * @param laterColour its last colour, if the colour changes
+ * @param motion its motion
  * @param backdrop the kind of background
  * @param backColour the background's first colour
- * @param otherBackColour its second, where it has two
+ * @param otherBackColour its second colour, if it has two
  * @param height rows
  * @param width columns
- * @param numFrames how many frames
+ * @param numFrames number of frames
  * @param frameRateHz frames a second
  * @param extension of the file, which decides codec and container
- * @param radius the shape's, as a part of the frame's shorter side
- * @param across where the shape is on the axis that it does not move along, 0 to 1
- * @param numShapes how many shapes there are, all alike and moving together; more than one stand side by side, whatever
- *     {@code across} says
+ * @param radius of the shape, as a share of the frame's shorter side
+ * @param across place of the shape on the axis without motion, 0 to 1
+ * @param numShapes number of equal shapes that move together; several shapes stand side by side and ignore
+ *     {@code across}
  */
 record Scene(
         Shape shape,
@@ -78,7 +78,7 @@ record Scene(
         STILL("stays still"),
         CHANGE("turns from one colour to another");
 
-        /** What one shape does; several do it without the verb's s. */
+        /** The verb for one shape; for several shapes it loses its s. */
         private final String words;
 
         Motion(String words) {
@@ -93,7 +93,7 @@ record Scene(
         CHECKERBOARD
     }
 
-    /** The most shapes that still can be told apart. */
+    /** More shapes could not be told apart. */
     static final int MAX_SHAPES = 3;
 
     private static final List<String> NUMBERS = List.of("one", "two", "three");
@@ -101,7 +101,7 @@ record Scene(
     /** Shapes of a larger radius are called large. */
     private static final double LARGE = 0.3;
 
-    /** 16:9, 9:16, 1:1, 4:3 and 21:9; small, so that hundreds are made in no time. */
+    /** 16:9, 9:16, 1:1, 4:3 and 21:9; small, so that hundreds of videos take little time. */
     private static final int[][] SIZES = {{72, 128}, {128, 72}, {96, 96}, {96, 128}, {72, 168}};
 
     private static final int[] RATES_HZ = {8, 10, 12, 15, 24, 25, 30};
@@ -110,9 +110,9 @@ record Scene(
     private static final int MAX_SECONDS = 6;
 
     /**
-     * The scene of a number. Sizes and codecs go round, so that a handful has them all; the rest is drawn.
+     * Makes the scene of a number. Sizes and codecs take turns, so that a few videos have them all; the rest is drawn.
      *
-     * @param maxShapes 1 to {@link #MAX_SHAPES}; scenes differ in nothing else for it
+     * @param maxShapes 1 to {@link #MAX_SHAPES}; affects the number of shapes only
      */
     static Scene of(long seed, int number, int maxShapes) {
         SplittableRandom random = new SplittableRandom(mix(mix(seed) + number));
@@ -151,9 +151,9 @@ record Scene(
     }
 
     /**
-     * Says whether somebody has written captions for the scene of a number.
+     * Tells whether the scene of a number has captions.
      *
-     * @param share of all scenes that have some, 0 to 1
+     * @param share of all scenes with captions, 0 to 1
      */
     static boolean isCaptioned(long seed, int number, double share) {
         return new SplittableRandom(mix(mix(~seed) + number)).nextDouble() < share;
@@ -185,12 +185,12 @@ record Scene(
         return number + " " + subject + " " + verb() + " over " + behind();
     }
 
-    /** The same without the background. */
+    /** One sentence without the background. */
     String shortCaption() {
         return NUMBERS.get(numShapes - 1) + " " + subject() + " " + verb();
     }
 
-    /** Two sentences: the same with size and place. */
+    /** Two sentences, with size and place too. */
     String detailedCaption() {
         String size = radius > LARGE ? "large " : "small ";
         String which = numShapes == 1 ? size : "";
@@ -212,7 +212,7 @@ record Scene(
         return numShapes == 1 ? words : words.replaceFirst("s\\b", "");
     }
 
-    /** Where a shape that moves along one axis is on the other. */
+    /** The place of a shape on the axis that it does not move along. */
     private String place() {
         if (numShapes > 1) {
             return " side by side";

@@ -10,15 +10,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a caption says of a synthetic video, so that two captions can be compared whatever their wording. An attribute
- * that a caption does not mention is empty.
+ * The attributes that a caption names of a synthetic video. They compare captions of different wording. An attribute
+ * that the caption does not name is empty.
  *
- * @param count how many shapes: {@code 1}, {@code 2} or {@code 3}
- * @param colour of the shapes; {@code red>blue} where it changes
+ * @param count number of shapes: {@code 1}, {@code 2} or {@code 3}
+ * @param colour of the shapes; {@code red>blue} for a change
  * @param shape such as {@code circle}
  * @param motion such as {@code right}
- * @param background its kind and its colours, in the order of the alphabet where it does not matter, such as
- *     {@code stripes blue white}
+ * @param background kind and colours, such as {@code stripes blue white}; colours are in alphabetical order if their
+ *     order does not show
  */
 public record SceneAttributes(String count, String colour, String shape, String motion, String background) {
     /** The attributes' names, in the order of {@link #values()}. */
@@ -31,7 +31,7 @@ public record SceneAttributes(String count, String colour, String shape, String 
     private static final Map<String, String> COUNTS = Map.of("two", "2", "three", "3");
     private static final List<String> KINDS = List.of("gradient", "stripes", "checkerboard");
 
-    /** What a caption has to say for a motion; the first that it says counts. */
+    /** Words of each motion; the first motion that matches counts. */
     private static final List<Map.Entry<Pattern, Scene.Motion>> MOTIONS = List.of(
             Map.entry(Pattern.compile("left to right"), Scene.Motion.RIGHT),
             Map.entry(Pattern.compile("right to left"), Scene.Motion.LEFT),
@@ -48,7 +48,7 @@ public record SceneAttributes(String count, String colour, String shape, String 
      * Reads a caption: one of {@code launch/prepare.sh synth}'s, or one in its style.
      *
      * @param caption the text
-     * @return what it says
+     * @return its attributes
      */
     public static SceneAttributes of(String caption) {
         String text = caption.toLowerCase(Locale.ROOT);
@@ -89,7 +89,7 @@ public record SceneAttributes(String count, String colour, String shape, String 
     }
 
     /**
-     * The attributes one by one.
+     * Returns the attributes as a list.
      *
      * @return in the order of {@link #NAMES}
      */

@@ -17,7 +17,7 @@ final class SceneRenderer {
     private static final double BOUNCES_PER_SECOND = 0.75;
     private static final double LARGEST_SCALE = 1.4;
 
-    /** Of the room that a shape has beside others. */
+    /** The share of its slot that a shape fills beside others. */
     private static final double SLOT_SHARE = 0.9;
 
     private SceneRenderer() {}
@@ -130,7 +130,7 @@ final class SceneRenderer {
         return scene.numShapes() == 1 ? within(scene.across(), radius, side) : slot * side;
     }
 
-    /** A centre so that a shape is wholly inside at 0 and at 1. */
+    /** A centre that keeps the whole shape inside the frame, from 0 to 1. */
     private static double within(double part, double radius, int side) {
         return radius + part * (side - 2 * radius);
     }

@@ -28,8 +28,8 @@ import java.util.stream.Stream;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
- * {@code launch/prepare.sh synth}: renders short videos of moving shapes, with captions in a {@code .json} beside each
- * that has some.
+ * {@code launch/prepare.sh synth}: renders short videos of moving shapes. A {@code .json} beside a video has its
+ * captions.
  */
 public final class SynthCommand {
     private static final int MAX_CLIPS = 100_000;
@@ -56,14 +56,14 @@ public final class SynthCommand {
                 description = "Folder to make the videos in, on this machine")
         private String output = "";
 
-        @Parameter(names = "--clips", order = 1, placeholder = "N", description = "How many videos")
+        @Parameter(names = "--clips", order = 1, placeholder = "N", description = "Number of videos")
         private int clips = 64;
 
         @Parameter(
                 names = "--seed",
                 order = 2,
                 placeholder = "S",
-                description = "Chooses what they show; the same seed and number give the same video")
+                description = "Decides the content: the same seed and number give the same video")
         private long seed = 7;
 
         @Parameter(
@@ -77,24 +77,24 @@ public final class SynthCommand {
                 names = "--captions",
                 order = 4,
                 placeholder = "KINDS",
-                description = "Which captions a video has: sentence, short, detailed, or several with commas between")
+                description = "Captions of a video: sentence, short, detailed, or several with commas between")
         private String captions = String.join(",", CAPTIONS.keySet());
 
         @Parameter(
                 names = "--captioned",
                 order = 5,
                 placeholder = "SHARE",
-                description = "Share of videos that have captions, 0 to 1; the videos are the same whatever it is")
+                description = "Share of videos with captions, 0 to 1; does not change the videos")
         private double captioned = 1;
 
-        @Parameter(names = "--overwrite", order = 6, description = "Replace the videos that are in --output")
+        @Parameter(names = "--overwrite", order = 6, description = "Replace the videos in --output")
         private boolean overwrite;
 
         @Parameter(
                 names = "--ffmpeg",
                 order = 7,
                 placeholder = "PATH",
-                description = "An ffmpeg program to use in place of the one that comes with Kinema")
+                description = "An ffmpeg program to use in place of the bundled program")
         private String ffmpeg = "";
     }
 
@@ -166,7 +166,7 @@ public final class SynthCommand {
                 + " with captions, in " + output + ", encoded by " + ffmpeg.description());
     }
 
-    /** Rejects a folder with anything in it that is not to be replaced. */
+    /** Rejects a folder with files that must stay. */
     private void checkOutput() throws IOException {
         if (Files.isRegularFile(output)) {
             throw new ConfigException("--output " + output + " is a file; choose a folder");

@@ -7,16 +7,16 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * How frames become a file of one kind.
+ * How to encode one kind of file.
  *
  * @param muxer ffmpeg's name of the container
- * @param encoders encoders that will do, best first
- * @param filter ffmpeg's filter graph from rgb24 to what the encoder takes
+ * @param encoders possible encoders, best first
+ * @param filter ffmpeg's filter graph from rgb24 to the encoder's input
  * @param options further output options
- * @param sideMultiple what height and width must be multiples of, as chroma has half their size
+ * @param sideMultiple height and width must be multiples of it: chroma has half their size
  */
 record Encoding(String muxer, List<String> encoders, String filter, List<String> options, int sideMultiple) {
-    /** The matrix is named on both sides, as players guess it from the picture's size otherwise. */
+    /** Both sides name the matrix: without it players guess from the picture's size. */
     private static final String YUV = "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p";
 
     private static final List<String> BT709 =
@@ -48,7 +48,7 @@ record Encoding(String muxer, List<String> encoders, String filter, List<String>
         return encoding;
     }
 
-    /** What makes the encoder spend enough bits that the codec's artefacts do not matter. */
+    /** Options that make the codec's artefacts negligible. */
     static List<String> quality(String encoder, double pixelsPerSecond) {
         return switch (encoder) {
             case "libx264" -> List.of("-crf", "16", "-preset", "medium");

@@ -12,16 +12,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Decodes and encodes video with the {@code ffmpeg} and {@code ffprobe} programs. Each call is a child process of its
- * own, with a time limit, 4 GiB of address space, and no access to anything but files. Safe for use by several threads.
+ * Decodes and encodes video with the programs {@code ffmpeg} and {@code ffprobe}. Each call is a child process with a
+ * time limit and 4 GiB of address space, and with access to files only. Several threads may use it at once.
  */
 public final class Ffmpeg {
     /** Decoding a frame of 8K video in 10 bits takes about 1 GiB; libraries and stacks are mapped besides. */
     private static final long MEMORY_KIB = 4 << 20;
 
-    /**
-     * Containers that hold pictures or sound themselves; playlists, which name other files, are left out on purpose.
-     */
+    /** Containers that hold pictures or sound themselves. Playlists are left out: they name other files. */
     private static final String CONTAINERS =
             "mov,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,"
                     + "ivf,flv,asf,ogg,mjpeg,yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,"
@@ -42,13 +40,13 @@ public final class Ffmpeg {
     }
 
     /**
-     * Finds the programs: those given, else those that come with Kinema, else those on the PATH. Each is tried out.
+     * Finds the programs: the given programs, else the bundled ones, else those on the PATH. Each is tried out.
      *
      * @param program path of an {@code ffmpeg} program with {@code ffprobe} beside it or on the PATH; empty to look for
      *     one
-     * @param timeoutSeconds how long one child process may run
-     * @return what runs them
-     * @throws ConfigException if none can be run; the message says what is wrong with each
+     * @param timeoutSeconds the longest time of one child process
+     * @return the programs, ready to use
+     * @throws ConfigException if no program runs; the message has the reason for each
      * @throws IOException if the bundled programs cannot be unpacked
      */
     public static Ffmpeg locate(String program, int timeoutSeconds) throws IOException {
@@ -60,7 +58,7 @@ public final class Ffmpeg {
     }
 
     /**
-     * Says which programs are used.
+     * Describes the programs.
      *
      * @return version and origin in words
      */
@@ -69,16 +67,16 @@ public final class Ffmpeg {
     }
 
     /**
-     * The version of the programs.
+     * Returns the version of the programs.
      *
-     * @return what ffmpeg calls it, such as {@code 6.1.1}
+     * @return the version in ffmpeg's words, such as {@code 6.1.1}
      */
     public String version() {
         return programs.version();
     }
 
     /**
-     * Looks at a source without decoding more than its first frame.
+     * Probes a source. Only its first frame is decoded.
      *
      * @param source a local file
      * @return size as shown, frame rate and kind
@@ -103,8 +101,8 @@ public final class Ffmpeg {
     }
 
     /**
-     * Decodes a source into frames of one size and rate, turned upright. Any error in the stream ends it: what is shown
-     * is sound, or it is not shown.
+     * Decodes a source into frames of one size and rate, turned upright. Any error in the stream ends the decoding: no
+     * damaged frame is returned.
      *
      * @param source a local file
      * @param frameRate frames a second, as a number or fraction; empty to take the first frame alone
@@ -114,7 +112,7 @@ public final class Ffmpeg {
      * @throws IOException if the program cannot be run
      */
     public FrameStream decode(Path source, String frameRate, int height, int width) throws IOException {
-        // One thread: the tasks are what runs in parallel, and results never depend on the number of cores.
+        // One thread: tasks run in parallel, and results never depend on the number of cores.
         List<String> command = command("-xerror", "-threads", "1", "-filter_threads", "1");
         command.addAll(CONFINED);
         command.addAll(List.of("-i", url(source), "-map", "0:V:0"));
@@ -134,7 +132,7 @@ public final class Ffmpeg {
      * {@code .webm} (VP9), {@code .mov} (MPEG-4), {@code .gif}, {@code .png}. The file appears when it is complete. The
      * same frames give the same bytes.
      *
-     * @param file where to write; a file of that name is replaced
+     * @param file the file; an older file is replaced
      * @param framesTHWC uint8 RGB of all frames; one frame for {@code .png}
      * @param height H, rows of a frame; even for {@code .mp4}, {@code .mov} and {@code .webm}
      * @param width W, columns of a frame; even as above
@@ -169,7 +167,7 @@ public final class Ffmpeg {
         }
     }
 
-    /** Writes all frames, or as many as the encoder takes: why it took no more, its ending tells. */
+    /** Writes all frames, or as many as the encoder accepts: its exit tells why it stopped. */
     private static void feed(LimitedProcess child, byte[] framesTHWC) throws IOException {
         try (OutputStream in = child.stdin()) {
             in.write(framesTHWC);
@@ -187,7 +185,7 @@ public final class Ffmpeg {
         return command;
     }
 
-    /** Spelled as a URL so that no name is taken for a protocol or an option. */
+    /** A URL, so that ffmpeg does not read a name as a protocol or an option. */
     private static String url(Path file) {
         return "file:" + file.toAbsolutePath();
     }
@@ -196,7 +194,7 @@ public final class Ffmpeg {
         if (ending.timedOut()) {
             return what + ": it took too long";
         }
-        // Addresses in ffmpeg's log prefixes differ from run to run; what follows the first line follows from it.
+        // Addresses in ffmpeg's log prefixes differ from run to run. The first line is the cause of the later lines.
         String words = ending.lastWords()
                 .lines()
                 .findFirst()

@@ -20,13 +20,13 @@ import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * The programs {@code ffmpeg} and {@code ffprobe} that are used.
+ * The programs {@code ffmpeg} and {@code ffprobe}.
  *
  * @param ffmpeg path of the encoder and decoder
  * @param ffprobe path of the program that describes files
- * @param environment what both need in their environment
- * @param origin where they are from, in words
- * @param version what ffmpeg calls its version
+ * @param environment environment variables of both
+ * @param origin their origin, in words
+ * @param version the version in ffmpeg's words
  * @param encoders names of its encoders
  */
 record FfmpegPrograms(
@@ -41,10 +41,10 @@ record FfmpegPrograms(
     private static final Pattern ENCODER = Pattern.compile("(?m)^ V\\S{5} (\\S+) ");
 
     /**
-     * Finds programs that run: those given, else those that come with Kinema, else those on the PATH.
+     * Finds programs that run: the given programs, else the bundled ones, else those on the PATH.
      *
      * @param given path of an ffmpeg program; empty to look for one
-     * @throws ConfigException if none runs; the message says what is wrong with each
+     * @throws ConfigException if no program runs; the message has the reason for each
      */
     static FfmpegPrograms locate(String given) throws IOException {
         if (!given.isEmpty()) {
@@ -68,8 +68,7 @@ record FfmpegPrograms(
     }
 
     /**
-     * The programs inside the JavaCPP artifact, run as programs: its Java classes would load libraries that servers
-     * lack.
+     * The programs inside the JavaCPP artifact. Its Java classes are not used: they load libraries that servers lack.
      */
     private static FfmpegPrograms bundled() throws IOException {
         Path folder = unpacked();
@@ -101,7 +100,7 @@ record FfmpegPrograms(
                     .filter(name -> name.startsWith(resource) && name.matches(".*/(ffmpeg|ffprobe|lib(?!jni)[^/]+)"))
                     .toList();
         }
-        // One by one: JavaCPP would inflate the whole jar to find out that all of a folder is cached already.
+        // One by one: for a whole folder JavaCPP inflates the whole jar even if everything is cached.
         Path cached = Path.of("");
         for (String name : names) {
             cached = Loader.cacheResource(FfmpegPrograms.class, "/" + name).toPath();

@@ -2,7 +2,7 @@ package io.kinema.data.video;
 
 import java.io.IOException;
 
-/** The frames of a source, one after another, as they come out of the decoder. */
+/** The frames of a source, in the order in which the decoder gives them. */
 public final class FrameStream implements AutoCloseable {
     private final LimitedProcess decoder;
     private final int frameBytes;
@@ -17,9 +17,9 @@ public final class FrameStream implements AutoCloseable {
     /**
      * Reads up to a number of frames.
      *
-     * @param framesTHWC where to put them: uint8 RGB, from the beginning
-     * @param numFrames how many to read at most
-     * @return how many were read; fewer than asked for only at the end of a source that was decoded without an error
+     * @param framesTHWC receives the frames: uint8 RGB, from the beginning
+     * @param numFrames the most frames to read
+     * @return number of frames; less than {@code numFrames} only at the end of a source without errors
      * @throws UnusableSourceException if decoding failed or took too long
      * @throws IOException if the decoder was stopped because the program ends
      */

@@ -12,13 +12,13 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A program run beside the JVM, within limits on time and memory. It never outlives the JVM's orderly end: a shutdown
- * hook kills it. Should the JVM be killed, it ends by itself when it next touches the broken pipe.
+ * A child process with limits on time and memory. When the JVM ends in order, a shutdown hook kills the process. When
+ * the JVM is killed, the process ends by itself as soon as it uses the broken pipe.
  */
 final class LimitedProcess implements AutoCloseable {
     private static final int LAST_WORDS_BYTES = 4096;
 
-    /** Takes the address space in KiB, then the program and its arguments. */
+    /** Arguments: the address space in KiB, then the program and its arguments. */
     private static final String LIMITED = "ulimit -v \"$0\" && exec \"$@\"";
 
     private final Process process;
@@ -32,12 +32,11 @@ final class LimitedProcess implements AutoCloseable {
     private volatile boolean stopped;
 
     /**
-     * What a child process may use.
+     * Limits of a child process.
      *
-     * @param timeoutMs wall-clock time, after which it is killed
-     * @param memoryKiB address space; a C library's allocations fail beyond it. It is set by the shell's
-     *     {@code ulimit}, as {@code prlimit} is not on every system, and on the address space, as Linux ignores a limit
-     *     on resident memory
+     * @param timeoutMs wall-clock time, after which the process is killed
+     * @param memoryKiB address space; a C library's allocations fail beyond it. The shell's {@code ulimit} sets it,
+     *     because some systems lack {@code prlimit}. Linux ignores limits on resident memory
      */
     record Limits(long timeoutMs, long memoryKiB) {}
 
@@ -86,7 +85,7 @@ final class LimitedProcess implements AutoCloseable {
      *
      * @param code exit code
      * @param timedOut whether it was killed for running too long
-     * @param lastWords the end of what it wrote to stderr
+     * @param lastWords the end of its stderr
      */
     record Ending(int code, boolean timedOut, String lastWords) {
         boolean good() {
@@ -122,7 +121,9 @@ final class LimitedProcess implements AutoCloseable {
         return stopped;
     }
 
-    /** Through the handle: the process' own method also closes its streams, under the feet of whoever reads them. */
+    /**
+     * Kills through the handle: the process' own method also closes its streams, which other threads may be reading.
+     */
     private void kill() {
         process.toHandle().destroyForcibly();
     }
@@ -161,7 +162,7 @@ final class LimitedProcess implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // The JVM is ending and the hook runs or has run: nothing is left to remove.
+            // The JVM is ending, so there is no hook to remove.
             stopped = true;
         }
         process.getInputStream().close();

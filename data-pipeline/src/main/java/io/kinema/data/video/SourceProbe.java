@@ -5,27 +5,27 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 /**
- * What is known of a source's pictures before they are decoded.
+ * The shape and rate of a source's pictures, known before decoding.
  *
  * @param displayHeight rows as shown: after rotation, in units of square pixels
  * @param displayWidth columns as shown: after rotation, in units of square pixels
- * @param frameRate frames a second as ffmpeg's fraction, such as {@code 30000/1001}; {@code 0/0} where there is none
+ * @param frameRate frames a second as ffmpeg's fraction, such as {@code 30000/1001}; {@code 0/0} without a rate
  * @param image whether the file is of a still image format
- * @param maybeImage whether a single frame would mean a still image: that, or an animation format
+ * @param maybeImage whether a file of a single frame is a still image: a format of images or of animations
  */
 public record SourceProbe(
         double displayHeight, double displayWidth, String frameRate, boolean image, boolean maybeImage) {
-    /** Beyond this, what a file says of its rate is a clock's resolution rather than a rate of pictures. */
+    /** A higher rate in a file is the resolution of a clock, not a rate of pictures. */
     private static final double MAX_FRAME_RATE_HZ = 1000;
 
-    /** Rates that differ by less are the same: containers round time stamps to milliseconds. */
+    /** Rates that differ by less count as equal: containers round time stamps to milliseconds. */
     private static final double SAME_RATE = 0.01;
 
     /**
      * Reads ffprobe's JSON: streams, format and the first frame.
      *
-     * @param ending how ffprobe ended, for what it said of a file without pictures
-     * @throws UnusableSourceException if there is no picture in it
+     * @param ending the end of ffprobe, with its message for a file without pictures
+     * @throws UnusableSourceException if the file has no pictures
      */
     static SourceProbe fromJson(String json, LimitedProcess.Ending ending) throws UnusableSourceException {
         JsonNode tree;
@@ -83,7 +83,7 @@ public record SourceProbe(
     }
 
     /**
-     * The one rate to show a source's frames at: of constant rate, its rate; of variable rate, the average.
+     * Chooses one rate for a source: its rate if constant, else the average.
      *
      * @param average frames over duration
      * @param base the lowest rate whose ticks meet every time stamp
@@ -100,15 +100,15 @@ public record SourceProbe(
     }
 
     /**
-     * The rate in frames a second.
+     * Returns the rate in frames a second.
      *
-     * @return the rate; 0 where there is none
+     * @return the rate; 0 without a rate
      */
     public double frameRateHz() {
         return fraction(frameRate);
     }
 
-    /** The value of {@code a/b} or {@code a:b}; 0 where it has none. */
+    /** The value of {@code a/b} or {@code a:b}; 0 if it has none. */
     private static double fraction(String text) {
         String[] parts = text.split("[/:]");
         if (parts.length != 2 || !parts[0].matches("\\d+") || !parts[1].matches("\\d+")) {

@@ -2,16 +2,16 @@ package io.kinema.data.video;
 
 import java.io.IOException;
 
-/** A source that cannot be used, through no fault of this program: it goes to quarantine and the work goes on. */
+/** A fault of a source: the source goes to quarantine, and the work continues. */
 public final class UnusableSourceException extends IOException {
-    /** What was being done. */
+    /** The stage that failed. */
     private final String stage;
 
     /**
      * Creates the exception.
      *
-     * @param stage what was being done: {@code probe}, {@code decode}, {@code cut} or {@code caption}
-     * @param reason one line that says what is wrong with the source
+     * @param stage the stage that failed: {@code probe}, {@code decode}, {@code cut} or {@code caption}
+     * @param reason the fault, in one line
      */
     public UnusableSourceException(String stage, String reason) {
         super(reason);
@@ -19,9 +19,9 @@ public final class UnusableSourceException extends IOException {
     }
 
     /**
-     * Says how far the source came.
+     * Returns the stage that failed.
      *
-     * @return the stage at which it was found unusable
+     * @return the stage
      */
     public String stage() {
         return stage;

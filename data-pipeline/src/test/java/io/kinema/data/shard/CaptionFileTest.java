@@ -129,7 +129,7 @@ class CaptionFileTest {
 
     private static void caption(Path from, Path to, String style) throws IOException {
         Folder out = Folder.at(to.toString());
-        List<Manifest.Part> files = new ArrayList<>();
+        List<Manifest.FileEntry> files = new ArrayList<>();
         try (Dataset data = Dataset.open(from.toString())) {
             for (int shard = 0; shard < data.manifest().shards().size(); shard++) {
                 LinkedHashMap<String, List<Caption>> captions = new LinkedHashMap<>();

@@ -42,7 +42,7 @@ class ShardGroupWriterTest {
             group.dropSource();
             group.write(SmallDataset.clip(3));
             group.keepSource();
-            List<ShardWriter.Written> shards = group.finish();
+            List<ShardWriter.WrittenShard> shards = group.finish();
             assertEquals(List.of("clip-0.mp4#0", "clip-3.mp4#0"), ids(shards));
             assertEquals(shards.stream().map(shard -> shard.part().file()).toList(), files());
         }
@@ -68,7 +68,7 @@ class ShardGroupWriterTest {
     @Test
     void shouldRejectTwoClipsOfOneId() throws IOException {
         Folder out = Folder.at(folder.toString());
-        List<ShardWriter.Written> shards;
+        List<ShardWriter.WrittenShard> shards;
         try (ShardGroupWriter group = group(20_000)) {
             group.write(SmallDataset.clip(1));
             group.write(SmallDataset.clip(1));
@@ -86,7 +86,7 @@ class ShardGroupWriterTest {
         return new ShardGroupWriter(Folder.at(folder.toString()), 0, shardFrameBytes);
     }
 
-    private static List<String> ids(List<ShardWriter.Written> shards) {
+    private static List<String> ids(List<ShardWriter.WrittenShard> shards) {
         return shards.stream()
                 .flatMap(shard -> shard.entries().stream())
                 .map(ClipEntry::id)

@@ -42,7 +42,7 @@ final class SmallDataset {
     static Manifest write(Path folder, int numClips) throws IOException {
         Folder out = Folder.at(folder.toString());
         long numFrames = 0;
-        List<ShardWriter.Written> shards;
+        List<ShardWriter.WrittenShard> shards;
         try (ShardGroupWriter group = new ShardGroupWriter(out, 0, 20_000)) {
             for (int i = 0; i < numClips; i++) {
                 group.write(clip(i));

@@ -1,20 +1,19 @@
 package io.kinema.recaption.captioner;
 
 /**
- * What a captioner says of a clip.
+ * A captioner's answer to a {@link Question}.
  *
  * @param text the caption
  * @param confidence how sure the model is, 0 to 1: the geometric mean of its tokens' probabilities; 1 where a server
- *     does not tell
- * @param problem why the answer is of no use as far as the captioner knows, such as {@code truncated}; empty for a good
- *     one
+ *     does not report probabilities
+ * @param problem why the answer is useless, such as {@code truncated}; empty for a good answer
  */
 public record Answer(String text, double confidence, String problem) {
-    /** The problem of an answer that had not come to its end when it was as long as it may be. */
+    /** The problem of an answer that reached its longest length before its end. */
     public static final String TRUNCATED = "truncated";
 
     /**
-     * An answer with nothing wrong about it.
+     * Makes a good answer.
      *
      * @param text the caption
      * @param confidence 0 to 1
@@ -25,9 +24,9 @@ public record Answer(String text, double confidence, String problem) {
     }
 
     /**
-     * None at all.
+     * Makes an answer without a text.
      *
-     * @param problem why
+     * @param problem why there is no text
      * @return the answer, with an empty text
      */
     public static Answer none(String problem) {

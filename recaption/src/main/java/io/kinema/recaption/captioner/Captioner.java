@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * Describes clips. Calls may come from several threads; an implementation whose model is used by one at a time makes
- * them take turns.
+ * Describes clips. Several threads may call a captioner; a captioner whose model serves one thread at a time makes them
+ * take turns.
  */
 public interface Captioner extends AutoCloseable {
     /**
@@ -16,14 +16,14 @@ public interface Captioner extends AutoCloseable {
     String origin();
 
     /**
-     * What tells the model from others.
+     * The identity of the model.
      *
-     * @return SHA-256 of its files in hex, or the name that a server has for it
+     * @return SHA-256 of its files in hex, or its name on the server
      */
     String model();
 
     /**
-     * What tells the question from others: everything besides the frames that an answer depends on.
+     * The identity of the question: a digest of everything besides the frames that an answer depends on.
      *
      * @param style of the captions asked for, {@code short} or {@code detailed}
      * @return SHA-256 in hex
@@ -31,24 +31,23 @@ public interface Captioner extends AutoCloseable {
     String promptHash(String style);
 
     /**
-     * Describes clips. Where nothing is drawn, or all that is drawn follows from the questions, answers are a function
-     * of the questions, whatever else was asked before.
+     * Describes clips. Answers depend on the questions alone, not on earlier questions, unless a server draws them.
      *
-     * @param questions what to describe, at least one
-     * @return an answer to each, in their order; one that is of no use says why in {@link Answer#problem}
-     * @throws io.kinema.data.command.ConfigException if the user has to change something: a key that is refused, a
-     *     model that is not there
-     * @throws IOException if no question can be answered now: a server that is not there
+     * @param questions clips to describe, at least one
+     * @return an answer to each question, in their order; a useless answer says why in {@link Answer#problem}
+     * @throws io.kinema.data.command.ConfigException if the user must change something: the server refuses the key, or
+     *     has no such model
+     * @throws IOException if no question can be answered now, for example because the server is down
      */
     List<Answer> describe(List<Question> questions) throws IOException;
 
     /**
-     * What a server was asked for, and what that cost.
+     * The requests to a server, and their cost.
      *
-     * @return since the captioner was opened; nothing where it computes by itself
+     * @return use since the captioner was opened; {@link ServerUsage#NONE} for a captioner that computes by itself
      */
-    default ChatUsage usage() {
-        return ChatUsage.NONE;
+    default ServerUsage usage() {
+        return ServerUsage.NONE;
     }
 
     @Override

@@ -1,12 +1,12 @@
 package io.kinema.recaption.captioner;
 
-/** A model that continues texts. */
-interface NextToken {
+/** A model that predicts the next token of texts. */
+public interface NextToken {
     /**
-     * How likely each token is to be the next.
+     * Predicts the next token of each text.
      *
-     * @param texts the tokens so far of each text, first those that it began with
-     * @param subjects for each text, which of what the model was shown it is about
+     * @param texts the tokens of each text so far, from its beginning on
+     * @param subjects for each text, the index of the subject that it is about, among those that the model was shown
      * @return natural logarithms of probabilities, {@code [texts][vocabulary]}
      */
     float[][] logProbabilities(int[][] texts, int[] subjects);

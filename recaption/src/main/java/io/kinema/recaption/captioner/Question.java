@@ -3,16 +3,16 @@ package io.kinema.recaption.captioner;
 import io.kinema.data.shard.Clip;
 
 /**
- * What a captioner is asked.
+ * A request for a caption.
  *
- * @param clip what to describe
- * @param style how: {@link #SHORT} or {@link #DETAILED}
- * @param attempt 0 at first; counts up when an answer was of no use, for the captioner to answer otherwise
+ * @param clip the clip to describe
+ * @param style of the caption: {@link #SHORT} or {@link #DETAILED}
+ * @param attempt 0 at first; each useless answer adds 1, and the captioner then answers differently
  */
 public record Question(Clip clip, String style, int attempt) {
-    /** The style of a caption of few words. */
+    /** A caption of few words. */
     public static final String SHORT = "short";
 
-    /** The style of a caption that leaves nothing out. */
+    /** A caption that leaves nothing out. */
     public static final String DETAILED = "detailed";
 }

@@ -1,2 +1,2 @@
-/** Models that describe clips. */
+/** What all captioners share: questions and answers, their settings, and the search for the tokens of a text. */
 package io.kinema.recaption.captioner;

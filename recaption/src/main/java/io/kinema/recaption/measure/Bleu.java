@@ -49,7 +49,7 @@ public final class Bleu {
         return Math.exp(logBrevity + logPrecision);
     }
 
-    /** Of the lengths of a clip's references the one nearest to the caption's, the shorter of two. */
+    /** The length of the reference that is nearest in length to the caption; of two, the shorter length. */
     private static int closestLength(int length, List<List<String>> references) {
         int closest = references.getFirst().size();
         for (List<String> reference : references) {
@@ -61,7 +61,7 @@ public final class Bleu {
         return closest;
     }
 
-    /** How often a run occurs in the reference that has it most often. */
+    /** The count of a run in the reference with the most of it. */
     private static Map<List<String>, Integer> most(List<List<String>> references, int n) {
         Map<List<String>, Integer> most = new HashMap<>();
         for (List<String> reference : references) {

@@ -14,17 +14,16 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * How good the captions of one captioner and style are.
+ * The quality of the captions of one captioner and style.
  *
  * @param style of the captions
  * @param origin kind of captioner
  * @param model which model
- * @param captions how many there are
+ * @param captions number of captions
  * @param bleu4 {@link Bleu}, 0 to 1
  * @param ciderD mean of {@link CiderD}, 0 to 10
  * @param confidence the captioner's own, on average
- * @param attributes of synthetic videos, by name; one that no caption names is missing, and so are all where the videos
- *     are not synthetic
+ * @param attributes of synthetic videos, by name; attributes that no caption names are missing
  */
 record CaptionScores(
         String style,
@@ -38,10 +37,10 @@ record CaptionScores(
     private static final int MODEL_CHARACTERS = 12;
 
     /**
-     * How many captions are right.
+     * The share of right captions.
      *
-     * @param right of {@code all}
-     * @param all captions
+     * @param right number of right captions
+     * @param all number of all captions
      */
     record Share(int right, int all) {
         /** The standard normal's quantile of 97.5 %. */
@@ -135,7 +134,7 @@ record CaptionScores(
         }
     }
 
-    /** All scores as a table, to be read and to be pasted into a page (Markdown). */
+    /** All scores as a table in Markdown. */
     static String table(List<CaptionScores> all) {
         StringBuilder table = new StringBuilder("| style | captioner | captions | BLEU-4 | CIDEr-D | confidence |");
         List<String> names = new ArrayList<>(SceneAttributes.NAMES);

@@ -7,10 +7,10 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * CIDEr-D: how alike a caption and its references are in the runs of words that few other clips' references have
- * (Vedantam et al., 1411.5726, sections 3 and 5). A run of n words weighs its count times log(clips / clips with the
- * run in a reference); a caption's weights are clipped to the reference's, and a caption of another length is penalised
- * by a Gaussian of σ = 6 words. Words are not stemmed.
+ * CIDEr-D: the similarity of a caption and its references in rare runs of words (Vedantam et al., 1411.5726, sections 3
+ * and 5). The weight of a run of n words is its count times log(clips / clips with the run in a reference). A caption's
+ * weights are clipped to the reference's. A Gaussian of σ = 6 words penalises a difference in length. Words are not
+ * stemmed.
  */
 public final class CiderD {
     private static final double SIGMA = 6;
@@ -23,8 +23,8 @@ public final class CiderD {
      *
      * @param captions one of each clip, in words
      * @param references of each clip, at least one, in words
-     * @return each clip's score, 0 to 10; the score of a corpus is their mean. Of a single clip, where every run is as
-     *     common as can be, it is 0
+     * @return each clip's score, 0 to 10; the score of a corpus is their mean. The score of a single clip is 0: every
+     *     run is in all clips
      */
     public static double[] scores(List<List<String>> captions, List<List<List<String>>> references) {
         if (captions.size() != references.size()) {

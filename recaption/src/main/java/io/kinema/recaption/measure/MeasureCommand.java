@@ -14,17 +14,14 @@ import java.util.List;
 import java.util.Map;
 import me.tongfei.progressbar.ProgressBar;
 
-/**
- * {@code launch/recaption.sh measure}: how good the captions of a data set are, held against those that came with the
- * videos.
- */
+/** {@code launch/recaption.sh measure}: compares new captions with the captions that came with the videos. */
 public final class MeasureCommand {
     private static final String SUMMARY = """
-            compares captions with those that came with the videos
+            compares new captions with the captions that came with the videos
 
-            For each captioner and style: BLEU-4 and CIDEr-D, with all captions that came with a clip as references, and the
-            mean confidence. Where the videos are those of launch/prepare.sh synth, also the share of captions that name the
-            right number, colour, shape, motion and background, with 95 % intervals (Wilson). Measure on videos that the
+            Prints BLEU-4, CIDEr-D and the mean confidence of each captioner and style. All captions that came with a
+            clip are references. For videos of launch/prepare.sh synth also the share of captions that name the right
+            number, colour, shape, motion and background, with 95 % intervals (Wilson). Measure on videos that the
             captioner was not trained on.\
             """;
 
@@ -34,11 +31,14 @@ public final class MeasureCommand {
                 order = 0,
                 required = true,
                 placeholder = "DIR",
-                description =
-                        "Folder of a data set that launch/recaption.sh run made, of videos with captions of their own")
+                description = "Folder of a data set that launch/recaption.sh run made from videos with captions")
         private String data = "";
 
-        @Parameter(names = "--json", order = 1, placeholder = "FILE", description = "Write the figures there too")
+        @Parameter(
+                names = "--json",
+                order = 1,
+                placeholder = "FILE",
+                description = "Also write the figures into this file")
         private String json = "";
     }
 
@@ -98,7 +98,7 @@ public final class MeasureCommand {
         }
         if (byWriter.isEmpty()) {
             throw new ConfigException("no clip of " + location
-                    + " has both a caption that came with the video and one that was written for it; caption it with"
+                    + " has both a caption that came with the video and a new caption; caption it with"
                     + " launch/recaption.sh run");
         }
         return byWriter.values().stream().map(CaptionScores.Collector::scores).toList();

@@ -6,22 +6,21 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/**
- * Finds answers that are no captions. Whoever trains on empty, looping or refused captions does not notice otherwise.
- */
+/** Finds useless answers. Nobody would notice empty, looping or refused captions in training data otherwise. */
 final class CaptionCheck {
-    /** A run of words that comes so many times in a row is a loop. */
+    /** A run of words is a loop if it comes so many times in a row. */
     private static final int REPETITIONS = 3;
 
     private static final int LONGEST_RUN = 12;
     private static final Pattern WORD = Pattern.compile("[\\p{L}\\p{M}\\p{N}]");
     private static final Pattern REFUSAL = Pattern.compile(
-            "^\\W*(i'?m sorry|i am sorry|sorry,|i apologi[sz]e|i can'?t|i cannot|i am unable|i'?m unable|unfortunately,? i\\b|as an ai\\b|i am not able|i'?m not able)");
+            "^\\W*(i'?m sorry|i am sorry|sorry,|i apologi[sz]e|i can'?t|i cannot|i am unable|i'?m unable"
+                    + "|unfortunately,? i\\b|as an ai\\b|i am not able|i'?m not able)");
 
     private CaptionCheck() {}
 
     /**
-     * Says what is wrong with an answer.
+     * Finds the problem of an answer.
      *
      * @param answer of a captioner
      * @return the problem, or an empty text
@@ -40,7 +39,7 @@ final class CaptionCheck {
         return isLoop(text) ? "repeated: the same words " + REPETITIONS + " times in a row" : "";
     }
 
-    /** Single words may be said twice for emphasis, and digits and signs repeat by right. */
+    /** Words may come twice for emphasis; digits and punctuation may repeat at will. */
     private static boolean isLoop(String text) {
         List<String> words = Arrays.stream(text.toLowerCase(Locale.ROOT).split("[^\\p{L}\\p{M}\\p{N}'’-]+"))
                 .filter(word -> !word.isEmpty())

@@ -14,7 +14,7 @@ import io.kinema.data.spark.SparkTasks;
 import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.ChatUsage;
+import io.kinema.recaption.captioner.ServerUsage;
 import io.kinema.recaption.run.CaptionTask.Unit;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -28,10 +28,11 @@ import java.util.TreeMap;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
- * One captioning of a data set, seen from the driver. Work is cut into units, neighbouring clips of one shard, whose
- * results are files in the output's folder {@code work/}; when all are there they are joined to files of captions, and
- * the manifest comes last. So a run that was killed goes on where it was, and the data set does not depend on who did
- * which unit.
+ * Captions a data set; runs on Spark's driver. A unit of work is a run of neighbouring clips of one shard. The result
+ * of a unit is a file in the output's folder {@code work/}. When all units are done, their results are joined to files
+ * of captions; the manifest is written last.
+ *
+ * <p>So a run that was killed continues with the open units, and the data set does not depend on who did which unit.
  */
 final class CaptionRun {
     static final String WORK = "work";
@@ -42,7 +43,7 @@ final class CaptionRun {
     /** Clips of a unit. */
     private static final int UNIT_CLIPS = 64;
 
-    /** Clips of a task of a captioner that computes by itself: to open a model pays for so many. */
+    /** Clips of a task of a captioner that computes by itself: enough to be worth the opening of a model. */
     private static final int TASK_CLIPS = 256;
 
     private static final int POLL_MS = 1000;
@@ -55,8 +56,8 @@ final class CaptionRun {
     private final List<String> styles;
     private final int numAttempts;
 
-    /** What a run gave, and what a server was asked for in it. */
-    record Summary(int numClips, Map<String, Integer> captionsByStyle, int numLeft, ChatUsage usage) {}
+    /** The result of a run, and the use of a server. */
+    record Summary(int numClips, Map<String, Integer> captionsByStyle, int numLeft, ServerUsage usage) {}
 
     CaptionRun(
             Dataset data,
@@ -89,7 +90,7 @@ final class CaptionRun {
         }
     }
 
-    /** The units of a data set, a pure function of its index. */
+    /** The units of a data set: a pure function of its index. */
     private List<Unit> units() {
         List<Unit> units = new ArrayList<>();
         List<ClipEntry> clips = data.clips();
@@ -108,9 +109,9 @@ final class CaptionRun {
     }
 
     /**
-     * Captions what has no captions yet, and joins.
+     * Captions the open units, and joins all results.
      *
-     * @param settings what {@link #settings} gives
+     * @param settings the value of {@link #settings}
      * @param master the Spark master
      */
     Summary run(Map<String, String> settings, String master) throws IOException {
@@ -120,16 +121,16 @@ final class CaptionRun {
         List<Unit> open =
                 units.stream().filter(unit -> !done.contains(unit.file())).toList();
         if (open.size() < units.size()) {
-            System.out.println("going on: " + (units.size() - open.size()) + " of " + units.size()
+            System.out.println("continuing: " + (units.size() - open.size()) + " of " + units.size()
                     + " parts are captioned already");
         }
-        ChatUsage usage = open.isEmpty() ? ChatUsage.NONE : caption(open, work, master);
+        ServerUsage usage = open.isEmpty() ? ServerUsage.NONE : caption(open, work, master);
         Summary summary = join(units, work, settings, usage);
         output.delete(WORK);
         return summary;
     }
 
-    private ChatUsage caption(List<Unit> open, Folder work, String master) throws IOException {
+    private ServerUsage caption(List<Unit> open, Folder work, String master) throws IOException {
         long numClips = open.stream().mapToLong(Unit::numClips).sum();
         try (SparkTasks spark = new SparkTasks(master, "kinema-recaption");
                 ProgressBar bar = CommandLine.progressBar("Captioning", "clips", numClips)) {
@@ -147,14 +148,14 @@ final class CaptionRun {
                                 .sum());
                     }
                 } catch (InterruptedException | IOException e) {
-                    // The bar stays where it is; what goes wrong with the folder, the tasks will tell.
+                    // The bar stops. Tasks report trouble with the folder.
                     return;
                 }
             });
             try {
-                ChatUsage usage = ChatUsage.NONE;
+                ServerUsage usage = ServerUsage.NONE;
                 for (String each : spark.run(tasks, CaptionTask::run, index -> {})) {
-                    usage = usage.plus(JSON.readValue(each, ChatUsage.class));
+                    usage = usage.plus(JSON.readValue(each, ServerUsage.class));
                 }
                 bar.stepTo(numClips);
                 return usage;
@@ -169,8 +170,8 @@ final class CaptionRun {
     }
 
     /**
-     * A captioner that computes gets tasks of many clips, to be dealt to whoever is free; one that is elsewhere as many
-     * tasks as run at once, which share what may be asked of it.
+     * Cuts the work into tasks. For a captioner that computes by itself, tasks have many clips and go to any free
+     * executor. For a server, there are as many tasks as run at once, and they share the number of requests.
      */
     private List<CaptionTask> tasks(List<Unit> open, Folder work, int parallelism) {
         List<List<Unit>> groups = new ArrayList<>();
@@ -204,13 +205,13 @@ final class CaptionRun {
         return tasks;
     }
 
-    private Summary join(List<Unit> units, Folder work, Map<String, String> settings, ChatUsage usage)
+    private Summary join(List<Unit> units, Folder work, Map<String, String> settings, ServerUsage usage)
             throws IOException {
-        List<Manifest.Part> parts = new ArrayList<>();
+        List<Manifest.FileEntry> parts = new ArrayList<>();
         StringBuilder quarantine = new StringBuilder();
         Map<String, Integer> byStyle = new TreeMap<>();
         int numLeft = 0;
-        List<Manifest.Part> shards = data.manifest().shards();
+        List<Manifest.FileEntry> shards = data.manifest().shards();
         for (int shard = 0; shard < shards.size(); shard++) {
             LinkedHashMap<String, List<Caption>> captions = new LinkedHashMap<>();
             for (Unit unit : units) {
@@ -234,7 +235,7 @@ final class CaptionRun {
         return new Summary(data.clips().size(), byStyle, numLeft, usage);
     }
 
-    /** Those that the clip has, but for earlier answers to the same question, and the new ones. */
+    /** The captions of the clip, without earlier answers to the same question, then the new captions. */
     private static List<Caption> joined(Clip clip, CaptionTask.Outcome outcome) {
         List<Caption> all = new ArrayList<>(clip.captions());
         all.removeIf(old -> outcome.captions().stream()
@@ -247,7 +248,7 @@ final class CaptionRun {
 
     private static String lines(CaptionTask.Outcome outcome) throws IOException {
         StringBuilder lines = new StringBuilder();
-        for (CaptionTask.Left left : outcome.left()) {
+        for (CaptionTask.Unanswered left : outcome.left()) {
             Map<String, String> line = new LinkedHashMap<>();
             line.put("clip", outcome.id());
             line.put("style", left.style());
@@ -261,8 +262,8 @@ final class CaptionRun {
     /**
      * Makes the output's folder ready.
      *
-     * @param settings what {@link #settings} gives
-     * @param overwrite whether to delete what is in it, if that is a captioned data set, finished or not
+     * @param settings the value of {@link #settings}
+     * @param overwrite whether to delete a captioned data set in it, finished or not
      * @return whether it holds the finished result of the same run
      */
     boolean claim(Map<String, String> settings, boolean overwrite) throws IOException {
@@ -284,7 +285,7 @@ final class CaptionRun {
             checkPlan(settings);
         } else if (!names.isEmpty() && !names.equals(List.of(WORK))) {
             throw new ConfigException("--output " + output + " holds parts of a data set (" + names.getFirst()
-                    + ") but no plan to go on with; give --overwrite to delete them, or another folder");
+                    + ") but no plan to continue with; give --overwrite to delete them, or another folder");
         }
         Map<String, String> plan = new LinkedHashMap<>(settings);
         output.write(PLAN, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(plan));
@@ -319,7 +320,7 @@ final class CaptionRun {
             if (!each.getValue().equals(plan.get(each.getKey()))) {
                 throw new ConfigException("--output " + output + " holds an unfinished run with " + each.getKey() + " "
                         + plan.get(each.getKey()) + ", not " + each.getValue()
-                        + "; go on with that, choose another folder, or give --overwrite to start over");
+                        + "; continue with that, choose another folder, or give --overwrite to start over");
             }
         }
     }

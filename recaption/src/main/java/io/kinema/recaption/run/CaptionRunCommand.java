@@ -45,7 +45,7 @@ public final class CaptionRunCommand {
                         e);
             }
             if (isFinished) {
-                System.out.println(output + " is captioned already, with the same settings; nothing to do");
+                System.out.println(output + " is already captioned with the same settings; nothing to do");
                 return 0;
             }
             print(run.run(settings, flags.master), output);
@@ -65,7 +65,7 @@ public final class CaptionRunCommand {
     private static void print(CaptionRun.Summary summary, Folder output) throws IOException {
         System.out.println(summary.numClips() + " clips; new captions by style: " + summary.captionsByStyle());
         if (summary.numLeft() > 0) {
-            System.out.println("  " + summary.numLeft() + " questions without an answer of use; the reasons are in "
+            System.out.println("  " + summary.numLeft() + " questions without a useful answer; the reasons are in "
                     + output.locationOf(CaptionRun.QUARANTINE));
         }
         if (summary.usage().requests() > 0) {

@@ -10,8 +10,8 @@ import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.Answer;
 import io.kinema.recaption.captioner.Captioner;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.ChatUsage;
 import io.kinema.recaption.captioner.Question;
+import io.kinema.recaption.captioner.ServerUsage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -24,29 +24,29 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 /**
- * Some units of work, done one after the other, or a few at once where the captioner is elsewhere. What comes of a unit
- * is a file that appears complete; a unit that has its file is not done again.
+ * Some units of work. A captioner on a server works on a few units at once, other captioners on one after the other.
+ * The result of a unit is a file, which appears complete; a unit with a file is not done again.
  *
  * @param data location of the data set
  * @param work location of the folder of results
- * @param captioner which is asked
- * @param styles of the captions asked for
- * @param numAttempts how often a clip is asked about until the answer is of use
- * @param units what to do
+ * @param captioner settings of the captioner
+ * @param styles of the captions
+ * @param numAttempts how often to ask a question until its answer is useful
+ * @param units the work
  */
 record CaptionTask(
         String data, String work, CaptionerSettings captioner, List<String> styles, int numAttempts, List<Unit> units) {
-    private static final JsonMapper JSON = new JsonMapper();
+    private static final JsonMapper JSON = CaptionerChoice.json();
 
-    /** Units that are under way at once where questions are many, so that one always has some to ask. */
+    /** Units at once for a server, so that some questions are always ready. */
     private static final int LANES = 3;
 
     /**
      * Neighbouring clips of one shard.
      *
-     * @param shardIndex which shard
-     * @param firstClip the first one's place in the index
-     * @param numClips how many
+     * @param shardIndex the shard
+     * @param firstClip the first clip's place in the index
+     * @param numClips number of clips
      */
     record Unit(int shardIndex, int firstClip, int numClips) {
         String file() {
@@ -55,22 +55,22 @@ record CaptionTask(
     }
 
     /**
-     * What came of a clip.
+     * The result of a clip.
      *
      * @param id the clip's
-     * @param captions new ones
-     * @param left what no attempt gave a caption for
+     * @param captions the new captions
+     * @param left styles without a caption
      */
-    record Outcome(String id, List<Caption> captions, List<Left> left) {}
+    record Outcome(String id, List<Caption> captions, List<Unanswered> left) {}
 
     /**
-     * A style that a clip has no caption of.
+     * A style for which no attempt gave a caption.
      *
-     * @param style which
+     * @param style the style
      * @param problem of the last answer
-     * @param text of it
+     * @param text of the last answer
      */
-    record Left(String style, String problem, String text) {}
+    record Unanswered(String style, String problem, String text) {}
 
     String toJson() {
         try {
@@ -80,7 +80,7 @@ record CaptionTask(
         }
     }
 
-    /** What came of a unit's clips, in their order. */
+    /** Reads the results of a unit's clips, in their order. */
     static List<Outcome> read(Folder work, Unit unit) throws IOException {
         try (InputStream in = work.open(unit.file())) {
             return List.of(JSON.readValue(in, Outcome[].class));
@@ -91,9 +91,8 @@ record CaptionTask(
      * Does a task.
      *
      * @param json a task
-     * @param scratch is not needed
-     * @return what a server was asked for, a {@link ChatUsage} as JSON; what comes of the task lies in the folder of
-     *     results
+     * @param scratch not used
+     * @return a {@link ServerUsage} as JSON; captions are in the folder of results
      */
     static String run(String json, Path scratch) throws IOException {
         CaptionTask task = JSON.readValue(json, CaptionTask.class);
@@ -144,7 +143,7 @@ record CaptionTask(
         for (ClipEntry entry : data.clips().subList(unit.firstClip(), unit.firstClip() + unit.numClips())) {
             clips.add(data.read(entry));
         }
-        // Of each clip, each style after the other.
+        // Clip after clip, and for each clip style after style.
         Answer[] answers = new Answer[clips.size() * styles.size()];
         List<Integer> open = IntStream.range(0, answers.length).boxed().toList();
         for (int attempt = 0; attempt < numAttempts && !open.isEmpty(); attempt++) {
@@ -170,7 +169,7 @@ record CaptionTask(
 
     private Outcome outcome(Captioner captioner, Clip clip, List<Answer> answers) {
         List<Caption> captions = new ArrayList<>();
-        List<Left> left = new ArrayList<>();
+        List<Unanswered> left = new ArrayList<>();
         for (int i = 0; i < answers.size(); i++) {
             Answer answer = answers.get(i);
             String style = styles.get(i);
@@ -184,7 +183,7 @@ record CaptionTask(
                         captioner.promptHash(style),
                         answer.confidence()));
             } else {
-                left.add(new Left(style, problem, answer.text()));
+                left.add(new Unanswered(style, problem, answer.text()));
             }
         }
         return new Outcome(clip.id(), captions, left);

@@ -5,12 +5,12 @@ import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.storage.Folder;
 import io.kinema.recaption.captioner.CaptionerSettings;
-import io.kinema.recaption.captioner.Dl4jSettings;
-import io.kinema.recaption.captioner.EndpointSettings;
-import io.kinema.recaption.captioner.OnnxSettings;
-import io.kinema.recaption.captioner.Prompts;
 import io.kinema.recaption.captioner.Question;
-import io.kinema.recaption.captioner.ServerFlags;
+import io.kinema.recaption.captioner.network.Dl4jSettings;
+import io.kinema.recaption.captioner.onnx.OnnxSettings;
+import io.kinema.recaption.captioner.served.EndpointSettings;
+import io.kinema.recaption.captioner.served.Prompts;
+import io.kinema.recaption.captioner.served.ServerFlags;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -21,10 +21,10 @@ final class RunFlags {
     static final String SUMMARY = """
             captions every clip of a data set
 
-            The new data set in --output has the captions and takes its frames from --data, which stays as it is: what the
-            clips were captioned with before is kept, new captions are added. Empty, repeated, truncated and refused answers
-            are asked for again, and those that stay so are listed with the reason in quarantine.jsonl. A run that was
-            stopped goes on when the same command is given again.\
+            The new data set in --output has captions only; its frames stay in --data, which does not change. Earlier
+            captions are kept, new captions are added. Questions with empty, repeated, truncated or refused answers are
+            asked again; questions that stay without a useful answer are listed in quarantine.jsonl with the reason. To
+            continue a run that was stopped, give the same command again.\
             """;
 
     @Parameter(
@@ -48,8 +48,8 @@ final class RunFlags {
             order = 2,
             placeholder = "dl4j|endpoint|onnx",
             description =
-                    "Who captions: dl4j, a model that launch/recaption.sh train has trained; endpoint, a server with"
-                            + " the interface of OpenAI's chat completions; onnx, a model that Hugging Face Optimum has exported")
+                    "The captioner: dl4j, a model trained by launch/recaption.sh train; endpoint, a server with the"
+                            + " interface of OpenAI's chat completions; onnx, a model exported by Hugging Face Optimum")
     String captioner = "dl4j";
 
     @Parameter(
@@ -57,7 +57,7 @@ final class RunFlags {
             order = 3,
             required = true,
             placeholder = "DIR|NAME",
-            description = "The model's folder; for endpoint the name that the server has for it")
+            description = "The model's folder; for endpoint the model's name on the server")
     String model = "";
 
     @Parameter(
@@ -71,24 +71,24 @@ final class RunFlags {
             names = "--attempts",
             order = 5,
             placeholder = "N",
-            description = "How often to ask until an answer is of use")
+            description = "How often to ask a question until its answer is useful")
     int attempts = 3;
 
     @Parameter(
             names = "--beam",
             order = 6,
             placeholder = "N",
-            description = "dl4j, onnx: how many texts beam search keeps; 1 is greedy")
+            description = "dl4j, onnx: number of texts that beam search keeps; 1 is greedy")
     int beam = 4;
 
     @Parameter(
             names = "--temperature",
             order = 7,
             placeholder = "T",
-            description = "Of sampling; dl4j and onnx sample from the second attempt on")
+            description = "Temperature of sampling; dl4j and onnx sample from the second attempt on")
     double temperature = 0.7;
 
-    @Parameter(names = "--seed", order = 8, placeholder = "S", description = "dl4j, onnx: of what is sampled")
+    @Parameter(names = "--seed", order = 8, placeholder = "S", description = "dl4j, onnx: seed of sampling")
     long seed;
 
     @Parameter(
@@ -96,8 +96,8 @@ final class RunFlags {
             order = 9,
             placeholder = "N",
             description =
-                    "endpoint, onnx: frames of a clip that are shown; 0 for 8 (endpoint) or 1 (onnx). A dl4j model"
-                            + " has its own number")
+                    "endpoint, onnx: frames of a clip to show; 0 for 8 (endpoint) or 1 (onnx). A dl4j model has its"
+                            + " own number")
     int frames;
 
     @Parameter(
@@ -114,34 +114,34 @@ final class RunFlags {
             names = "--max-side",
             order = 20,
             placeholder = "PIXELS",
-            description = "endpoint: frames are shrunk until no side is longer")
+            description = "endpoint: the longest side of a shown frame; larger frames are shrunk")
     int maxSide = 512;
 
     @Parameter(
             names = "--prompt-short",
             order = 21,
             placeholder = "FILE",
-            description = "endpoint: how to ask for a short caption")
+            description = "endpoint: file with the question for a short caption")
     String promptShort = ServerFlags.configs("recaption-short.txt");
 
     @Parameter(
             names = "--prompt-detailed",
             order = 22,
             placeholder = "FILE",
-            description = "endpoint: how to ask for a detailed caption")
+            description = "endpoint: file with the question for a detailed caption")
     String promptDetailed = ServerFlags.configs("recaption-detailed.txt");
 
     @Parameter(
             names = "--master",
             order = 23,
             placeholder = "URL",
-            description = "The Spark master to run on; local[N] takes N cores of this machine")
+            description = "The Spark master to run on; local[N] uses N cores of this machine")
     String master = "local[*]";
 
     @Parameter(
             names = "--overwrite",
             order = 24,
-            description = "Delete the captioned data set that is in --output, finished or not")
+            description = "Delete the captioned data set in --output, finished or not")
     boolean overwrite;
 
     void check() {
@@ -164,14 +164,12 @@ final class RunFlags {
     }
 
     CaptionerSettings captioner() throws IOException {
-        return switch (captioner) {
-            case "dl4j" -> new Dl4jSettings(Folder.at(model).locationOf(""), beam, temperature, seed);
-            case "onnx" ->
+        return switch (CaptionerChoice.of(captioner)) {
+            case DL4J -> new Dl4jSettings(Folder.at(model).locationOf(""), beam, temperature, seed);
+            case ONNX ->
                 new OnnxSettings(
                         model, frames == 0 ? 1 : frames, beam, maxTokens == 0 ? 32 : maxTokens, temperature, seed);
-            case "endpoint" -> endpoint();
-            default ->
-                throw new ConfigException("--captioner " + captioner + " is not known; give dl4j, endpoint or onnx");
+            case ENDPOINT -> endpoint();
         };
     }
 

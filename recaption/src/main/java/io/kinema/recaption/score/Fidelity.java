@@ -10,12 +10,12 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * How much of what prompts ask for captions of the videos find again: of each attribute that a prompt names, whether
- * the caption says the same.
+ * How well videos follow their prompts: for each attribute that prompts name, the share of videos whose caption says
+ * the same.
  *
- * @param numPrompts different prompts
- * @param numVideos videos of all of them
- * @param attributes by name, {@code all} of them last
+ * @param numPrompts number of different prompts
+ * @param numVideos number of videos of all prompts
+ * @param attributes by name; {@code all} attributes together are last
  */
 record Fidelity(int numPrompts, int numVideos, Map<String, Share> attributes) {
     static final String ALL = "all";
@@ -24,7 +24,7 @@ record Fidelity(int numPrompts, int numVideos, Map<String, Share> attributes) {
     private static final long SEED = 1;
 
     /**
-     * A share of what was asked for.
+     * A share of videos.
      *
      * @param value 0 to 1
      * @param low the lower end of the 95 % interval
@@ -33,11 +33,11 @@ record Fidelity(int numPrompts, int numVideos, Map<String, Share> attributes) {
     record Share(double value, double low, double high) {}
 
     /**
-     * Compares.
+     * Compares prompts with captions.
      *
      * @param captions of the videos of each prompt
-     * @return shares with percentile intervals of a bootstrap over prompts (Efron and Tibshirani, 1993, section 13.3):
-     *     videos of one prompt are alike and stay together
+     * @return shares, with percentile intervals of a bootstrap over prompts (Efron and Tibshirani, 1993, section 13.3);
+     *     videos of one prompt are alike, so they stay together
      */
     static Fidelity of(Map<String, List<String>> captions) {
         Map<String, Share> shares = new LinkedHashMap<>();
@@ -95,7 +95,7 @@ record Fidelity(int numPrompts, int numVideos, Map<String, Share> attributes) {
         return new Share(value, means[(int) (0.025 * RESAMPLES)], means[(int) (0.975 * RESAMPLES) - 1]);
     }
 
-    /** A table to be read and to be pasted into a page (Markdown). */
+    /** A table in Markdown. */
     String table() {
         StringBuilder table = new StringBuilder("| attribute | as asked | 95 % interval |\n|---|---:|---:|\n");
         attributes.forEach((name, share) -> table.append(String.format(

@@ -21,12 +21,12 @@ import java.util.stream.Stream;
 /** {@code launch/recaption.sh score}: how well a trained video model follows prompts. */
 public final class ScoreCommand {
     private static final String SUMMARY = """
-            says how well a trained video model follows prompts
+            measures how well a trained video model follows prompts
 
-            Videos are sampled for the prompts (launch/sample.sh), prepared (launch/prepare.sh) and captioned; of each attribute
-            that a prompt names (number, colour, shape, motion, background, in the words of launch/prepare.sh synth) it is
-            counted how often the caption says the same. Intervals are 95 % intervals of a bootstrap over prompts. The
-            captioner's own mistakes count against the model: compare models by the same captioner and prompts.\
+            Samples videos for the prompts (launch/sample.sh), prepares them (launch/prepare.sh) and captions them. Then
+            counts how often a caption agrees with its prompt: in number, colour, shape, motion and background, in the
+            words of launch/prepare.sh synth. Intervals are 95 % intervals of a bootstrap over prompts. The captioner's
+            own mistakes count against the model: compare models with the same captioner and prompts.\
             """;
 
     private static final class Flags {
@@ -35,7 +35,7 @@ public final class ScoreCommand {
                 order = 0,
                 required = true,
                 placeholder = "DIR",
-                description = "Checkpoint of the video model, as launch/sample.sh takes it")
+                description = "Checkpoint of the video model, as for launch/sample.sh")
         private String checkpoint = "";
 
         @Parameter(
@@ -51,7 +51,7 @@ public final class ScoreCommand {
                 order = 2,
                 required = true,
                 placeholder = "DIR",
-                description = "Folder of a captioner that launch/recaption.sh train has trained")
+                description = "Folder of a captioner trained by launch/recaption.sh train")
         private String model = "";
 
         @Parameter(
@@ -62,7 +62,7 @@ public final class ScoreCommand {
                 description = "New folder for the videos, the captions and score.md")
         private String output = "";
 
-        @Parameter(names = "--repeats", order = 4, placeholder = "N", description = "Videos of each prompt")
+        @Parameter(names = "--repeats", order = 4, placeholder = "N", description = "Number of videos of each prompt")
         private int repeats = 1;
 
         @Parameter(names = "--seed", order = 5, placeholder = "S", description = "Seed of the first video's noise")

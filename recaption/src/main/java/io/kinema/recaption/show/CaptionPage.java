@@ -26,13 +26,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * An HTML file that shows clips with their captions and needs nothing besides itself.
+ * An HTML file that shows clips with their captions and needs no other file.
  *
  * <p>Layout: {@link PageTemplate} with two kinds of {@code <script type="application/json">} in it.
- * {@code id="frames-N"} has the frames of clip N, an array of JPEG files in base64, which the browser takes apart when
- * the clip is looked at; {@code id="data"}, after them, is a {@link Data} with everything else. What the data set says
- * stands nowhere but in those. In them the characters that HTML gives a meaning to are written by their numbers, which
- * JSON reads back as what they were.
+ * {@code id="frames-N"} has the frames of clip N: an array of JPEG files in base64, which the browser decodes when the
+ * clip is shown. {@code id="data"}, after them, is a {@link Data} with everything else. Texts of the data set are in
+ * these scripts only. Characters that mean something in HTML are escaped there by their numbers.
  */
 final class CaptionPage implements AutoCloseable {
     private static final ObjectMapper JSON = JsonMapper.builder(
@@ -46,20 +45,20 @@ final class CaptionPage implements AutoCloseable {
     private final List<ShownClip> clips = new ArrayList<>();
 
     /**
-     * What is shown of a clip's frames.
+     * Limits of the shown frames.
      *
-     * @param numFrames how many at most
-     * @param maxSide pixels of the longer side at most
+     * @param numFrames the most frames of a clip
+     * @param maxSide the most pixels of a frame's longer side
      */
     record Pictures(int numFrames, int maxSide) {}
 
     /**
-     * A clip without its frames; the members are the page's.
+     * A clip without its frames, as the page reads it.
      *
-     * @param frameIndices which frames are shown
+     * @param frameIndices indices of the shown frames
      * @param pictureWidth pixels of a shown frame
      * @param pictureHeight pixels of a shown frame
-     * @param captions those that came with the source first
+     * @param captions all captions; captions of the source come first
      */
     record ShownClip(
             String id,
@@ -72,11 +71,11 @@ final class CaptionPage implements AutoCloseable {
             List<Caption> captions) {}
 
     /**
-     * What the page is made from; the members are the page's.
+     * The data set, as the page reads it.
      *
      * @param location the data set's folder
-     * @param framesFrom where its frames lie if elsewhere, else empty
-     * @param numClips how many clips the data set has, shown or not
+     * @param framesFrom the folder of its frames; empty if it has its own frames
+     * @param numClips number of clips of the data set, shown or not
      * @param madeWith the settings that frames and captions depend on
      */
     record Data(
@@ -87,7 +86,7 @@ final class CaptionPage implements AutoCloseable {
             Map<String, String> madeWith,
             List<ShownClip> clips) {}
 
-    /** Begins a page; it is written to {@code out}, which closing the page closes. */
+    /** Begins a page. Closing the page also closes {@code out}. */
     CaptionPage(OutputStream out, Pictures pictures) throws IOException {
         this.out = new BufferedOutputStream(out, 1 << 16);
         this.pictures = pictures;
@@ -95,7 +94,7 @@ final class CaptionPage implements AutoCloseable {
         write(template.beforeData());
     }
 
-    /** Says whether a file is such a page, of this version of Kinema or another. */
+    /** Whether a file is such a page, of any version of Kinema. */
     static boolean isOne(Path file) throws IOException {
         byte[] mark = PageTemplate.MARK.getBytes(StandardCharsets.UTF_8);
         try (InputStream in = Files.newInputStream(file)) {
@@ -103,7 +102,7 @@ final class CaptionPage implements AutoCloseable {
         }
     }
 
-    /** Adds a clip; only its captions are held. */
+    /** Adds a clip. Its captions stay in memory, its frames are written at once. */
     void add(Clip clip) throws IOException {
         int[] frameIndices = FramePicture.firstToLast(clip.numFrames(), pictures.numFrames());
         List<byte[]> jpegs = new ArrayList<>();
@@ -126,7 +125,7 @@ final class CaptionPage implements AutoCloseable {
                 captions));
     }
 
-    /** Writes what is left; the page is not one without. */
+    /** Writes the rest. Without it the page is not complete. */
     void finish(Dataset data, String location) throws IOException {
         writeJson(
                 "data",
@@ -155,7 +154,7 @@ final class CaptionPage implements AutoCloseable {
         out.close();
     }
 
-    /** JSON that an HTML parser, which looks for the end of the script in it, sees no tag, comment or entity in. */
+    /** Escapes JSON so that an HTML parser sees no tag, comment or entity in it. */
     private static final class HtmlEscapes extends CharacterEscapes {
         private static final String SPECIAL = "<>&";
 

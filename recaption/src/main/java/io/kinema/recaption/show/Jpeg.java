@@ -13,12 +13,12 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** Small pictures as JPEG files. */
 final class Jpeg {
-    /** Where edges of flat colour show no rings yet; 0.75, the usual value, makes files a quarter smaller. */
+    /** At this quality edges of flat colour show no rings. The usual 0.75 makes files a quarter smaller. */
     private static final float QUALITY = 0.85f;
 
     private Jpeg() {}
 
-    /** The picture in its aspect ratio, its longer side at most {@code maxSide}; itself if it is no longer. */
+    /** Shrinks a picture in its aspect ratio until its longer side is at most {@code maxSide}. */
     static BufferedImage shrunk(BufferedImage picture, int maxSide) {
         BufferedImage result = picture;
         int longer = Math.max(picture.getWidth(), picture.getHeight());

@@ -8,19 +8,19 @@ import java.util.Base64;
 import java.util.List;
 
 /**
- * The page without its data: {@code page.html} with style and scripts put into it.
+ * The page without its data: {@code page.html} with style and scripts inserted.
  *
- * <p>The page allows its browser nothing but the pictures in it and, by their SHA-256, this one style and this one
- * script: it asks no network for anything.
+ * <p>The page's security policy allows its pictures and, by their SHA-256, its style and its script. The page loads
+ * nothing from the network.
  *
- * @param beforeData what stands before the data
- * @param afterData what stands after it
+ * @param beforeData the text before the data
+ * @param afterData the text after the data
  */
 record PageTemplate(String beforeData, String afterData) {
-    /** What every such page begins with, by which it is known again. */
+    /** The beginning of every such page, by which a page is recognised. */
     static final String MARK = "<!DOCTYPE html>\n<!-- Kinema: a page of captions -->\n";
 
-    /** One script in parts, in this order. */
+    /** The files of the page's script, in order. */
     private static final List<String> SCRIPTS = List.of("clips.js", "view.js", "player.js", "cards.js", "page.js");
 
     static PageTemplate load() throws IOException {

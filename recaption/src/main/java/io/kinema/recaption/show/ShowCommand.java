@@ -16,14 +16,14 @@ import java.util.ArrayList;
 import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 
-/** {@code launch/recaption.sh show}: writes a page that shows the captions of a data set beside its clips. */
+/** {@code launch/recaption.sh show}: writes a page with the clips and captions of a data set. */
 public final class ShowCommand {
     private static final String SUFFIX = ".html";
     private static final int MAX_FRAMES = 64;
     private static final int MIN_SIDE = 16;
     private static final int MAX_SIDE = 2048;
 
-    /** Fewer clips than this are there before a bar could be read. */
+    /** Fewer clips are done before anybody could read a progress bar. */
     private static final int CLIPS_WORTH_A_BAR = 50;
 
     private static final class Flags {
@@ -39,7 +39,7 @@ public final class ShowCommand {
                 names = "--output",
                 order = 1,
                 placeholder = "FILE.html",
-                description = "Write the page here; a page of captions that is there is replaced")
+                description = "File of the page; an older page of captions is replaced")
         private String output = "captions.html";
 
         @Parameter(
@@ -92,8 +92,7 @@ public final class ShowCommand {
      *
      * @param args its flags, without the word {@code show}
      * @return the exit code, 0
-     * @throws ConfigException if a flag is wrong, there is no data set, or the page may not be written where it is to
-     *     be
+     * @throws ConfigException if a flag is wrong, there is no data set, or the page cannot be written there
      * @throws IOException if the data set is damaged, or reading or writing fails
      */
     public static int run(String... args) throws IOException {
@@ -149,7 +148,7 @@ public final class ShowCommand {
         }
     }
 
-    /** As many as are asked for, 0 being all, in the data set's order and the same distance apart. */
+    /** Chooses so many clips, evenly spread, in the data set's order; 0 chooses all. */
     static <T> List<T> spread(List<T> all, int numAsked) {
         int numShown = numAsked == 0 ? all.size() : Math.min(numAsked, all.size());
         List<T> shown = new ArrayList<>(numShown);
@@ -159,7 +158,7 @@ public final class ShowCommand {
         return shown;
     }
 
-    /** Under another name until it is whole: a page that is there stays until then. */
+    /** Writes under another name first, so that an older page stays until the new page is complete. */
     private static void write(Dataset data, List<ClipEntry> chosen, Path target, Flags flags) throws IOException {
         String name = "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp";
         Path temporary = target.resolveSibling(name);

@@ -21,7 +21,8 @@ function modelName(caption) {
   if (short === caption.model) {
     return make('span', {class: 'model', title: caption.model + asked}, caption.model);
   }
-  const name = make('button', {type: 'button', class: 'model', title: caption.model + asked, 'aria-expanded': 'false'}, short);
+  const title = caption.model + asked;
+  const name = make('button', {type: 'button', class: 'model', title, 'aria-expanded': 'false'}, short);
   name.addEventListener('click', () => {
     const whole = name.textContent === short;
     name.textContent = whole ? caption.model : short;

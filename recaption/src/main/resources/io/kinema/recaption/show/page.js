@@ -93,7 +93,8 @@ function draw(view) {
   empty.hidden = shown.clips.length > 0;
   empty.textContent = clips.length === 0
     ? 'This data set has no clips.'
-    : 'None of the ' + counted(clips.length, 'clip') + ' on this page is like that. Clear the filters to see them again.';
+    : 'None of the ' + counted(clips.length, 'clip') + ' on this page is like that.'
+      + ' Clear the filters to see them again.';
 }
 
 function go(view) {

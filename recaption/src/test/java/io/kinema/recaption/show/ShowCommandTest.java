@@ -78,7 +78,8 @@ class ShowCommandTest {
             assertEquals("[0,2,4,7]", clip.get("frameIndices").toString());
             assertEquals(
                     "[{\"text\":\"original " + i
-                            + "\",\"origin\":\"txt\",\"style\":\"original\",\"model\":\"\",\"promptHash\":\"\",\"confidence\":1.0}]",
+                            + "\",\"origin\":\"txt\",\"style\":\"original\",\"model\":\"\","
+                            + "\"promptHash\":\"\",\"confidence\":1.0}]",
                     clip.get("captions").toString());
             assertEquals(4, Page.read(page).json("frames-" + i).size());
         }

@@ -95,7 +95,8 @@ class ShowPageBrowserTest {
                   const {count, empty, clips} = Object.fromEntries(
                     ['count', 'empty', 'clips'].map(id => [id, document.getElementById(id)]));
                   const ids = [...clips.children].map(clip => clip.dataset.id);
-                  return {ids, count: count.textContent, empty: empty.hidden ? '' : empty.textContent, html: clips.innerHTML};
+                  const message = empty.hidden ? '' : empty.textContent;
+                  return {ids, count: count.textContent, empty: message, html: clips.innerHTML};
                 });
                 document.body.append(make('pre', {id: 'seen'}, JSON.stringify(seen)));
                 """.formatted(addresses), "");
@@ -158,7 +159,8 @@ class ShowPageBrowserTest {
         assertFalse(dom.contains("<img src=\"x\""), dom);
         assertTrue(
                 dom.contains(
-                        "a red wall&lt;/script&gt;&lt;/script &gt;&lt;img src=x onerror=\"document.title='owned'\"&gt; &amp; &lt;b&gt;bold"),
+                        "a red wall&lt;/script&gt;&lt;/script &gt;&lt;img src=x onerror=\"document.title='owned'\"&gt;"
+                                + " &amp; &lt;b&gt;bold"),
                 dom);
     }
 
@@ -254,8 +256,8 @@ class ShowPageBrowserTest {
                 setTimeout(() => { document.body.dataset.hash = location.hash; }, 1000);
                 """, "#sort=longest");
         assertTrue(
-                dom.contains(
-                        "data-hash=\"#q=red+%28c%2B%2B%29+%26+100%25&amp;style=detailed&amp;max=0.3&amp;sort=longest\""),
+                dom.contains("data-hash=\"#q=red+%28c%2B%2B%29+%26+100%25"
+                        + "&amp;style=detailed&amp;max=0.3&amp;sort=longest\""),
                 dom);
         assertEquals("0 of 5 clips", count(dom));
     }
