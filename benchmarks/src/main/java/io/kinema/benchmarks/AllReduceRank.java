@@ -22,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 
 /** A rank of Kinema's that makes all-reduces when told to, as {@link Team} says. */
 public final class AllReduceRank {
@@ -57,7 +58,8 @@ public final class AllReduceRank {
      */
     public static void main(String[] args) {
         System.exit(CommandLine.run(() -> {
-            RankIdentity identity = new RankIdentity(Integer.parseInt(args[0]), Integer.parseInt(args[1]), RUN_ID, "");
+            RankIdentity identity =
+                    new RankIdentity(Integer.parseInt(args[0]), Integer.parseInt(args[1]), RUN_ID, Map.of());
             if (args.length > 3) {
                 serve(identity, args[2], Path.of(args[3]), Transport.IPC);
             } else {

@@ -19,6 +19,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -136,6 +137,15 @@ class CommandLineTest {
         assertTrue(again.overwrite);
         assertTrue(args.contains("--steps 100\n"), args);
         assertFalse(args.contains("--rank"), args);
+    }
+
+    @Test
+    void shouldPrintArgsWithValuesThatWereDecidedLater() {
+        line.parse("--output", "here", "--overwrite");
+        String args = line.toArgs(Map.of("--output", "a b", "--steps", "7"));
+        assertEquals(
+                line.toArgs().replace("--output here", "--output \"a b\"").replace("--steps 100", "--steps 7"), args);
+        assertEquals("here", flags.output);
     }
 
     @Test

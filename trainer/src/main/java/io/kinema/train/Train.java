@@ -26,15 +26,20 @@ import io.kinema.train.memory.MemoryCheck;
 import io.kinema.train.memory.RankMemory;
 import io.kinema.train.metrics.HostMemory;
 import io.kinema.train.run.FolderLock;
+import io.kinema.train.run.PlaceFlags;
+import io.kinema.train.run.RankCount;
+import io.kinema.train.run.RankSetup;
 import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunDescription;
+import io.kinema.train.run.RunDescriptionFile;
+import io.kinema.train.run.RunFiles;
 import io.kinema.train.run.RunFolder;
+import io.kinema.train.run.RunSettings;
+import io.kinema.train.run.SampleRequest;
 import io.kinema.train.run.TrainFlags;
 import io.kinema.train.save.ResumeChoice;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -52,109 +57,102 @@ public final class Train {
      */
     public static void main(String[] args) {
         System.exit(CommandLine.run(() -> {
-            TrainFlags flags = new TrainFlags();
-            CommandLine line = new CommandLine(
-                    "launch/train.sh",
-                    "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; without a file of"
-                            + " flags (@FILE) it takes configs/debug.args before the flags given",
-                    flags);
-            return line.parse(args) ? start(flags, line, args) : 0;
+            Optional<TrainFlags> flags = TrainFlags.parse(args);
+            return flags.isPresent() ? start(flags.get(), args) : 0;
         }));
     }
 
     /** Explains, submits a job, joins as one rank of many, or trains. */
-    private static int start(TrainFlags flags, CommandLine line, String[] args)
-            throws IOException, InterruptedException {
-        if (flags.explainOrder) {
+    private static int start(TrainFlags flags, String[] args) throws IOException, InterruptedException {
+        if (flags.explainOrder()) {
             return explainOrder(flags);
         }
+        PlaceFlags place = flags.place();
         Map<String, String> variables = System.getenv();
-        if (flags.slurm && !SlurmJob.isInside(variables)) {
-            flags.toConfig();
-            SecretFile.ofFlag(flags.secretFile);
-            return SlurmJob.submit(flags, args);
+        if (place.slurm() && !SlurmJob.isInside(variables)) {
+            // A mistake shows here, not when the job has come to its turn.
+            RunSettings settings = RunSettings.ofThisHost(flags);
+            SecretFile.ofFlag(place.secretFile());
+            return SlurmJob.submit(settings.ranks().numRanks(), flags.threads(), args);
         }
-        Optional<Cluster> cluster = Cluster.of(flags, variables);
-        flags.resolveDevice();
+        Optional<Cluster> cluster = Cluster.of(place, variables);
+        RankCount count = cluster.map(Cluster::ranks).orElseGet(() -> RankCount.ofThisHost(place));
+        RunSettings settings = RunSettings.of(flags, count);
         Optional<TorchVariables> torch = TorchVariables.of(variables);
         if (torch.isPresent() && torch.get().rank() > 0) {
-            flags.toConfig();
             return Host.join(torch.get(), cluster.get().secret());
         }
-        return train(flags, line, cluster);
+        return train(flags, settings, cluster);
     }
 
-    private static int train(TrainFlags flags, CommandLine line, Optional<Cluster> cluster)
+    private static int train(TrainFlags flags, RunSettings settings, Optional<Cluster> cluster)
             throws IOException, InterruptedException {
-        Recipe config = flags.toConfig();
-        flags.run = (flags.run.isEmpty() ? RunFolder.fresh() : flags.runFolder())
-                .toAbsolutePath()
-                .normalize()
-                .toString();
-        RunFolder folder = new RunFolder(flags.runFolder());
-        if (flags.data.isEmpty()) {
-            flags.data = SyntheticData.TRAINING.ensure(config.model().patch()).toString();
+        String folder = flags.run();
+        String data = flags.data();
+        if (data.isEmpty()) {
+            data = SyntheticData.TRAINING
+                    .ensure(settings.recipe().model().patch())
+                    .toAbsolutePath()
+                    .normalize()
+                    .toString();
         }
-        if (!flags.hosts.isEmpty()) {
-            flags.hosts = Path.of(flags.hosts).toAbsolutePath().normalize().toString();
-        }
-        Secret secret = cluster.isPresent() ? cluster.get().secret() : SecretFile.ofFlag(flags.secretFile);
-        if (SecretFile.isNamed(flags.secretFile)) {
-            flags.secretFile =
-                    Path.of(flags.secretFile).toAbsolutePath().normalize().toString();
-        }
-        if (!flags.data.contains("://")) {
-            flags.data = Path.of(flags.data).toAbsolutePath().normalize().toString();
-        }
+        Secret secret = SecretFile.ofFlag(flags.place().secretFile());
         ResumeChoice choice;
         Optional<Checkpoint> from;
-        String memory = "";
-        try (Dataset dataset = Dataset.open(flags.data)) {
-            ClipLoader.order(dataset, config);
-            choice = new ResumeChoice(flags, config, dataset.sha256());
+        String memory;
+        try (Dataset dataset = Dataset.open(data)) {
+            ClipLoader.order(dataset, settings.recipe());
+            RunFiles files = new RunFiles(folder, data, dataset.sha256());
+            choice = new ResumeChoice(RunDescription.of(flags, settings, files));
             from = choice.choose(Train::warn);
-            if (flags.device().name().equals(DeviceConfig.CPU)) {
-                RankMemory.Setup need = new RankMemory.Setup(
-                        config,
-                        flags.recompute(),
-                        flags.deviceFlags.threads(),
-                        flags.nodes,
-                        flags.zero(),
-                        flags.checkpointAsync);
-                // Of other hosts nobody here knows what they have.
-                OptionalLong available = cluster.isPresent()
-                        ? OptionalLong.empty()
-                        : HostMemory.ofThisHost().availableBytes();
-                memory = MemoryCheck.require(dataset, need, new MemoryCheck.Limits(available, flags.memoryPerNode()));
-            }
+            memory = checkMemory(dataset, settings, cluster.isPresent());
         }
-        if (flags.sampleSteps > 0) {
-            Ffmpeg.locate(flags.ffmpeg, FFMPEG_TIMEOUT_SECONDS);
+        SampleRequest sample = settings.sample();
+        if (sample.steps() > 0) {
+            Ffmpeg.locate(sample.ffmpeg(), FFMPEG_TIMEOUT_SECONDS);
         }
-        folder.create();
-        try (FolderLock _ = folder.lock()) {
-            String resolved = line.toArgs();
-            Path args = folder.path().resolve(".run.args.tmp");
-            Files.writeString(args, "# launch/train.sh @" + folder.args() + "\n" + resolved);
-            Files.move(args, folder.args(), StandardCopyOption.ATOMIC_MOVE);
-            System.out.print(resolved + memory);
+        RunDescription run = choice.run();
+        run.folder().create();
+        try (FolderLock _ = run.folder().lock()) {
+            run.folder().writeArgs(run.flags());
+            RunDescriptionFile file = RunDescriptionFile.write(run);
+            System.out.print(String.join("\n", run.flags()) + "\n" + memory);
             try (Launch launch = cluster.isPresent()
-                    ? new ClusterLaunch(cluster.get(), flags, Train::warn)
-                    : new LocalLaunch(folder, Duration.ofSeconds(flags.timeoutSeconds), secret)) {
-                int exitCode = run(launch, choice, folder, from);
+                    ? new ClusterLaunch(cluster.get(), run, file, Train::warn)
+                    : new LocalLaunch(run, file, secret)) {
+                int exitCode = run(launch, choice, from);
                 launch.finish(exitCode);
                 return exitCode;
             }
         }
     }
 
+    /** Refuses a run that this host cannot hold; of other hosts nobody here knows what they have. */
+    private static String checkMemory(Dataset dataset, RunSettings settings, boolean isOnOtherHosts)
+            throws IOException {
+        RankSetup ranks = settings.ranks();
+        if (!ranks.device().name().equals(DeviceConfig.CPU)) {
+            return "";
+        }
+        RankMemory.Setup need = new RankMemory.Setup(
+                settings.recipe(),
+                ranks.recompute(),
+                ranks.device().threads(),
+                ranks.numRanks(),
+                ranks.zero(),
+                settings.checkpoints().isAsync());
+        OptionalLong available =
+                isOnOtherHosts ? OptionalLong.empty() : HostMemory.ofThisHost().availableBytes();
+        return MemoryCheck.require(dataset, need, new MemoryCheck.Limits(available, ranks.memoryLimitBytes()));
+    }
+
     private static int explainOrder(TrainFlags flags) throws IOException {
-        Recipe config = flags.toConfig();
-        String data = flags.data.isEmpty()
-                ? SyntheticData.TRAINING.require(config.model().patch()).toString()
-                : flags.data;
+        Recipe recipe = RunSettings.ofThisHost(flags).recipe();
+        String data = flags.data().isEmpty()
+                ? SyntheticData.TRAINING.require(recipe.model().patch()).toString()
+                : flags.data();
         try (Dataset dataset = Dataset.open(data)) {
-            new OrderTable(dataset, config).print(flags.steps, System.out);
+            new OrderTable(dataset, recipe).print(flags.steps(), System.out);
         }
         return 0;
     }
@@ -164,13 +162,14 @@ public final class Train {
     }
 
     /** Starts the ranks, and again after failures for as long as that may help. */
-    private static int run(Launch launch, ResumeChoice choice, RunFolder folder, Optional<Checkpoint> first)
+    private static int run(Launch launch, ResumeChoice choice, Optional<Checkpoint> first)
             throws IOException, InterruptedException {
-        TrainFlags flags = choice.flags();
-        Restarts restarts = new Restarts(flags, step(first));
+        RunSettings settings = choice.run().settings();
+        RunFolder folder = choice.run().folder();
+        Restarts restarts = new Restarts(settings.restarts(), settings.ranks().numRanks(), step(first));
         Optional<Checkpoint> from = first;
         while (true) {
-            RunOutcome outcome = launch.run(restarts.nodes(), path(from));
+            RunOutcome outcome = launch.run(restarts.numRanks(), path(from));
             String where = outcome instanceof RunOutcome.Hung hung ? "; see " + folder.writeHang(hung.report()) : "";
             Optional<String> restart = Optional.empty();
             if (restarts.mayHelp(outcome)) {
@@ -178,7 +177,12 @@ public final class Train {
                 restart = restarts.next(step(from));
             }
             if (restart.isEmpty()) {
-                return report(outcome, folder, where, restarts.tried(), flags.steps.last());
+                return report(
+                        outcome,
+                        folder,
+                        where,
+                        restarts.tried(),
+                        settings.recipe().steps());
             }
             System.out.println(restart.get() + ": " + outcome.brief() + where);
         }

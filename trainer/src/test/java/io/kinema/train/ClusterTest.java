@@ -108,7 +108,7 @@ class ClusterTest {
     void shouldTrainOnHostsReachedBySsh() throws Exception {
         TrainedRun run = new TrainedRun(root.resolve("ssh"));
         try (LaunchedProgram training = startOnHosts(run, "# two\na.invalid slots=2\n\nb.invalid # one\n")) {
-            assertTrue(training.expectExit(0).contains("3 nodes"), training.output());
+            assertTrue(training.expectExit(0).contains("3 ranks"), training.output());
         }
         assertEquals(undisturbed.digest(STEPS), run.digest(STEPS));
         run.expectStepsOf(undisturbed, STEPS);

@@ -251,11 +251,11 @@ class FailuresTest {
         try (LaunchedProgram training = start(run, faults, flags)) {
             String output = training.expectExit(1);
             assertTrue(output.contains("restart 1 of 1: rank 1 was ended by SIGKILL (" + run.folder()), output);
-            assertTrue(output.contains("going on with 2 of 3 nodes after 1 restart without a new checkpoint"), output);
+            assertTrue(output.contains("going on with 2 of 3 ranks after 1 restart without a new checkpoint"), output);
             assertTrue(output.contains("gave up after 1 restart without a new checkpoint"), output);
         }
         try (LaunchedProgram training = start(run, faults.subList(0, 2), flags)) {
-            assertTrue(training.expectExit(0).contains("3 nodes"), training.output());
+            assertTrue(training.expectExit(0).contains("3 ranks"), training.output());
         }
         expectUndisturbed(run, faults);
         String log = Files.readString(run.folder().resolve("logs/rank-00000.log"));

@@ -50,8 +50,9 @@ class TrainMistakesTest {
     }
 
     @Test
-    void shouldRefuseMoreNodesThanMicrobatches() throws Exception {
+    void shouldRefuseMoreRanksThanMicrobatches() throws Exception {
         expectMistake("--microbatches 2 is less than --nodes 4", "--microbatches", "2", "--nodes", "4");
+        expectMistake("--microbatches 2 is less than --nodes 4", "--microbatches", "2", "--ranks", "4");
     }
 
     @Test
@@ -144,7 +145,7 @@ class TrainMistakesTest {
         try (LaunchedProgram training = LaunchedProgram.start(Train.class, root.resolve("work"), "--help")) {
             String output = training.expectExit(0);
             for (String flag : List.of(
-                    "--nodes",
+                    "--nodes, --ranks VALUE",
                     "--data",
                     "--run",
                     "--resume",

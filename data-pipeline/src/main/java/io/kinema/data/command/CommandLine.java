@@ -224,9 +224,20 @@ public final class CommandLine {
      * @return lines in the syntax of {@code @FILE}, each ended by a line feed
      */
     public String toArgs() {
+        return toArgs(Map.of());
+    }
+
+    /**
+     * The same, with values that were decided after parsing.
+     *
+     * @param decided by the longest name of the flag, the first of them where several are as long
+     * @return lines in the syntax of {@code @FILE}, each ended by a line feed
+     */
+    public String toArgs(Map<String, String> decided) {
         StringBuilder text = new StringBuilder();
         for (ParameterDescription flag : ordered(parser())) {
-            Object value = flag.getParameterized().get(flag.getObject());
+            Object parsed = flag.getParameterized().get(flag.getObject());
+            Object value = decided.containsKey(flag.getLongestName()) ? decided.get(flag.getLongestName()) : parsed;
             if (flag.getParameterAnnotation().hidden() || value == null) {
                 continue;
             }
@@ -317,7 +328,7 @@ public final class CommandLine {
     private ConfigException unknown(String arg, Set<String> known) {
         String name = arg.indexOf('=') > 0 ? arg.substring(0, arg.indexOf('=')) : arg;
         String nearest = known.stream()
-                .min(Comparator.comparingInt((String flag) -> editDistance(flag, name))
+                .min(Comparator.comparingInt((String flag) -> EditDistance.between(flag, name))
                         .thenComparing(Comparator.naturalOrder()))
                 .orElse(HELP);
         return new ConfigException("unknown flag " + name + "; did you mean " + nearest + "? " + seeHelp());
@@ -379,18 +390,4 @@ public final class CommandLine {
     }
 
     /** The Levenshtein distance: insertions, deletions and substitutions that turn one name into the other. */
-    private static int editDistance(String a, String b) {
-        int[] above = new int[b.length() + 1];
-        Arrays.setAll(above, i -> i);
-        for (int i = 1; i <= a.length(); i++) {
-            int[] row = new int[b.length() + 1];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int substituted = above[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                row[j] = Math.min(substituted, Math.min(above[j], row[j - 1]) + 1);
-            }
-            above = row;
-        }
-        return above[b.length()];
-    }
 }

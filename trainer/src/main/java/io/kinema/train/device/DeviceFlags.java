@@ -26,7 +26,7 @@ public final class DeviceFlags {
             names = "--threads",
             order = 21,
             description =
-                    "Threads of each node, which do not change the result; 0 shares the processors out to the nodes")
+                    "Threads of each rank, which do not change the result; 0 shares the processors out to the ranks")
     private int threads;
 
     /**
@@ -50,20 +50,9 @@ public final class DeviceFlags {
     }
 
     /**
-     * Takes over what was decided.
-     *
-     * @param decided every flag's value
-     */
-    public void set(DeviceConfig decided) {
-        device = decided.name();
-        precision = decided.precision().flag();
-        threads = decided.threads();
-    }
-
-    /**
      * Returns what was asked for.
      *
-     * @return threads of each node; 0 where that is open
+     * @return threads of each rank; 0 where that is open
      */
     public int threads() {
         return threads;

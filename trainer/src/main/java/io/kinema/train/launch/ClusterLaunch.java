@@ -11,8 +11,9 @@ import io.kinema.train.dist.process.RunOutcome;
 import io.kinema.train.dist.rendezvous.RendezvousServer;
 import io.kinema.train.dist.rendezvous.Secret;
 import io.kinema.train.rank.RankEnvironment;
-import io.kinema.train.run.RunFolder;
-import io.kinema.train.run.TrainFlags;
+import io.kinema.train.run.RunDescription;
+import io.kinema.train.run.RunDescriptionFile;
+import io.kinema.train.run.RunFiles;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -41,10 +42,12 @@ public final class ClusterLaunch implements Launch {
     private static final Duration DISMISS_LIMIT = Duration.ofSeconds(10);
 
     private final Cluster cluster;
+    private final RunDescription run;
+    private final RunDescriptionFile file;
     private final Duration deadline;
-    private final String secretFile;
-    private final RunFolder folder;
-    private final String run;
+    /** What hosts look for before they start ranks, see {@link Host.Ranks#check}. */
+    private final String sought;
+
     private final InetAddress address;
     private final HostServer server;
     /** Indices of the hosts; those that did not come when they were needed are last. */
@@ -61,16 +64,19 @@ public final class ClusterLaunch implements Launch {
      * Listens for the hosts.
      *
      * @param cluster the hosts
-     * @param flags of the run
+     * @param run what they train
+     * @param file that ranks read it from
      * @param warnings takes what went wrong on a host without ending the run
      * @throws IOException when a file or a connection fails
      */
-    public ClusterLaunch(Cluster cluster, TrainFlags flags, Consumer<String> warnings) throws IOException {
+    public ClusterLaunch(Cluster cluster, RunDescription run, RunDescriptionFile file, Consumer<String> warnings)
+            throws IOException {
         this.cluster = cluster;
-        deadline = Duration.ofSeconds(flags.timeoutSeconds);
-        secretFile = flags.secretFile;
-        folder = new RunFolder(flags.runFolder());
-        run = folder.path() + "\n" + folder.markLaunch() + "\n" + flags.data;
+        this.run = run;
+        this.file = file;
+        deadline = run.settings().exchange().deadline();
+        RunFiles files = run.files();
+        sought = String.join("\n", files.folder(), run.folder().markLaunch(), files.data(), file.sha256());
         InetSocketAddress listen = cluster.listen();
         address = listen.isUnresolved() ? HostAddress.own("MASTER_ADDR", listen.getHostString()) : listen.getAddress();
         List<String> names = cluster.hosts().stream().map(ClusterHost::inWords).toList();
@@ -97,13 +103,13 @@ public final class ClusterLaunch implements Launch {
     }
 
     @Override
-    public RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException {
-        Map<Integer, Integer> placement = placement(nodes);
+    public RunOutcome run(int numRanks, String resumeFrom) throws IOException, InterruptedException {
+        Map<Integer, Integer> placement = placement(numRanks);
         Map<Integer, RemoteHost> hosts;
         Map<Integer, String> drivers;
         try {
             hosts = join(placement);
-            drivers = prepareOrTell(hosts, nodes);
+            drivers = prepareOrTell(hosts, numRanks);
         } catch (IOException e) {
             if (!hasRun) {
                 throw new ConfigException(e.getMessage(), e);
@@ -114,15 +120,22 @@ public final class ClusterLaunch implements Launch {
         String runId = UUID.randomUUID().toString();
         InetSocketAddress anyPort = new InetSocketAddress(address, 0);
         // Hosts that a launch has started prove to know its secret all the same.
-        Secret secret = secretFile.equals(TrainFlags.NO_SECRET) ? Secret.NONE : cluster.secret();
-        try (RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline, secret)) {
+        Secret secret = run.settings().exchange().hasSecret() ? cluster.secret() : Secret.NONE;
+        try (RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, numRanks, deadline, secret)) {
             List<RankProcess> processes = new ArrayList<>();
             for (Map.Entry<Integer, Integer> placed : inOrder(placement)) {
                 for (int i = 0; i < placed.getValue(); i++) {
                     int rank = processes.size();
                     RankEnvironment environment = new RankEnvironment(
-                            rank, nodes, runId, rendezvous.address(), drivers.get(placed.getKey()), 0, resumeFrom);
-                    RankLog log = RankLog.begin(folder.logs(), rank);
+                            rank,
+                            numRanks,
+                            runId,
+                            rendezvous.address(),
+                            drivers.get(placed.getKey()),
+                            0,
+                            resumeFrom,
+                            file.sha256());
+                    RankLog log = RankLog.begin(run.folder().logs(), rank);
                     processes.add(hosts.get(placed.getKey()).start(rank, environment.toVariables(), log));
                 }
             }
@@ -133,10 +146,10 @@ public final class ClusterLaunch implements Launch {
     }
 
     /** {@link #prepare}, with what ssh and srun say of hosts that are lost meanwhile. */
-    private Map<Integer, String> prepareOrTell(Map<Integer, RemoteHost> hosts, int nodes)
+    private Map<Integer, String> prepareOrTell(Map<Integer, RemoteHost> hosts, int numRanks)
             throws IOException, InterruptedException {
         try {
-            return prepare(hosts, nodes);
+            return prepare(hosts, numRanks);
         } catch (IOException e) {
             StringBuilder words = new StringBuilder(e.getMessage());
             for (int index : hosts.keySet()) {
@@ -166,9 +179,9 @@ public final class ClusterLaunch implements Launch {
     }
 
     /** How many ranks each host gets, by its index; those that get none are left out. */
-    private Map<Integer, Integer> placement(int nodes) {
+    private Map<Integer, Integer> placement(int numRanks) {
         Map<Integer, Integer> placement = new TreeMap<>();
-        int left = nodes;
+        int left = numRanks;
         for (int index : order) {
             int ranks = Math.min(left, cluster.hosts().get(index).slots());
             if (ranks > 0) {
@@ -243,9 +256,9 @@ public final class ClusterLaunch implements Launch {
      * there is one.
      */
     private String secretLine(ClusterHost host) {
-        boolean hasFile = SecretFile.isNamed(secretFile);
-        return hasFile && host.reach() == ClusterHost.Reach.SRUN
-                ? Host.SECRET_FILE + secretFile
+        boolean readsFile = !cluster.secretFile().isEmpty() && host.reach() == ClusterHost.Reach.SRUN;
+        return readsFile
+                ? Host.SECRET_FILE + cluster.secretFile()
                 : cluster.secret().toHex();
     }
 
@@ -264,13 +277,13 @@ public final class ClusterLaunch implements Launch {
     }
 
     /** Looks for the run's files on every host, and starts their media drivers: the drivers' directories, by host. */
-    private Map<Integer, String> prepare(Map<Integer, RemoteHost> hosts, int nodes)
+    private Map<Integer, String> prepare(Map<Integer, RemoteHost> hosts, int numRanks)
             throws IOException, InterruptedException {
-        awaitAll(hosts.values().stream().map(host -> host.check(run)).toList());
+        awaitAll(hosts.values().stream().map(host -> host.check(sought)).toList());
         Map<Integer, CompletableFuture<String>> drivers = new TreeMap<>();
         hosts.forEach((index, host) -> {
             if (host.localRank() == 0) {
-                drivers.put(index, host.startDriver(nodes));
+                drivers.put(index, host.startDriver(numRanks));
             }
         });
         awaitAll(List.copyOf(drivers.values()));
@@ -280,9 +293,9 @@ public final class ClusterLaunch implements Launch {
             if (before > 0) {
                 CompletableFuture<String> driver = drivers.get(each.getKey() - before);
                 if (driver == null) {
-                    throw new IOException(
-                            each.getValue().name() + " has LOCAL_RANK=" + before
-                                    + ", but the rank that is so many before it has not LOCAL_RANK=0; number the ranks of a host one after the other");
+                    throw new IOException(each.getValue().name() + " has LOCAL_RANK=" + before
+                            + ", but the rank that is so many before it has not LOCAL_RANK=0; number the ranks of a"
+                            + " host one after the other");
                 }
                 drivers.put(each.getKey(), each.getValue().shareDriver(driver.join()));
                 shared.add(drivers.get(each.getKey()));

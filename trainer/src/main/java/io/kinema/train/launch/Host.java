@@ -7,6 +7,7 @@ import io.kinema.train.dist.process.RankCommand;
 import io.kinema.train.dist.process.TerminationSignals;
 import io.kinema.train.dist.rendezvous.Secret;
 import io.kinema.train.rank.RankEnvironment;
+import io.kinema.train.run.RunDescriptionFile;
 import io.kinema.train.run.RunFolder;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * The launcher's part on one of a run's hosts: starts the ranks that it is told to start. It ends with its launcher.
@@ -125,39 +127,43 @@ public final class Host {
         private static final Duration VISIBLE_LIMIT = Duration.ofSeconds(10);
         private static final long POLL_NANOS = 200_000_000;
 
-        private RunFolder folder = new RunFolder(Path.of(""));
+        private Path description = Path.of("");
 
         @Override
         public Path check(String run) {
             List<String> lines = run.lines().toList();
-            folder = new RunFolder(Path.of(lines.get(0)));
-            if (!isOfLaunch(lines.get(1))) {
-                throw new ConfigException(
-                        "--run " + folder.path()
-                                + " is not the launcher's folder of that name; choose one on a file system that all hosts share");
+            RunFolder folder = new RunFolder(Path.of(lines.get(0)));
+            RunDescriptionFile file = new RunDescriptionFile(folder.description(), lines.get(3));
+            description = file.path();
+            long endNanos = System.nanoTime() + VISIBLE_LIMIT.toNanos();
+            if (!awaitTrue(() -> folder.hasLaunch(lines.get(1)), endNanos)) {
+                throw new ConfigException("--run " + folder.path()
+                        + " is not the launcher's folder of that name; choose one on a file system that all hosts"
+                        + " share");
             }
             String data = lines.get(2);
             if (!data.contains("://") && !Files.isDirectory(Path.of(data))) {
                 throw new ConfigException(
                         "--data " + data + " is not there; choose a folder on a file system that all hosts share");
             }
+            // If in vain, the ranks say so: they refuse a file that was changed.
+            awaitTrue(file::isAsWritten, endNanos);
             return folder.logs();
         }
 
         /** A shared file system may show a file late. */
-        private boolean isOfLaunch(String id) {
-            long endNanos = System.nanoTime() + VISIBLE_LIMIT.toNanos();
-            boolean isFound = folder.hasLaunch(id);
-            while (!isFound && System.nanoTime() < endNanos) {
+        private static boolean awaitTrue(BooleanSupplier condition, long endNanos) {
+            boolean isTrue = condition.getAsBoolean();
+            while (!isTrue && System.nanoTime() < endNanos) {
                 LockSupport.parkNanos(POLL_NANOS);
-                isFound = folder.hasLaunch(id);
+                isTrue = condition.getAsBoolean();
             }
-            return isFound;
+            return isTrue;
         }
 
         @Override
         public RankCommand command(Map<String, String> variables) {
-            return RankEnvironment.of(variables).startedHere().toCommand(folder.args());
+            return RankEnvironment.of(variables).startedHere().toCommand(description);
         }
     }
 }

@@ -12,13 +12,13 @@ public sealed interface Launch extends AutoCloseable permits LocalLaunch, Cluste
     /**
      * Starts the ranks and waits until all have ended.
      *
-     * @param nodes how many
+     * @param numRanks how many
      * @param resumeFrom the checkpoint to begin with, an absolute path; empty for none
      * @return how they ended
      * @throws IOException when a file or a connection fails
      * @throws InterruptedException when this thread is told to end
      */
-    RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException;
+    RunOutcome run(int numRanks, String resumeFrom) throws IOException, InterruptedException;
 
     /**
      * Says what the launcher will exit with, for all who take part to exit with the same.

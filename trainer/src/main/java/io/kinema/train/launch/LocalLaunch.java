@@ -7,7 +7,8 @@ import io.kinema.train.dist.rendezvous.RendezvousServer;
 import io.kinema.train.dist.rendezvous.Secret;
 import io.kinema.train.dist.transport.MediaDriverHost;
 import io.kinema.train.rank.RankEnvironment;
-import io.kinema.train.run.RunFolder;
+import io.kinema.train.run.RunDescription;
+import io.kinema.train.run.RunDescriptionFile;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -19,30 +20,33 @@ import java.util.UUID;
 /**
  * All ranks on this host.
  *
- * @param folder of the run
- * @param deadline how long ranks wait for each other
+ * @param run what they train
+ * @param file that they read it from
  * @param secret that they prove to know
  */
-public record LocalLaunch(RunFolder folder, Duration deadline, Secret secret) implements Launch {
+public record LocalLaunch(RunDescription run, RunDescriptionFile file, Secret secret) implements Launch {
     @Override
-    public RunOutcome run(int nodes, String resumeFrom) throws IOException, InterruptedException {
+    public RunOutcome run(int numRanks, String resumeFrom) throws IOException, InterruptedException {
+        Duration deadline = run.settings().exchange().deadline();
         String runId = UUID.randomUUID().toString();
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
-        try (MediaDriverHost driver = MediaDriverHost.start(nodes);
-                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, nodes, deadline, secret)) {
+        try (MediaDriverHost driver = MediaDriverHost.start(numRanks);
+                RendezvousServer rendezvous = RendezvousServer.start(anyPort, runId, numRanks, deadline, secret)) {
             List<RankCommand> commands = new ArrayList<>();
-            for (int rank = 0; rank < nodes; rank++) {
+            for (int rank = 0; rank < numRanks; rank++) {
                 RankEnvironment environment = new RankEnvironment(
                         rank,
-                        nodes,
+                        numRanks,
                         runId,
                         rendezvous.address(),
                         driver.directory().toString(),
                         ProcessHandle.current().pid(),
-                        resumeFrom);
-                commands.add(environment.toCommand(folder.args()));
+                        resumeFrom,
+                        file.sha256());
+                commands.add(environment.toCommand(file.path()));
             }
-            try (RankProcesses ranks = RankProcesses.start(commands, secret, folder.logs(), System.out)) {
+            try (RankProcesses ranks =
+                    RankProcesses.start(commands, secret, run.folder().logs(), System.out)) {
                 return ranks.await(STOP_LIMIT);
             }
         }

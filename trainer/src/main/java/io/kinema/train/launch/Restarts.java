@@ -2,33 +2,32 @@ package io.kinema.train.launch;
 
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.RunOutcome;
-import io.kinema.train.run.TrainFlags;
+import io.kinema.train.run.RestartPolicy;
 import java.util.Optional;
 
 /**
- * How often a run is started again after failures, and on how many nodes.
+ * How often a run is started again after failures, and on how many ranks.
  *
  * <p>Restarts are counted in a row: a run that has come to a checkpoint beyond all before it counts anew, so that one
- * which fails always at the same place ends. When as many as are allowed have not helped, it goes on with one node
+ * which fails always at the same place ends. When as many as are allowed have not helped, it goes on with one rank
  * fewer, which counts anew too.
  */
 public final class Restarts {
-    private final int maxRestarts;
-    private final int minNodes;
-    private int nodes;
+    private final RestartPolicy policy;
+    private int numRanks;
     private int made;
     private long furthestStep;
 
     /**
      * Begins to count.
      *
-     * @param flags of the run
+     * @param policy of the run
+     * @param numRanks that it starts with
      * @param firstStep the step that it starts from
      */
-    public Restarts(TrainFlags flags, long firstStep) {
-        maxRestarts = flags.maxRestarts;
-        minNodes = flags.minNodes();
-        nodes = flags.nodes;
+    public Restarts(RestartPolicy policy, int numRanks, long firstStep) {
+        this.policy = policy;
+        this.numRanks = numRanks;
         furthestStep = firstStep;
     }
 
@@ -39,7 +38,7 @@ public final class Restarts {
      * @return false after the end of all steps, a mistake, or a signal
      */
     public boolean mayHelp(RunOutcome outcome) {
-        boolean isWanted = maxRestarts > 0 || minNodes < nodes;
+        boolean isWanted = policy.maxRestarts() > 0 || policy.minRanks() < numRanks;
         return isWanted
                 && switch (outcome) {
                     case RunOutcome.Finished _, RunOutcome.Stopped _ -> false;
@@ -58,8 +57,8 @@ public final class Restarts {
      *
      * @return at least 1
      */
-    public int nodes() {
-        return nodes;
+    public int numRanks() {
+        return numRanks;
     }
 
     /**
@@ -73,15 +72,16 @@ public final class Restarts {
             furthestStep = step;
             made = 0;
         }
-        if (made < maxRestarts) {
+        if (made < policy.maxRestarts()) {
             made++;
-            return Optional.of("restart " + made + " of " + maxRestarts);
+            return Optional.of("restart " + made + " of " + policy.maxRestarts());
         }
-        if (nodes > minNodes) {
+        if (numRanks > policy.minRanks()) {
             made = 0;
-            nodes--;
-            return Optional.of("going on with " + nodes + " of " + (nodes + 1) + " nodes after " + times(maxRestarts)
-                    + " without a new checkpoint (--min-nodes " + minNodes + ")");
+            numRanks--;
+            return Optional.of("going on with " + numRanks + " of " + (numRanks + 1) + " ranks after "
+                    + times(policy.maxRestarts()) + " without a new checkpoint (--min-nodes " + policy.minRanks()
+                    + ")");
         }
         return Optional.empty();
     }

@@ -2,7 +2,7 @@ package io.kinema.train.launch;
 
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.dist.rendezvous.Secret;
-import io.kinema.train.run.TrainFlags;
+import io.kinema.train.run.PlaceFlags;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -26,22 +26,12 @@ public final class SecretFile {
     /**
      * Reads the secret that a flag names.
      *
-     * @param flag {@code --secret-file}: a file, {@value TrainFlags#NO_SECRET}, or empty
+     * @param flag {@code --secret-file}: a file, {@value PlaceFlags#NO_SECRET}, or empty
      * @return {@link Secret#NONE} for the last two
      * @throws ConfigException when the file is not there, holds no secret, or others may read it
      */
     public static Secret ofFlag(String flag) {
-        return isNamed(flag) ? read(Path.of(flag)) : Secret.NONE;
-    }
-
-    /**
-     * Whether a flag names a file.
-     *
-     * @param flag the value of `--secret-file`
-     * @return false for none, and where the flag is left out
-     */
-    public static boolean isNamed(String flag) {
-        return !flag.isEmpty() && !flag.equals(TrainFlags.NO_SECRET);
+        return flag.isEmpty() || flag.equals(PlaceFlags.NO_SECRET) ? Secret.NONE : read(Path.of(flag));
     }
 
     /**

@@ -1,7 +1,6 @@
 package io.kinema.train.launch;
 
 import io.kinema.data.command.ConfigException;
-import io.kinema.train.run.TrainFlags;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -67,20 +66,21 @@ public final class SlurmJob {
     /**
      * Submits the same command as a batch job.
      *
-     * @param flags checked already
-     * @param args the command's
+     * @param numRanks of the run
+     * @param threads of each rank; 0 where that is open
+     * @param args the command's, checked already
      * @return what sbatch exits with
      * @throws IOException when a file or a connection fails
      * @throws InterruptedException when this thread is told to end
      */
-    public static int submit(TrainFlags flags, String[] args) throws IOException, InterruptedException {
+    public static int submit(int numRanks, int threads, String[] args) throws IOException, InterruptedException {
         String home = System.getenv("KINEMA_HOME");
         if (home == null) {
             throw new ConfigException("KINEMA_HOME is not set; start by launch/train.sh --slurm");
         }
-        List<String> command = new ArrayList<>(List.of("sbatch", "--ntasks=" + Math.max(1, flags.nodes)));
-        if (flags.deviceFlags.threads() > 0) {
-            command.add("--cpus-per-task=" + flags.deviceFlags.threads());
+        List<String> command = new ArrayList<>(List.of("sbatch", "--ntasks=" + numRanks));
+        if (threads > 0) {
+            command.add("--cpus-per-task=" + threads);
         }
         command.add(Path.of(home, "launch", "slurm", "train.sbatch").toString());
         command.addAll(Arrays.asList(args));

@@ -13,6 +13,7 @@ import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunSettings;
 import io.kinema.train.run.TrainFlags;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.tensor.Precision;
@@ -78,7 +79,12 @@ public final class Estimate {
         @Parameter(names = "--training-tokens", order = 11, description = "Tokens of a training")
         private double trainingTokens = 1e9;
 
-        @Parameter(names = "--nodes", order = 12, description = "Ranks that share a training, for memory and time")
+        @Parameter(
+                names = {"--nodes", "--ranks"},
+                order = 12,
+                description =
+                        "Ranks (processes) that share a training, for memory and time; --nodes and --ranks are the"
+                                + " same")
         private int nodes = 1;
 
         @Parameter(
@@ -132,7 +138,7 @@ public final class Estimate {
         CommandLine.requireRange("--training-tokens", flags.trainingTokens, 1, 1e30);
         CommandLine.requireRange("--nodes", flags.nodes, 1, 1 << 16);
         if (flags.microbatches == 0) {
-            flags.microbatches = Math.max(new TrainFlags().microbatches, flags.nodes);
+            flags.microbatches = Math.max(TrainFlags.DEFAULT_MICROBATCHES, flags.nodes);
         }
         CommandLine.requireRange("--microbatches", flags.microbatches, flags.nodes, 1 << 20);
         if (Precision.parse(flags.precision) == Precision.FP16) {
@@ -226,9 +232,10 @@ public final class Estimate {
 
     /** What a rank keeps from step to step. */
     private double bytes(ZeroStage stage) {
-        TrainFlags train = new TrainFlags();
-        train.microbatches = flags.microbatches;
-        Recipe config = train.toConfig().withModel(model).withPrecision(Precision.parse(flags.precision));
+        TrainFlags train = TrainFlags.parse("--microbatches", Integer.toString(flags.microbatches))
+                .orElseThrow();
+        Recipe config =
+                RunSettings.ofThisHost(train).recipe().withModel(model).withPrecision(Precision.parse(flags.precision));
         RankMemory rank = RankMemory.ofRank(
                 new RankMemory.Setup(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
         return (double) rank.weightBytes() + rank.gradientBytes() + rank.optimizerBytes();

@@ -62,12 +62,12 @@ public final class MemoryCheck {
         List<RankMemory> ranks = RankMemory.of(asked, LargestMicrobatches.of(dataset, asked.config()));
         long largest = ranks.stream().mapToLong(MemoryCheck::bytes).max().orElseThrow();
         if (largest > limits.node.orElse(Long.MAX_VALUE)) {
-            throw new ConfigException("training needs " + text(largest) + " on each of " + nodes(asked.nodes())
+            throw new ConfigException("training needs " + text(largest) + " on each of " + ranks(asked.nodes())
                     + ", --memory-per-node allows " + text(limits.node.getAsLong()) + "; " + check.advice());
         }
         long totalBytes = bytesOfAll(ranks);
         if (totalBytes > limits.host.orElse(Long.MAX_VALUE)) {
-            throw new ConfigException("training needs " + text(totalBytes) + " on " + nodes(asked.nodes())
+            throw new ConfigException("training needs " + text(totalBytes) + " on " + ranks(asked.nodes())
                     + ", this host has " + text(limits.host.getAsLong()) + " available; " + check.advice());
         }
         return table(asked, ranks.getFirst(), totalBytes, limits.host);
@@ -165,7 +165,7 @@ public final class MemoryCheck {
     }
 
     private static String table(RankMemory.Setup need, RankMemory first, long totalBytes, OptionalLong available) {
-        StringBuilder text = new StringBuilder("memory of a node, estimated\n");
+        StringBuilder text = new StringBuilder("memory of a rank, estimated\n");
         line(text, "weights", first.weightBytes());
         line(text, "weights laid out for products", first.packedBytes());
         line(text, "gradients", first.gradientBytes());
@@ -174,7 +174,7 @@ public final class MemoryCheck {
         line(text, "checkpoints", first.exchangeBytes());
         line(text, "Java itself", jvmBytes());
         line(text, "total", first.totalBytes() + jvmBytes());
-        text.append(nodes(need.nodes()));
+        text.append(ranks(need.nodes()));
         if (need.nodes() > 1) {
             text.append(" and ")
                     .append(text(MediaDriverHost.streamBytes(need.nodes())))
@@ -189,8 +189,8 @@ public final class MemoryCheck {
         text.append(String.format(Locale.ROOT, "  %-30s %12s%n", what, text(bytes)));
     }
 
-    private static String nodes(int nodes) {
-        return nodes == 1 ? "1 node" : nodes + " nodes";
+    private static String ranks(int nodes) {
+        return nodes == 1 ? "1 rank" : nodes + " ranks";
     }
 
     private static String text(long bytes) {

@@ -1,7 +1,6 @@
 package io.kinema.train.memory;
 
 import io.kinema.data.clip.Patch;
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.input.ClipLoader;
 import io.kinema.train.model.DitConfig;
@@ -9,6 +8,7 @@ import io.kinema.train.model.Flops;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunSettings;
 import io.kinema.train.run.TrainFlags;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -40,12 +40,12 @@ public record Workload(DitConfig model, List<Packing> packings) {
      */
     public static Workload of(List<String> args) throws IOException {
         TrainFlags flags = flags(args);
-        Recipe config = flags.toConfig();
+        Recipe config = recipe(flags);
         List<Packing> packings = new ArrayList<>();
         List<Integer> microbatches =
                 IntStream.range(0, config.microbatches()).boxed().toList();
         long steps = Math.min(config.steps(), Math.ceilDiv(LOOKED_AT, config.microbatches()));
-        try (Dataset dataset = Dataset.open(flags.data);
+        try (Dataset dataset = Dataset.open(flags.data());
                 ClipLoader loader = new ClipLoader(dataset, config, microbatches, 0, 0)) {
             for (int i = 0; i < steps * config.microbatches(); i++) {
                 packings.add(loader.next().packing());
@@ -62,13 +62,15 @@ public record Workload(DitConfig model, List<Packing> packings) {
      * @throws io.kinema.data.command.ConfigException on a mistake in the flags
      */
     public static Patch patch(List<String> args) {
-        return flags(args).toConfig().model().patch();
+        return recipe(flags(args)).model().patch();
     }
 
     private static TrainFlags flags(List<String> args) {
-        TrainFlags flags = new TrainFlags();
-        new CommandLine("launch/train.sh", "", flags).parse(args.toArray(String[]::new));
-        return flags;
+        return TrainFlags.parse(args.toArray(String[]::new)).orElseThrow();
+    }
+
+    private static Recipe recipe(TrainFlags flags) {
+        return RunSettings.ofThisHost(flags).recipe();
     }
 
     /**

@@ -3,6 +3,7 @@ package io.kinema.train.rank;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.checkpoint.Retention;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.Devices;
 import io.kinema.train.dist.CollectiveException;
@@ -23,9 +24,13 @@ import io.kinema.train.metrics.HostMemory;
 import io.kinema.train.metrics.MatmulPeak;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.run.ExchangeSetup;
+import io.kinema.train.run.RankSetup;
 import io.kinema.train.run.Recipe;
+import io.kinema.train.run.RunDescription;
+import io.kinema.train.run.RunDescriptionFile;
 import io.kinema.train.run.RunFolder;
-import io.kinema.train.run.TrainFlags;
+import io.kinema.train.run.SampleRequest;
 import io.kinema.train.sample.TrainingSample;
 import io.kinema.train.save.BackgroundCheckpoint;
 import io.kinema.train.save.StateCopy;
@@ -37,35 +42,37 @@ import io.kinema.train.step.TrainingException;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** The process of one rank: joins the others, restores, trains, saves. The launcher starts this process. */
 final class Rank {
     private final RankEnvironment environment;
-    private final TrainFlags flags;
+    private final RunDescriptionFile file;
+    private final RunDescription run;
+    private final RankSetup setup;
     private final Recipe config;
     private final RunFolder folder;
-    private final Secret secret;
     private final AtomicBoolean stop;
 
-    private Rank(RankEnvironment environment, TrainFlags flags, Secret secret, AtomicBoolean stop) {
+    private Rank(RankEnvironment environment, RunDescriptionFile file, AtomicBoolean stop) throws IOException {
         this.environment = environment;
-        this.secret = secret;
-        this.flags = flags;
-        this.config = flags.toConfig();
-        this.folder = new RunFolder(flags.runFolder());
+        this.file = file;
+        this.run = file.read();
+        this.setup = run.settings().ranks();
+        this.config = run.settings().recipe();
+        this.folder = run.folder();
         this.stop = stop;
     }
 
     /**
      * Runs a rank.
      *
-     * @param args the flags of {@code launch/train.sh}, {@code --data} and {@code --run} among them
+     * @param args the path of {@code run.json}
      */
     public static void main(String[] args) {
         System.exit(CommandLine.run(() -> {
@@ -73,11 +80,9 @@ final class Rank {
             TerminationSignals.install(_ -> stop.set(true));
             RankEnvironment environment = RankEnvironment.of(System.getenv());
             ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
-            TrainFlags flags = new TrainFlags();
-            new CommandLine("rank", "one process of a training", flags).parse(args);
-            Secret secret = flags.secretFile.equals(TrainFlags.NO_SECRET) ? Secret.NONE : readSecret();
+            RunDescriptionFile file = new RunDescriptionFile(Path.of(args[0]), environment.runSha256());
             try {
-                return new Rank(environment, flags, secret, stop).run();
+                return new Rank(environment, file, stop).run();
             } catch (TrainingException e) {
                 System.out.println("error: " + e.getMessage());
                 return ExitCode.TRAINING_FAILED.number();
@@ -88,9 +93,11 @@ final class Rank {
         }));
     }
 
-    /** From whoever has started this process: nothing where there is none. */
-    private static Secret readSecret() throws IOException {
-        return Secret.ofHex(new String(System.in.readAllBytes(), StandardCharsets.US_ASCII).strip());
+    /** From the process that started this one, which writes it to standard input. */
+    private Secret readSecret() throws IOException {
+        return !run.settings().exchange().hasSecret()
+                ? Secret.NONE
+                : Secret.ofHex(new String(System.in.readAllBytes(), StandardCharsets.US_ASCII).strip());
     }
 
     /** By which the launcher tells who is to blame: not a rank that has lost another, or has waited for one in vain. */
@@ -103,19 +110,22 @@ final class Rank {
     }
 
     private int run() throws IOException {
-        try (Dataset dataset = Dataset.open(flags.data)) {
+        Secret secret = readSecret();
+        SampleRequest sample = run.settings().sample();
+        try (Dataset dataset = Dataset.open(run.files().data())) {
+            run.files().requireData(dataset.sha256());
             boolean isComplete;
-            try (Device device = Devices.open(flags.device());
-                    Collectives collectives = join(dataset)) {
-                Sharding sharding = new Sharding(flags.zero(), environment.rank(), environment.worldSize());
+            try (Device device = Devices.open(setup.device());
+                    Collectives collectives = join(dataset, secret)) {
+                Sharding sharding = new Sharding(setup.zero(), environment.rank(), environment.worldSize());
                 TrainState state =
-                        new TrainState(config, flags.recompute(), device, sharding, Optional.of(collectives));
+                        new TrainState(config, setup.recompute(), device, sharding, Optional.of(collectives));
                 train(state, collectives, dataset);
                 isComplete = state.step == config.steps();
             }
             if (environment.rank() == 0) {
-                if (flags.sampleSteps > 0 && isComplete) {
-                    System.out.println("sampled " + sample(dataset));
+                if (sample.steps() > 0 && isComplete) {
+                    System.out.println("sampled " + sample(dataset, sample));
                 }
                 System.out.println(
                         "peak memory of rank 0: " + HostMemory.ofThisHost().peakResidentBytes() + " bytes");
@@ -125,12 +135,12 @@ final class Rank {
     }
 
     /** Samples from the last checkpoint; what training has kept in memory is gone by then. */
-    private Path sample(Dataset dataset) throws IOException {
+    private Path sample(Dataset dataset, SampleRequest request) throws IOException {
         Path checkpoint = new CheckpointFolder(folder.checkpoints()).list().getFirst();
         Path stem = folder.samples().resolve(checkpoint.getFileName());
-        TrainingSample sample =
-                new TrainingSample(flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
-        try (Device device = Devices.open(flags.device())) {
+        TrainingSample sample = new TrainingSample(
+                request.ffmpeg(), request.prompt(), request.steps(), request.guidance(), config.seed());
+        try (Device device = Devices.open(setup.device())) {
             SpacetimeDit model = new SpacetimeDit(config.model());
             ParameterSet weights = TrainedWeights.open(checkpoint, "").load(model.layout(), device);
             return sample.write(model, config.diffusion(), device, weights, dataset, stem);
@@ -143,7 +153,7 @@ final class Rank {
                 checkpointFolder,
                 new StateCopy(state, collectives),
                 needed -> prune(checkpointFolder, needed),
-                flags.checkpointAsync
+                run.settings().checkpoints().isAsync()
                         ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
                         : Optional.empty())) {
             train(state, collectives, dataset, checkpoints);
@@ -167,11 +177,11 @@ final class Rank {
         }
         // Only rank 0 writes metrics; the others wait for it meanwhile, so it measures an idle machine.
         double peakFlops =
-                isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(flags.device()) : Double.NaN;
+                isFirst ? environment.worldSize() * MatmulPeak.ofThisUser().flopsPerSecond(setup.device()) : Double.NaN;
         TrainingLoop.Schedule schedule = new TrainingLoop.Schedule(
                 config,
-                flags.checkpointEvery,
-                epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
+                run.settings().checkpoints().every(),
+                epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, run.flags()));
         try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
                 Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
             TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
@@ -199,36 +209,33 @@ final class Rank {
     }
 
     private void prune(CheckpointFolder checkpoints, long needed) throws IOException {
+        Retention retention = run.settings().checkpoints().retention();
         List<String> deleted =
-                flags.retention().prune(checkpoints, needed, warning -> System.out.println("warning: " + warning));
+                retention.prune(checkpoints, needed, warning -> System.out.println("warning: " + warning));
         if (!deleted.isEmpty()) {
-            System.out.println("deleted " + String.join(", ", deleted) + " (--keep-last " + flags.keepLast + ")");
+            System.out.println("deleted " + String.join(", ", deleted) + " (--keep-last " + retention.keepLast() + ")");
         }
     }
 
-    private Collectives join(Dataset dataset) throws IOException {
-        Duration deadline = Duration.ofSeconds(flags.timeoutSeconds);
-        RankIdentity identity = new RankIdentity(
-                environment.rank(), environment.worldSize(), environment.runId(), config + dataset.sha256());
+    private Collectives join(Dataset dataset, Secret secret) throws IOException {
+        ExchangeSetup exchange = run.settings().exchange();
+        Map<String, String> common = new LinkedHashMap<>(file.common(run));
+        common.put("data set", dataset.sha256());
         return Collectives.join(
-                identity,
+                new RankIdentity(environment.rank(), environment.worldSize(), environment.runId(), common),
                 new CollectivesConfig(
                         RendezvousAddress.parse(environment.rendezvous()),
                         Path.of(environment.driverDirectory()),
-                        flags.transport(),
-                        deadline,
-                        deadline,
+                        exchange.transport(),
+                        exchange.deadline(),
+                        exchange.deadline(),
                         secret));
-    }
-
-    private List<String> flagsOfRun() throws IOException {
-        return List.copyOf(Files.readAllLines(folder.args()));
     }
 
     private String begin(TrainState state) {
         String where = environment.resumeFrom().isEmpty() ? "starting" : "resuming from " + environment.resumeFrom();
         return String.format(
-                "%s: %,d parameters, %d node%s, %d microbatches a step%s, %s, device %s",
+                "%s: %,d parameters, %d rank%s, %d microbatches a step%s, %s, device %s",
                 where,
                 state.model().layout().numElements(),
                 environment.worldSize(),
@@ -239,7 +246,7 @@ final class Rank {
                 state.step == config.steps()
                         ? "all " + state.step + " steps made"
                         : "steps " + (state.step + 1) + " to " + config.steps(),
-                flags.device().describe());
+                setup.device().describe());
     }
 
     private String summed(Reduction reduction) {

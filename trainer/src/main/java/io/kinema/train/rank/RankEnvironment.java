@@ -18,6 +18,7 @@ import java.util.Map;
  * @param driverDirectory of the host's media driver
  * @param launcherPid the process that the rank must not outlive
  * @param resumeFrom the checkpoint to begin with; empty for none
+ * @param runSha256 of {@code run.json} as the launcher wrote it
  */
 public record RankEnvironment(
         int rank,
@@ -26,7 +27,8 @@ public record RankEnvironment(
         String rendezvous,
         String driverDirectory,
         long launcherPid,
-        String resumeFrom) {
+        String resumeFrom,
+        String runSha256) {
 
     /** Tensors are outside the heap; a young generation that does not grow keeps a rank's memory flat. */
     private static final List<String> RANK_HEAP = List.of("-Xmn64m");
@@ -35,16 +37,16 @@ public record RankEnvironment(
      * How to start the rank: the same Java with the same flags as this process, which come last and so may say
      * otherwise.
      *
-     * @param args the resolved flags
+     * @param run {@code run.json} of the run
      * @return command and environment
      */
-    public RankCommand toCommand(Path args) {
+    public RankCommand toCommand(Path run) {
         List<String> command = new ArrayList<>();
         command.add(javaProgram());
         command.addAll(RANK_HEAP);
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Rank.class.getName()));
-        command.add("@" + args);
+        command.add(run.toString());
         return new RankCommand(command, toVariables());
     }
 
@@ -64,7 +66,7 @@ public record RankEnvironment(
      */
     public RankEnvironment startedHere() {
         long pid = ProcessHandle.current().pid();
-        return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
+        return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom, runSha256);
     }
 
     /**
@@ -87,7 +89,9 @@ public record RankEnvironment(
                 "KINEMA_LAUNCHER_PID",
                 Long.toString(launcherPid),
                 "KINEMA_RESUME_FROM",
-                resumeFrom);
+                resumeFrom,
+                "KINEMA_RUN_SHA256",
+                runSha256);
     }
 
     /**
@@ -104,7 +108,8 @@ public record RankEnvironment(
                 text(variables, "KINEMA_RENDEZVOUS"),
                 text(variables, "KINEMA_AERON_DIR"),
                 number(variables, "KINEMA_LAUNCHER_PID"),
-                text(variables, "KINEMA_RESUME_FROM"));
+                text(variables, "KINEMA_RESUME_FROM"),
+                text(variables, "KINEMA_RUN_SHA256"));
     }
 
     private static long number(Map<String, String> variables, String name) {

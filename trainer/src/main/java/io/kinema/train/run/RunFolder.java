@@ -5,8 +5,10 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.UUID;
 
 /**
@@ -86,12 +88,33 @@ public record RunFolder(Path path) {
     }
 
     /**
-     * The resolved flags.
+     * The flags that repeat the run, for people.
      *
      * @return {@code run.args}
      */
     public Path args() {
         return path.resolve("run.args");
+    }
+
+    /**
+     * Writes the flags that repeat the run.
+     *
+     * @param flags one each
+     * @throws IOException when they cannot be written
+     */
+    public void writeArgs(List<String> flags) throws IOException {
+        Path temporary = path.resolve(".run.args.tmp");
+        Files.writeString(temporary, "# launch/train.sh @" + args() + "\n" + String.join("\n", flags) + "\n");
+        Files.move(temporary, args(), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /**
+     * The description of the run, for programs.
+     *
+     * @return {@code run.json}
+     */
+    public Path description() {
+        return path.resolve("run.json");
     }
 
     /**

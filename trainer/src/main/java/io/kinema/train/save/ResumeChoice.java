@@ -4,9 +4,9 @@ import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.run.CheckpointPolicy;
 import io.kinema.train.run.Recipe;
-import io.kinema.train.run.RunFolder;
-import io.kinema.train.run.TrainFlags;
+import io.kinema.train.run.RunDescription;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,11 +17,9 @@ import java.util.function.Consumer;
 /**
  * Which checkpoint a run starts from. The launcher decides, before it touches the run folder.
  *
- * @param flags of the run
- * @param config of the run
- * @param dataSha256 digest of its data set's manifest
+ * @param run what is trained, and with which {@code --resume}
  */
-public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
+public record ResumeChoice(RunDescription run) {
 
     /**
      * Decides.
@@ -33,12 +31,14 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
      * @throws IOException when the checkpoint that the user names is damaged
      */
     public Optional<Checkpoint> choose(Consumer<String> warning) throws IOException {
-        CheckpointFolder folder = new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints());
-        Optional<Checkpoint> chosen = switch (flags.resume) {
-            case TrainFlags.RESUME_NEVER -> never(folder);
-            case TrainFlags.RESUME_AUTO -> auto(folder, warning);
-            default -> Optional.of(named(Path.of(flags.resume), folder));
+        CheckpointFolder folder = new CheckpointFolder(run.folder().checkpoints());
+        String resume = run.settings().checkpoints().resume();
+        Optional<Checkpoint> chosen = switch (resume) {
+            case CheckpointPolicy.RESUME_NEVER -> never(folder);
+            case CheckpointPolicy.RESUME_AUTO -> auto(folder, warning);
+            default -> Optional.of(named(Path.of(resume), folder));
         };
+        Recipe config = config();
         if (chosen.isPresent() && chosen.get().state().step() >= config.steps()) {
             throw new ConfigException(
                     chosen.get().folder() + " has made " + chosen.get().state().step() + " steps, --steps is "
@@ -50,8 +50,8 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
                 warning.accept(checkpoint.folder() + " was trained in " + before + ", going on in "
                         + config.precision().flag() + "; --precision " + before + " would go on as before");
             }
-            warnOfOther(checkpoint, "--reduction", flags.reduction, "exact", warning);
-            warnOfOther(checkpoint, "--wire", flags.wire, "fp32", warning);
+            warnOfOther(checkpoint, "--reduction", config.reduction().flag(), "exact", warning);
+            warnOfOther(checkpoint, "--wire", config.reduction().wire().flag(), "fp32", warning);
         });
         return chosen;
     }
@@ -80,8 +80,7 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
      * @throws IOException when what it began with is damaged by now
      */
     public Optional<Checkpoint> again(String began, Consumer<String> warning) throws IOException {
-        Optional<Checkpoint> newest =
-                new CheckpointFolder(new RunFolder(flags.runFolder()).checkpoints()).newestValid(warning);
+        Optional<Checkpoint> newest = new CheckpointFolder(run.folder().checkpoints()).newestValid(warning);
         if (newest.isPresent() || began.isEmpty()) {
             return newest;
         }
@@ -90,10 +89,14 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
         return Optional.of(first);
     }
 
+    private Recipe config() {
+        return run.settings().recipe();
+    }
+
     private Optional<Checkpoint> never(CheckpointFolder folder) throws IOException {
         int checkpoints = folder.list().size();
         if (checkpoints > 0) {
-            throw new ConfigException("--resume never, but " + flags.run + " holds a run with " + checkpoints
+            throw new ConfigException("--resume never, but " + run.files().folder() + " holds a run with " + checkpoints
                     + " checkpoints; choose another --run, or --resume auto to continue it");
         }
         return Optional.empty();
@@ -103,21 +106,22 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
         List<Path> all = folder.list();
         Optional<Checkpoint> newest = folder.newestValid(warning);
         if (newest.isEmpty() && !all.isEmpty()) {
-            throw new ConfigException("none of the " + all.size() + " checkpoints of " + flags.run
-                    + " is whole; restore one, or choose another --run to start over");
+            throw new ConfigException("none of the " + all.size() + " checkpoints of "
+                    + run.files().folder() + " is whole; restore one, or choose another --run to start over");
         }
         if (newest.isPresent()) {
             requireSameModel(newest.get());
             CheckpointState found = newest.get().state();
-            requireSame(newest.get(), "seed", found.seed(), config.seed(), "--seed");
-            requireSame(newest.get(), "data set", found.dataSha256(), dataSha256, "--data");
+            requireSame(newest.get(), "seed", found.seed(), config().seed(), "--seed");
+            requireSame(
+                    newest.get(), "data set", found.dataSha256(), run.files().dataSha256(), "--data");
             requireSame(
                     newest.get(),
                     "microbatches",
                     found.cursor().microbatches(),
-                    config.microbatches(),
+                    config().microbatches(),
                     "--microbatches");
-            requireSame(newest.get(), "tokens", found.cursor().tokens(), config.tokens(), "--tokens");
+            requireSame(newest.get(), "tokens", found.cursor().tokens(), config().tokens(), "--tokens");
         }
         return newest;
     }
@@ -133,9 +137,9 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
         requireSameModel(checkpoint);
         for (Path own : folder.list()) {
             if (CheckpointFolder.stepOf(own) > checkpoint.state().step()) {
-                throw new ConfigException(
-                        "--resume " + path + " is of step " + checkpoint.state().step() + ", but " + flags.run
-                                + " holds " + own.getFileName() + " already; choose another --run");
+                throw new ConfigException("--resume " + path + " is of step "
+                        + checkpoint.state().step() + ", but " + run.files().folder() + " holds " + own.getFileName()
+                        + " already; choose another --run");
             }
         }
         return checkpoint;
@@ -143,7 +147,7 @@ public record ResumeChoice(TrainFlags flags, Recipe config, String dataSha256) {
 
     private void requireSameModel(Checkpoint checkpoint) {
         CheckpointState.Config found = checkpoint.state().config();
-        CheckpointState.Config asked = config.forCheckpoint();
+        CheckpointState.Config asked = config().forCheckpoint();
         requireSame(checkpoint, "model", found.model(), asked.model(), "--model, --caption-model and --patch");
         requireSame(checkpoint, "diffusion", found.diffusion(), asked.diffusion(), "--diffusion");
         requireSame(checkpoint, "time shift", found.timeShift(), asked.timeShift(), "--time-shift");

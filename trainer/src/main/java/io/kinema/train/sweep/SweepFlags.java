@@ -30,6 +30,7 @@ final class SweepFlags {
             "--microbatches",
             "--learning-rate",
             "--nodes",
+            "--ranks",
             "--slurm");
     private static final List<String> OWN_OF_EVALUATE = List.of("--data", "--checkpoint", "--output");
 
@@ -138,7 +139,10 @@ final class SweepFlags {
                     "Further flags of launch/evaluate.sh for all measurements, such as \"--weights model --times 32\"")
     String evaluate = "";
 
-    @Parameter(names = "--nodes", order = 18, description = "Processes of each training")
+    @Parameter(
+            names = {"--nodes", "--ranks"},
+            order = 18,
+            description = "How many ranks (processes) train at each point; --nodes and --ranks are the same")
     int nodes = 1;
 
     @Parameter(names = "--slots", order = 19, description = "Trainings that run at a time")

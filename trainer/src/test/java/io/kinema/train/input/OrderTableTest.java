@@ -13,9 +13,9 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.LaunchedProgram;
 import io.kinema.train.TinyData;
 import io.kinema.train.Train;
+import io.kinema.train.run.FlagText;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.StepRange;
-import io.kinema.train.run.TrainFlags;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -57,13 +57,8 @@ class OrderTableTest {
     }
 
     private static Recipe config() {
-        TrainFlags flags = new TrainFlags();
-        flags.model = "debug";
-        flags.patch = "2x4x4";
-        flags.microbatches = 3;
-        flags.tokens = 40;
-        flags.seed = 5;
-        return flags.toConfig();
+        return FlagText.settings("--model debug --patch 2x4x4 --microbatches 3 --tokens 40 --seed 5")
+                .recipe();
     }
 
     private static List<Line> lines(String output) {

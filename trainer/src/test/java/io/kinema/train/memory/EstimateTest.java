@@ -71,6 +71,12 @@ class EstimateTest {
     }
 
     @Test
+    void shouldTakeRanksForNodes() throws IOException {
+        assertEquals(output("--nodes", "4"), output("--ranks", "4"));
+        assertTrue(output("--ranks", "4").contains("MB a rank of 4"));
+    }
+
+    @Test
     void shouldSayWhichSizeWouldDivide() {
         String message = assertThrows(ConfigException.class, () -> Estimate.run("--width", "130"))
                 .getMessage();

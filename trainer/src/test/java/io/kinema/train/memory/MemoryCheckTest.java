@@ -10,13 +10,15 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.LaunchedProgram;
 import io.kinema.train.TinyData;
 import io.kinema.train.Train;
-import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.model.Recompute;
-import io.kinema.train.run.StepRange;
-import io.kinema.train.run.TrainFlags;
+import io.kinema.train.run.FlagText;
+import io.kinema.train.run.RankSetup;
+import io.kinema.train.run.RunSettings;
 import io.kinema.train.tensor.Precision;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
@@ -42,39 +44,35 @@ class MemoryCheckTest {
         data = TinyData.write(root.resolve("data"), 1);
     }
 
-    private static TrainFlags flags(String model, String precision, int nodes) {
-        TrainFlags flags = new TrainFlags();
-        flags.model = model;
-        flags.patch = "2x4x4";
-        flags.tokens = 128;
-        flags.steps = StepRange.upTo(1);
-        flags.microbatches = 2;
-        flags.nodes = nodes;
-        flags.deviceFlags.set(new DeviceConfig("cpu", Precision.parse(precision), 1));
-        return flags;
+    private static String flags(String model, String precision, int nodes) {
+        return "--patch 2x4x4 --tokens 128 --steps 1 --microbatches 2 --device cpu --threads 1 --model " + model
+                + " --precision " + precision + " --nodes " + nodes;
     }
 
-    private static RankMemory.Setup need(TrainFlags flags) {
+    private static RankMemory.Setup need(String flags) {
+        RunSettings settings = FlagText.settings(flags);
+        RankSetup ranks = settings.ranks();
         return new RankMemory.Setup(
-                flags.toConfig(),
-                flags.recompute(),
-                flags.deviceFlags.threads(),
-                flags.nodes,
-                flags.zero(),
-                flags.checkpointAsync);
+                settings.recipe(),
+                ranks.recompute(),
+                ranks.device().threads(),
+                ranks.numRanks(),
+                ranks.zero(),
+                settings.checkpoints().isAsync());
     }
 
-    private static List<RankMemory> estimate(TrainFlags flags) throws IOException {
+    private static List<RankMemory> estimate(String flags) throws IOException {
         try (Dataset dataset = Dataset.open(data.toString())) {
-            return RankMemory.of(need(flags), LargestMicrobatches.of(dataset, flags.toConfig()));
+            return RankMemory.of(
+                    need(flags), LargestMicrobatches.of(dataset, need(flags).config()));
         }
     }
 
     /** What Java itself takes is in both runs, and out of the difference. */
     @Test
     void shouldForetellWhatARankTakes() throws Exception {
-        TrainFlags small = flags("debug", "bf16", 1);
-        TrainFlags large = flags("S", "bf16", 1);
+        String small = flags("debug", "bf16", 1);
+        String large = flags("S", "bf16", 1);
         long estimate = estimate(large).getFirst().totalBytes()
                 - estimate(small).getFirst().totalBytes();
         long measured = measure(large) - measure(small);
@@ -83,35 +81,13 @@ class MemoryCheckTest {
     }
 
     /** The heap is kept small, so that what it has not collected yet does not count. */
-    private static long measure(TrainFlags flags) throws Exception {
+    private static long measure(String flags) throws Exception {
         List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
-        String run = flags.model + "-" + flags.device().precision().flag();
-        try (LaunchedProgram training = LaunchedProgram.start(
-                smallHeap,
-                Train.class,
-                root.resolve("work"),
-                "--data",
-                data.toString(),
-                "--run",
-                root.resolve(run).toString(),
-                "--model",
-                flags.model,
-                "--patch",
-                flags.patch,
-                "--tokens",
-                Integer.toString(flags.tokens),
-                "--steps",
-                flags.steps.toString(),
-                "--microbatches",
-                Integer.toString(flags.microbatches),
-                "--device",
-                flags.device().name(),
-                "--precision",
-                flags.device().precision().flag(),
-                "--threads",
-                Integer.toString(flags.device().threads()),
-                "--sample-steps",
-                "0")) {
+        Path run = Files.createTempDirectory(root, "run");
+        List<String> args = new ArrayList<>(List.of(flags.split(" ")));
+        args.addAll(List.of("--data", data.toString(), "--run", run.toString(), "--sample-steps", "0"));
+        try (LaunchedProgram training =
+                LaunchedProgram.start(smallHeap, Train.class, root.resolve("work"), args.toArray(String[]::new))) {
             Matcher peak = PEAK.matcher(training.expectExit(0));
             assertTrue(peak.find(), training.output());
             return Long.parseLong(peak.group(1));
@@ -119,23 +95,18 @@ class MemoryCheckTest {
     }
 
     @Test
-    void shouldNameTheStageWithWhichANodeFits() throws IOException {
-        TrainFlags flags = flags("S", "fp32", 8);
-        flags.microbatches = 8;
-        flags.zero = 2;
-        long gradients = estimate(flags).getFirst().totalBytes();
-        flags.zero = 3;
-        long weights = estimate(flags).getFirst().totalBytes();
-        flags.zero = 1;
+    void shouldNameTheStageWithWhichARankFits() throws IOException {
+        String flags = flags("S", "fp32", 8) + " --microbatches 8";
+        long gradients = estimate(flags + " --zero 2").getFirst().totalBytes();
+        long weights = estimate(flags + " --zero 3").getFirst().totalBytes();
         long limit = MemoryCheck.jvmBytes() + (gradients + weights) / 2;
         try (Dataset dataset = Dataset.open(data.toString())) {
             MemoryCheck.Limits limits = new MemoryCheck.Limits(OptionalLong.empty(), OptionalLong.of(limit));
             ConfigException e =
                     assertThrows(ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), limits));
-            assertTrue(e.getMessage().contains(" MB on each of 8 nodes, --memory-per-node allows "), e::getMessage);
+            assertTrue(e.getMessage().contains(" MB on each of 8 ranks, --memory-per-node allows "), e::getMessage);
             assertTrue(e.getMessage().contains("it fits with --zero 3"), e::getMessage);
-            flags.zero = 3;
-            MemoryCheck.require(dataset, need(flags), limits);
+            MemoryCheck.require(dataset, need(flags + " --zero 3"), limits);
         }
     }
 
@@ -154,7 +125,7 @@ class MemoryCheckTest {
     void shouldPrintWhatEachPartTakes() throws IOException {
         try (Dataset dataset = Dataset.open(data.toString())) {
             String text = MemoryCheck.require(dataset, need(flags("S", "fp32", 2)), host(1L << 50));
-            for (String part : List.of("weights ", "gradients", "optimizer", "activations", "total", "2 nodes and ")) {
+            for (String part : List.of("weights ", "gradients", "optimizer", "activations", "total", "2 ranks and ")) {
                 assertTrue(text.contains(part), text);
             }
         }
@@ -162,12 +133,12 @@ class MemoryCheckTest {
 
     @Test
     void shouldNameTheFlagsThatMakeItFit() throws IOException {
-        TrainFlags flags = flags("S", "fp32", 2);
+        String flags = flags("S", "fp32", 2);
         RankMemory first = estimate(flags).getFirst();
-        // More than one node takes, whose shard of the optimizer is all of it, and less than two.
+        // More than one rank takes, whose shard of the optimizer is all of it, and less than two.
         long little = 7 * first.totalBytes() / 4;
         String message = refusal(flags, little);
-        assertTrue(message.contains("2 nodes") && message.contains("it fits with"), message);
+        assertTrue(message.contains("2 ranks") && message.contains("it fits with"), message);
         assertTrue(message.contains("--nodes 1"), message);
         assertFalse(message.contains("\n"), message);
         String hopeless = refusal(flags, 1000);
@@ -176,35 +147,33 @@ class MemoryCheckTest {
 
     @Test
     void shouldNameTheReductionThatKeepsFewerSums() throws IOException {
-        TrainFlags flags = flags("S", "fp32", 1);
-        flags.microbatches = 16;
+        String flags = flags("S", "fp32", 1) + " --microbatches 16";
         long exact = estimate(flags).getFirst().gradientBytes();
         long little = MemoryCheck.jvmBytes() + estimate(flags).getFirst().totalBytes() - exact / 2;
         assertTrue(refusal(flags, little).contains("--reduction fast"));
-        flags.reduction = "fast";
+        String fast = flags + " --reduction fast";
         // Four sums and a block in place of one sum and a block.
-        assertTrue(estimate(flags).getFirst().gradientBytes() < 0.35 * exact);
+        assertTrue(estimate(fast).getFirst().gradientBytes() < 0.35 * exact);
         try (Dataset dataset = Dataset.open(data.toString())) {
-            MemoryCheck.require(dataset, need(flags), host(little));
+            MemoryCheck.require(dataset, need(fast), host(little));
         }
     }
 
     @Test
     void shouldNotNameFlagsThatAreGivenAlready() throws IOException {
-        TrainFlags flags = flags("S", "bf16", 2);
-        flags.recompute = "blocks";
+        String flags = flags("S", "bf16", 2) + " --recompute blocks";
         long little = 3 * estimate(flags).getFirst().totalBytes() / 2;
         String message = refusal(flags, little);
         assertFalse(message.contains("--recompute") || message.contains("--precision"), message);
-        assertEquals(Precision.BF16, flags.toConfig().precision());
-        assertEquals(Recompute.BLOCKS, flags.recompute());
+        assertEquals(Precision.BF16, need(flags).config().precision());
+        assertEquals(Recompute.BLOCKS, need(flags).recompute());
     }
 
     private static MemoryCheck.Limits host(long available) {
         return new MemoryCheck.Limits(OptionalLong.of(available), OptionalLong.empty());
     }
 
-    private static String refusal(TrainFlags flags, long available) throws IOException {
+    private static String refusal(String flags, long available) throws IOException {
         try (Dataset dataset = Dataset.open(data.toString())) {
             return assertThrows(ConfigException.class, () -> MemoryCheck.require(dataset, need(flags), host(available)))
                     .getMessage();

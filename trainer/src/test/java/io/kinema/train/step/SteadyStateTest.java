@@ -21,9 +21,8 @@ import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
+import io.kinema.train.run.FlagText;
 import io.kinema.train.run.Recipe;
-import io.kinema.train.run.StepRange;
-import io.kinema.train.run.TrainFlags;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.cpu.CpuDevice;
@@ -134,13 +133,9 @@ class SteadyStateTest {
 
     @Test
     void shouldLoadMicrobatchesWithoutGarbageThatGrowsWithTheirNoise() throws IOException {
-        TrainFlags flags = new TrainFlags();
-        flags.model = "debug";
-        flags.patch = "2x4x4";
-        flags.tokens = 40;
-        flags.steps = StepRange.upTo(MOST_WINDOWS * WINDOW + 1);
-        flags.microbatches = 1;
-        Recipe config = flags.toConfig();
+        int steps = MOST_WINDOWS * WINDOW + 1;
+        Recipe config = FlagText.settings("--model debug --patch 2x4x4 --tokens 40 --microbatches 1 --steps " + steps)
+                .recipe();
         try (Dataset dataset =
                         Dataset.open(TinyData.write(root.resolve("data"), 1).toString());
                 ClipLoader loader = new ClipLoader(dataset, config, List.of(0), 0, 0)) {

@@ -153,7 +153,7 @@ public record TrainingRanks(
                     Secret.NONE);
             List<Future<T>> futures = new ArrayList<>();
             for (int rank = 0; rank < worldSize; rank++) {
-                RankIdentity identity = new RankIdentity(rank, worldSize, "run", "digest");
+                RankIdentity identity = new RankIdentity(rank, worldSize, "run", Map.of());
                 futures.add(threads.submit(() -> {
                     try (Dataset dataset = Dataset.open(data.toString());
                             Device opened = device.apply(config.precision().workingType());

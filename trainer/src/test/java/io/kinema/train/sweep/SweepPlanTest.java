@@ -103,10 +103,13 @@ class SweepPlanTest {
     }
 
     @Test
-    void shouldPlanForMoreNodesThanATrainingHasMicrobatchesByDefault() {
+    void shouldPlanForMoreRanksThanATrainingHasMicrobatchesByDefault() {
         Map<String, PlannedPoint> plan =
                 plan("--sweep", "x", "--widths", "64", "--budgets", "1e12", "--nodes", "16", "--microbatches", "32");
         assertEquals(32, plan.get("2x64x2-c1e12-lr0.001-v32").microbatches());
+        assertEquals(
+                plan,
+                plan("--sweep", "x", "--widths", "64", "--budgets", "1e12", "--ranks", "16", "--microbatches", "32"));
     }
 
     @Test
@@ -135,6 +138,7 @@ class SweepPlanTest {
                 List.of("--widths", "64", "--token-counts", "1020000,1024000"),
                 List.of("--widths", "64", "--budgets", "1e12", "--nodes", "4", "--microbatches", "2"),
                 List.of("--widths", "64", "--budgets", "1e12", "--train", "--steps 3"),
+                List.of("--widths", "64", "--budgets", "1e12", "--train", "--ranks 3"),
                 List.of("--widths", "64", "--budgets", "1e12", "--train", "--stops 3"),
                 List.of("--widths", "64", "--budgets", "1e12", "--evaluate", "--output x"),
                 List.of("--widths", "64", "--budgets", "1e12", "--evaluate", "--time 3"),

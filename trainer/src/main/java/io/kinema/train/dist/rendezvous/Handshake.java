@@ -35,9 +35,9 @@ public final class Handshake {
     /** What is spoken after the handshake. */
     public enum Protocol {
         /** {@link RendezvousWire}. */
-        RENDEZVOUS(0x4B_52_44_56, 2, "rank"),
+        RENDEZVOUS(0x4B_52_44_56, 3, "rank"),
         /** {@link HostMessage}. */
-        HOSTS(0x4B_48_53_54, 2, "host");
+        HOSTS(0x4B_48_53_54, 3, "host");
 
         final int magic;
         final int version;

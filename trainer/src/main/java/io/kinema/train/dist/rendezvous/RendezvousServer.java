@@ -167,10 +167,8 @@ public final class RendezvousServer implements AutoCloseable {
                     + " already; give every process a rank of its own");
         }
         for (Member other : members) {
-            if (other != null && !other.join().identity().configDigest().equals(identity.configDigest())) {
-                throw new ConfigException("config digest " + identity.configDigest() + " of rank " + identity.rank()
-                        + " is not " + other.join().identity().configDigest() + " of rank "
-                        + other.join().identity().rank() + "; start all ranks with the same flags and data");
+            if (other != null) {
+                identity.requireCommon(other.join().identity());
             }
         }
         members[identity.rank()] = member;

@@ -4,7 +4,9 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What ranks and the rendezvous server say to each other over TCP; integers are big-endian, strings are
@@ -12,7 +14,8 @@ import java.util.List;
  *
  * <pre>
  * both            {@link Handshake}
- * rank → server   run id, rank int, world size int, config digest, host, UDP endpoint
+ * rank → server   run id, rank int, world size int, count int, (name, value) of what must be equal on all ranks,
+ *                 host, UDP endpoint
  * server → rank   one of
  *                   WORLD byte, session nonce of 32 bytes, world size int, (host, UDP endpoint) of each rank
  *                   REFUSED byte, reason         the rank's own mistake
@@ -33,6 +36,8 @@ public final class RendezvousWire {
     static final byte LEFT = 5;
     static final byte CRASHED = 6;
 
+    private static final int MOST_COMMON = 1_000;
+
     private RendezvousWire() {}
 
     /**
@@ -48,7 +53,11 @@ public final class RendezvousWire {
         out.writeUTF(join.identity().runId());
         out.writeInt(join.identity().rank());
         out.writeInt(join.identity().worldSize());
-        out.writeUTF(join.identity().configDigest());
+        out.writeInt(join.identity().common().size());
+        for (Map.Entry<String, String> each : join.identity().common().entrySet()) {
+            out.writeUTF(each.getKey());
+            out.writeUTF(each.getValue());
+        }
         out.writeUTF(join.host());
         out.writeUTF(join.udpEndpoint());
         out.flush();
@@ -58,8 +67,16 @@ public final class RendezvousWire {
         String runId = in.readUTF();
         int rank = in.readInt();
         int worldSize = in.readInt();
-        String configDigest = in.readUTF();
-        return new Join(new RankIdentity(rank, worldSize, runId, configDigest), in.readUTF(), in.readUTF());
+        int numCommon = in.readInt();
+        if (numCommon < 0 || numCommon > MOST_COMMON) {
+            throw new RendezvousException("a rank announces " + numCommon + " values, at most " + MOST_COMMON
+                    + " are allowed; start all from one build");
+        }
+        Map<String, String> common = new LinkedHashMap<>();
+        for (int i = 0; i < numCommon; i++) {
+            common.put(in.readUTF(), in.readUTF());
+        }
+        return new Join(new RankIdentity(rank, worldSize, runId, common), in.readUTF(), in.readUTF());
     }
 
     static void writeReason(DataOutputStream out, byte kind, String reason) throws IOException {

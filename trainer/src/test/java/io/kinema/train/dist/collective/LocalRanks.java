@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -73,7 +74,7 @@ public final class LocalRanks implements AutoCloseable {
     /** Starts a rank; its future fails with what the rank throws. */
     public <T> Future<T> start(int rank, CollectivesConfig config, Body<T> body) {
         return threads.submit(() -> {
-            RankIdentity identity = new RankIdentity(rank, worldSize, RUN_ID, "digest");
+            RankIdentity identity = new RankIdentity(rank, worldSize, RUN_ID, Map.of());
             try (Collectives collectives = Collectives.join(identity, config)) {
                 return body.run(collectives);
             }

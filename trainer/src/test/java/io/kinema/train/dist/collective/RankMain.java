@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -46,7 +47,7 @@ public final class RankMain {
                 Duration.ofSeconds(30),
                 Duration.ofSeconds(30),
                 Secret.NONE);
-        RankIdentity identity = new RankIdentity(rank, Integer.parseInt(arguments[1]), LocalRanks.RUN_ID, "digest");
+        RankIdentity identity = new RankIdentity(rank, Integer.parseInt(arguments[1]), LocalRanks.RUN_ID, Map.of());
         try (Collectives collectives = Collectives.join(identity, config)) {
             switch (arguments[6]) {
                 case "sum" -> Files.write(results.resolve("sum-" + rank), sum(collectives, 0));

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -54,8 +55,14 @@ class RendezvousTest {
         return Membership.connect(RendezvousAddress.parse(server.address()), secret, DEADLINE);
     }
 
+    private static final Map<String, String> COMMON = common("OPTIMIZER");
+
+    private static Map<String, String> common(String zero) {
+        return Map.of("recipe.seed", "1", "ranks.zero", zero, "data set", "ab12");
+    }
+
     private static RankIdentity identity(int rank) {
-        return new RankIdentity(rank, 2, "run-a", "digest-a");
+        return new RankIdentity(rank, 2, "run-a", COMMON);
     }
 
     private Future<World> joinLater(Membership membership, int rank) {
@@ -87,13 +94,13 @@ class RendezvousTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            1 | 3 | run-a | digest-a | world size 3 of rank 1 is not the launcher's 2
-            1 | 2 | run-b | digest-a | run id run-b of this rank is not run-a of the run at 127.0.0.1:
-            0 | 2 | run-a | digest-a | rank 0 has joined run run-a already
-            1 | 2 | run-a | digest-b | config digest digest-b of rank 1 is not digest-a of rank 0
+            1 | 3 | run-a | OPTIMIZER | world size 3 of rank 1 is not the launcher's 2
+            1 | 2 | run-b | OPTIMIZER | run id run-b of this rank is not run-a of the run at 127.0.0.1:
+            0 | 2 | run-a | OPTIMIZER | rank 0 has joined run run-a already
+            1 | 2 | run-a | GRADIENTS | ranks.zero GRADIENTS of rank 1 is not OPTIMIZER of rank 0; start all ranks with
             """)
     void shouldRefuseARankThatDoesNotFitAndGoOnWaiting(
-            int rank, int worldSize, String runId, String digest, String reason) throws Exception {
+            int rank, int worldSize, String runId, String stage, String reason) throws Exception {
         try (RendezvousServer server = server(2, DEADLINE);
                 Membership zero = connect(server);
                 Membership stranger = connect(server);
@@ -104,7 +111,8 @@ class RendezvousTest {
             }
             ConfigException e = assertThrows(
                     ConfigException.class,
-                    () -> stranger.join(new RankIdentity(rank, worldSize, runId, digest), "host", "127.0.0.1:1"));
+                    () -> stranger.join(
+                            new RankIdentity(rank, worldSize, runId, common(stage)), "host", "127.0.0.1:1"));
             assertTrue(e.getMessage().startsWith(reason), e.getMessage());
             assertEquals(1, e.getMessage().lines().count());
             assertFalse(joining.isDone());
@@ -145,7 +153,7 @@ class RendezvousTest {
         for (int start = 0; start < 2; start++) {
             try (RendezvousServer server = server(1, DEADLINE, secret);
                     Membership zero = connect(server, secret)) {
-                zero.join(new RankIdentity(0, 1, "run-a", "digest-a"), "host-0", "127.0.0.1:40000");
+                zero.join(new RankIdentity(0, 1, "run-a", COMMON), "host-0", "127.0.0.1:40000");
                 sessions.add(zero.session().proof());
             }
         }
@@ -280,8 +288,21 @@ class RendezvousTest {
     }
 
     @Test
+    void shouldSayWhichValueOnlyOneRankHas() {
+        RankIdentity older = new RankIdentity(0, 2, "run-a", Map.of("recipe.seed", "1"));
+        ConfigException e = assertThrows(
+                ConfigException.class,
+                () -> older.requireCommon(
+                        new RankIdentity(1, 2, "run-a", Map.of("recipe.seed", "1", "ranks.zero", "OPTIMIZER"))));
+        assertEquals(
+                "ranks.zero not known of rank 0 is not OPTIMIZER of rank 1; start all ranks with the same flags and"
+                        + " data",
+                e.getMessage());
+    }
+
+    @Test
     void shouldRefuseARankOutsideTheWorld() {
-        ConfigException e = assertThrows(ConfigException.class, () -> new RankIdentity(2, 2, "run-a", "digest-a"));
-        assertEquals("rank=2 is not one of nodes=2; ranks are 0 to 1", e.getMessage());
+        ConfigException e = assertThrows(ConfigException.class, () -> new RankIdentity(2, 2, "run-a", COMMON));
+        assertEquals("rank 2 is not one of 2 ranks; they are 0 to 1", e.getMessage());
     }
 }

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,7 +79,7 @@ class MediaDriverHostTest {
                     Duration.ofSeconds(2),
                     Secret.NONE);
             IOException e = assertThrows(
-                    IOException.class, () -> Collectives.join(new RankIdentity(0, 1, "run-a", "digest"), config));
+                    IOException.class, () -> Collectives.join(new RankIdentity(0, 1, "run-a", Map.of()), config));
             assertTrue(e.getMessage().startsWith("no media driver is running in " + temporary), e.getMessage());
         }
     }
