@@ -23,14 +23,16 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Ranks on several hosts, each with a media driver of its own, here all on one; ssh is a script that runs the command
  * where it is.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class ClusterTest {
     private static final int STEPS = 12;
-    private static final List<String> HOSTS = List.of("--hosts", "hosts", "--address", "127.0.0.1");
 
     private static final String SECRET = "0123456789abcdef-the-secret-of-the-tests";
 
@@ -82,7 +84,7 @@ class ClusterTest {
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
         return LaunchedProgram.start(
-                List.of(LaunchedProgram.SHORT_LIVED),
+                List.of(),
                 variables,
                 Train.class,
                 root.resolve("work"),
@@ -90,9 +92,9 @@ class ClusterTest {
     }
 
     private static LaunchedProgram startOnHosts(TrainedRun run, String hosts, String... more) throws IOException {
-        Files.createDirectories(root.resolve("work"));
-        Files.writeString(root.resolve("work/hosts"), hosts);
-        List<String> args = new ArrayList<>(HOSTS);
+        Path file = root.resolve("hosts-" + run.folder().getFileName());
+        Files.writeString(file, hosts);
+        List<String> args = new ArrayList<>(List.of("--hosts", file.toString(), "--address", "127.0.0.1"));
         args.addAll(Arrays.asList(more));
         String path = root.resolve("bin") + ":" + System.getenv("PATH");
         return start(run, Map.of("PATH", path), args.toArray(String[]::new));

@@ -84,7 +84,7 @@ class MemoryCheckTest {
 
     /** The heap is kept small, so that what it has not collected yet does not count. */
     private static long measure(TrainFlags flags) throws Exception {
-        List<String> smallHeap = List.of("-Xms64m", "-Xmn32m");
+        List<String> smallHeap = List.of("-Xms64m", "-Xmn32m", LaunchedProgram.OPTIMISED);
         String run = flags.model + "-" + flags.device().precision().flag();
         try (LaunchedProgram training = LaunchedProgram.start(
                 smallHeap,
