@@ -93,6 +93,25 @@ kinema_jar() {
   find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" ! -name '*-sources.jar' ! -name '*-javadoc.jar' -print -quit
 }
 
+# kinema_maven MODULES ARGS...: runs Maven, after which these modules are built.
+kinema_maven() {
+  local modules=$1 module started=$KINEMA_HOME/target/build.started
+  shift
+  mkdir -p "$KINEMA_HOME/target"
+  printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
+  # A build that fails leaves some of each behind.
+  for module in $modules; do
+    rm -f "$KINEMA_HOME/$module/target/built"
+  done
+  # Maven ends before code that HotSpot has optimised fully pays for it: without, a build takes half the processor time.
+  # shellcheck disable=SC2086
+  (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" mvn -B "$@" ${KINEMA_MAVEN_ARGS:-}) || return
+  # As old as the start of the build: what has changed since is not in it.
+  for module in $modules; do
+    cp -p "$started" "$KINEMA_HOME/$module/target/built"
+  done
+}
+
 # kinema_build MODULE: with the modules that it needs and no others. Several scripts may start at once: one builds, the others wait.
 kinema_build() {
   if kinema_is_built "$1"; then
@@ -106,21 +125,8 @@ kinema_build() {
       exit
     fi
     echo "building Kinema (once; downloads its libraries the first time) ..." >&2
-    started=$KINEMA_HOME/target/build.started
-    printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
-    # A build that fails leaves some of each behind.
-    for module in $(kinema_modules "$1"); do
-      rm -f "$KINEMA_HOME/$module/target/built"
-    done
-    # Maven ends before code that HotSpot has optimised fully pays for it: without, a build takes half the processor time.
-    # shellcheck disable=SC2086
-    (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" \
-      mvn -B -q package -pl "$1" -am -Dmaven.test.skip=true ${KINEMA_MAVEN_ARGS:-}) >&2 \
+    kinema_maven "$(kinema_modules "$1")" -q package -pl "$1" -am -Dmaven.test.skip=true >&2 \
       || kinema_fail "the build failed; see above, or run: mvn -B package"
-    # As old as the start of the build: what has changed since is not in it.
-    for module in $(kinema_modules "$1"); do
-      cp -p "$started" "$KINEMA_HOME/$module/target/built"
-    done
   ) 9>"$KINEMA_HOME/target/build.lock"
 }
 

@@ -73,7 +73,9 @@ class ClusterTest {
         List<String> args = new ArrayList<>(List.of(
                 "--data", data.toString(),
                 "--run", run.folder().toString(),
-                "--model", "debug",
+                "--model", "2x24x2",
+                "--caption-model", "1x16x2",
+                "--patch", "2x4x4",
                 "--microbatches", "4",
                 "--tokens", "40",
                 "--steps", Integer.toString(STEPS),

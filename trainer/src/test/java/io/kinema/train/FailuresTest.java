@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Execution(ExecutionMode.CONCURRENT)
 class FailuresTest {
-    private static final int STEPS = 24;
+    private static final int STEPS = 18;
     private static final int NODES = 2;
 
     @TempDir
@@ -284,7 +284,7 @@ class FailuresTest {
     void shouldSaveOnSigtermAndGoOnWithAnotherNumberOfNodes() throws Exception {
         TrainedRun run = new TrainedRun(root.resolve("stopped"));
         try (LaunchedProgram training = start(run, List.of(), "--nodes", "2")) {
-            training.awaitOutput("step 8/24");
+            training.awaitOutput("step 8/18");
             training.terminate();
             String output = training.expectExit(143);
             assertTrue(output.contains("goes on") && !output.contains("restart 1"), output);
@@ -299,9 +299,9 @@ class FailuresTest {
     @Test
     void shouldNameAKilledRankEndWithinFifteenSecondsAndGoOn() throws Exception {
         TrainedRun run = new TrainedRun(root.resolve("killed"));
-        int killedAt = 8 + new Random(17).nextInt(10);
+        int killedAt = 8 + new Random(17).nextInt(6);
         try (LaunchedProgram training = start(run, List.of(), "--nodes", "2", "--max-restarts", "0")) {
-            training.awaitOutput("step " + killedAt + "/24");
+            training.awaitOutput("step " + killedAt + "/18");
             List<ProcessHandle> ranks = training.ranks();
             training.kill(1);
             long start = System.nanoTime();
@@ -320,7 +320,7 @@ class FailuresTest {
     void shouldNameADamagedCheckpointAndResumeFromTheOneBefore() throws Exception {
         TrainedRun run = new TrainedRun(root.resolve("damaged"));
         try (LaunchedProgram training = start(run, List.of(), "--nodes", "1")) {
-            training.awaitOutput("step 13/24");
+            training.awaitOutput("step 13/18");
             training.terminate();
             training.expectExit(143);
         }
