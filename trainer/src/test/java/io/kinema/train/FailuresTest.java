@@ -119,7 +119,7 @@ class FailuresTest {
      */
     @Test
     void shouldEndWithTheSameWeightsWhereverARankFails() throws Exception {
-        TestedCommit commit = TestedCommit.of(Path.of(""));
+        TestedCommit commit = TestedCommit.of(Path.of("").toAbsolutePath());
         int third = commit.part(FaultThirds.THIRDS);
         System.out.println("commit " + commit.hash() + " draws third " + third + " of harms and phases: "
                 + FaultThirds.of(third, NODES) + "; -Pexhaustive tests all");
