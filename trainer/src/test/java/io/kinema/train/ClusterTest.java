@@ -86,11 +86,7 @@ class ClusterTest {
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
         return LaunchedProgram.start(
-                List.of(),
-                variables,
-                Train.class,
-                root.resolve("work"),
-                args.toArray(String[]::new));
+                List.of(), variables, Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 
     private static LaunchedProgram startOnHosts(TrainedRun run, String hosts, String... more) throws IOException {

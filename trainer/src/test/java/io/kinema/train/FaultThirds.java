@@ -20,7 +20,8 @@ final class FaultThirds {
     /** A fault in each phase, each harm twice, in an order, at moments and on ranks that a seed decides. */
     static List<Fault> of(int index, int worldSize) {
         Random random = new Random(41 + index);
-        List<Integer> order = new ArrayList<>(IntStream.range(0, PHASES.size()).boxed().toList());
+        List<Integer> order =
+                new ArrayList<>(IntStream.range(0, PHASES.size()).boxed().toList());
         Collections.shuffle(order, random);
         List<Fault> faults = new ArrayList<>();
         for (int phase : order) {
