@@ -1,5 +1,5 @@
-# Sourced by every launch script: finds JDK 25, builds when the sources are newer than the last build, and sets the environment and the
-# JVM's flags, here and nowhere else.
+# Sourced by every launch script: finds JDK 25, and builds when the sources are newer than the last build.
+# Sets the environment and the JVM's flags, here and nowhere else.
 set -euo pipefail
 
 KINEMA_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,7 +13,8 @@ export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 # HotSpot's compiler threads would each keep a heap of their own of what they have used.
 export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
 
-# What jvm.flags in pom.xml has, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
+# What jvm.flags in pom.xml has, and the collector.
+# Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
 KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
   # Tensors are outside the heap, which would begin with a share of the machine's memory in every process.
@@ -75,14 +76,16 @@ kinema_modules() {
   done
 }
 
-# Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that was for the same profiles.
+# Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that
+# build was for the same profiles.
 kinema_is_built() {
   local module built before=
   for module in $(kinema_modules "$1"); do
     built=$KINEMA_HOME/$module/target/built
     [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
     [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
-    [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] || return 1
+    [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] \
+      || return 1
     # What it needs was built without it since.
     [ -z "$before" ] || [ ! "$before" -nt "$built" ] || return 1
     before=$built
@@ -90,7 +93,8 @@ kinema_is_built() {
 }
 
 kinema_jar() {
-  find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" ! -name '*-sources.jar' ! -name '*-javadoc.jar' -print -quit
+  find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" ! -name '*-sources.jar' ! -name '*-javadoc.jar' \
+    -print -quit
 }
 
 # kinema_maven MODULES ARGS...: runs Maven, after which these modules are built.
@@ -103,21 +107,24 @@ kinema_maven() {
   for module in $modules; do
     rm -f "$KINEMA_HOME/$module/target/built"
   done
-  # Maven ends before code that HotSpot has optimised fully pays for it: without, a build takes half the processor time.
+  # Maven ends before fully optimised code pays: without such code, a build takes half the processor time.
   # shellcheck disable=SC2086
-  (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" mvn -B "$@" ${KINEMA_MAVEN_ARGS:-}) || return
+  (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" mvn -B "$@" ${KINEMA_MAVEN_ARGS:-}) \
+    || return
   # As old as the start of the build: what has changed since is not in it.
   for module in $modules; do
     cp -p "$started" "$KINEMA_HOME/$module/target/built"
   done
 }
 
-# kinema_build MODULE: with the modules that it needs and no others. Several scripts may start at once: one builds, the others wait.
+# kinema_build MODULE: with the modules that it needs and no others.
+# Several scripts may start at once: one builds, the others wait.
 kinema_build() {
   if kinema_is_built "$1"; then
     return
   fi
-  command -v mvn >/dev/null || kinema_fail "Kinema must be built, and mvn is not on the PATH; install Apache Maven 3.8.7 or newer"
+  command -v mvn >/dev/null \
+    || kinema_fail "Kinema must be built, and mvn is not on the PATH; install Apache Maven 3.8.7 or newer"
   mkdir -p "$KINEMA_HOME/target"
   (
     if command -v flock >/dev/null; then flock 9; fi
