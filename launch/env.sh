@@ -1,27 +1,27 @@
-# Sourced by every launch script. It finds JDK 25, builds when sources are newer than the last build, and sets the
-# environment and the JVM's flags, here and nowhere else.
+# Sourced by every launch script: finds JDK 25, and builds when the sources are newer than the last build.
+# Sets the environment and the JVM's flags, here and nowhere else.
 set -euo pipefail
 
 KINEMA_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export KINEMA_HOME
 KINEMA_JAVA_RELEASE=25
 
-# Every native library would bring a spinning thread pool of its own. Two pools on the same cores cost a factor of four.
+# Every native library would bring a spinning thread pool of its own; two pools on the same cores cost a factor of four.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 
-# Otherwise each compiler thread of HotSpot keeps a C heap of its own, with all that it has used.
+# HotSpot's compiler threads would each keep a heap of their own of what they have used.
 export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
 
-# The same as jvm.flags in pom.xml, and the collector. Agrona, Arrow, ND4J and Spark reach into the JDK; no public way
-# exists for them yet.
+# What jvm.flags in pom.xml has, and the collector.
+# Agrona, Arrow, ND4J and Spark reach into the JDK; none has a public way to do so yet.
 KINEMA_JVM_FLAGS=(
   -XX:+UseParallelGC
-  # Tensors lie outside the heap. By default the heap of every process begins with a share of the machine's memory.
+  # Tensors are outside the heap, which would begin with a share of the machine's memory in every process.
   -Xms256m
-  # Memory that the compilers have used goes back to the system.
+  # What the compiler has used to compile goes back to the system.
   -XX:TrimNativeHeapInterval=5000
-  # Otherwise JavaCPP reads the process's size from /proc at every allocation. Workspaces keep memory flat without that.
+  # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
   --add-modules=jdk.incubator.vector
   "-XX:CompileCommandFile=$KINEMA_HOME/launch/hotspot.compiler"
@@ -41,7 +41,7 @@ kinema_fail() {
   exit 2
 }
 
-# A JDK has its version in the file `release`. To read the file is quicker than to start the JDK.
+# A JDK says its version in the file `release`, which is quicker to read than to start it.
 kinema_is_jdk() {
   [ -x "$1/bin/javac" ] && grep -qE "^JAVA_VERSION=\"$KINEMA_JAVA_RELEASE([.+\"]|$)" "$1/release" 2>/dev/null
 }
@@ -66,7 +66,7 @@ JAVA_HOME=$(kinema_find_jdk)
   "install one (for instance Eclipse Temurin $KINEMA_JAVA_RELEASE) or point JAVA_HOME at it"
 export JAVA_HOME
 
-# kinema_modules MODULE: the modules that MODULE needs, itself last. Each needs those before it.
+# The modules that a program of this one needs, itself last: each needs those before it.
 kinema_modules() {
   local module chain="data-pipeline trainer benchmarks"
   [ "$1" != recaption ] || chain="data-pipeline recaption"
@@ -76,29 +76,49 @@ kinema_modules() {
   done
 }
 
-# kinema_is_built MODULE: whether a module and those that it needs have their jars, no source of theirs is newer than
-# the last build, and that build was for the same profiles.
+# Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that
+# build was for the same profiles.
 kinema_is_built() {
   local module built before=
   for module in $(kinema_modules "$1"); do
     built=$KINEMA_HOME/$module/target/built
     [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
     [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
-    [ -z "$(cd "$KINEMA_HOME" \
-      && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] || return 1
-    # A module that this one needs was built again since, without this one.
+    [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] \
+      || return 1
+    # What it needs was built without it since.
     [ -z "$before" ] || [ ! "$before" -nt "$built" ] || return 1
     before=$built
   done
 }
 
 kinema_jar() {
-  find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" \
-    ! -name '*-sources.jar' ! -name '*-javadoc.jar' -print -quit
+  find "$KINEMA_HOME/$1/target" -maxdepth 1 -name "kinema-$1-*.jar" ! -name '*-sources.jar' ! -name '*-javadoc.jar' \
+    -print -quit
 }
 
-# kinema_build MODULE: builds the module with those that it needs, and no others. Several scripts may start at once: one
-# builds, the others wait.
+# kinema_maven MODULES ARGS...: runs Maven, after which these modules are built.
+kinema_maven() {
+  local modules=$1 module started=$KINEMA_HOME/target/build.started
+  shift
+  mkdir -p "$KINEMA_HOME/target"
+  printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
+  # A build that fails leaves some of each behind.
+  for module in $modules; do
+    rm -f "$KINEMA_HOME/$module/target/built"
+  done
+  # Maven ends before fully optimised code pays: without such code, a build takes half the processor time.
+  # shellcheck disable=SC2086
+  (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" mvn -B "$@" ${KINEMA_MAVEN_ARGS:-}) \
+    || return
+  # As old as the start of the build: what has changed since is not in it.
+  for module in $modules; do
+    cp -p "$started" "$KINEMA_HOME/$module/target/built"
+  done
+}
+
+# kinema_build MODULE: with the modules that it needs and no others.
+# Several scripts may start at once: one builds, the others wait.
 kinema_build() {
   if kinema_is_built "$1"; then
     return
@@ -112,25 +132,12 @@ kinema_build() {
       exit
     fi
     echo "building Kinema (once; downloads its libraries the first time) ..." >&2
-    started=$KINEMA_HOME/target/build.started
-    printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
-    # A build that fails leaves half-built modules behind.
-    for module in $(kinema_modules "$1"); do
-      rm -f "$KINEMA_HOME/$module/target/built"
-    done
-    # A build is too short for HotSpot's second compiler: without that compiler a build takes half the processor time.
-    # shellcheck disable=SC2086
-    (cd "$KINEMA_HOME" && MAVEN_OPTS="-XX:TieredStopAtLevel=1 ${MAVEN_OPTS:-}" \
-      mvn -B -q package -pl "$1" -am -Dmaven.test.skip=true ${KINEMA_MAVEN_ARGS:-}) >&2 \
+    kinema_maven "$(kinema_modules "$1")" -q package -pl "$1" -am -Dmaven.test.skip=true >&2 \
       || kinema_fail "the build failed; see above, or run: mvn -B package"
-    # As old as the start of the build, as the build does not have later changes.
-    for module in $(kinema_modules "$1"); do
-      cp -p "$started" "$KINEMA_HOME/$module/target/built"
-    done
   ) 9>"$KINEMA_HOME/target/build.lock"
 }
 
-# kinema_java MODULE MAIN_CLASS ARGS...: becomes that Java program. KINEMA_JAVA_OPTS has further JVM flags.
+# kinema_java MODULE MAIN_CLASS ARGS...: becomes that Java program. More JVM flags can be given in KINEMA_JAVA_OPTS.
 kinema_java() {
   local module=$1 main=$2
   shift 2

@@ -23,14 +23,16 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Ranks on several hosts, each with a media driver of its own, here all on one; ssh is a script that runs the command
  * where it is.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class ClusterTest {
     private static final int STEPS = 12;
-    private static final List<String> HOSTS = List.of("--hosts", "hosts", "--address", "127.0.0.1");
 
     private static final String SECRET = "0123456789abcdef-the-secret-of-the-tests";
 
@@ -71,7 +73,9 @@ class ClusterTest {
         List<String> args = new ArrayList<>(List.of(
                 "--data", data.toString(),
                 "--run", run.folder().toString(),
-                "--model", "debug",
+                "--model", "2x24x2",
+                "--caption-model", "1x16x2",
+                "--patch", "2x4x4",
                 "--microbatches", "4",
                 "--tokens", "40",
                 "--steps", Integer.toString(STEPS),
@@ -82,17 +86,13 @@ class ClusterTest {
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
         return LaunchedProgram.start(
-                List.of(LaunchedProgram.SHORT_LIVED),
-                variables,
-                Train.class,
-                root.resolve("work"),
-                args.toArray(String[]::new));
+                List.of(), variables, Train.class, root.resolve("work"), args.toArray(String[]::new));
     }
 
     private static LaunchedProgram startOnHosts(TrainedRun run, String hosts, String... more) throws IOException {
-        Files.createDirectories(root.resolve("work"));
-        Files.writeString(root.resolve("work/hosts"), hosts);
-        List<String> args = new ArrayList<>(HOSTS);
+        Path file = root.resolve("hosts-" + run.folder().getFileName());
+        Files.writeString(file, hosts);
+        List<String> args = new ArrayList<>(List.of("--hosts", file.toString(), "--address", "127.0.0.1"));
         args.addAll(Arrays.asList(more));
         String path = root.resolve("bin") + ":" + System.getenv("PATH");
         return start(run, Map.of("PATH", path), args.toArray(String[]::new));

@@ -16,8 +16,11 @@ import java.util.concurrent.TimeUnit;
 
 /** A program in a process of its own, as the launch scripts start it. */
 public final class LaunchedProgram implements AutoCloseable {
-    /** For processes that live for seconds, which end before fully optimised code pays. */
+    /** Processes of tests live for seconds: they end before the second compiler's code pays. All have this flag. */
     static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
+
+    /** For programs that need the second compiler's code. */
+    public static final String OPTIMISED = "-XX:TieredStopAtLevel=4";
 
     private static final long LIMIT_SECONDS = 420;
     private static final long POLL_MS = 20;
@@ -49,6 +52,8 @@ public final class LaunchedProgram implements AutoCloseable {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.add(SHORT_LIVED);
+        // The last of two values is what counts.
         command.addAll(jvmFlags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
         command.addAll(List.of(args));

@@ -18,8 +18,11 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** {@code launch/sample.sh} as a process. */
+@Execution(ExecutionMode.CONCURRENT)
 class SampleRunTest {
     @TempDir
     private static Path root;

@@ -21,8 +21,11 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** {@code launch/sweep.sh run}, with real trainings in processes of their own. */
+@Execution(ExecutionMode.CONCURRENT)
 class SweepRunTest {
     @TempDir
     private static Path root;
@@ -70,7 +73,7 @@ class SweepRunTest {
                 "--caption-model",
                 "1x16x2",
                 "--token-counts",
-                "600",
+                "400",
                 "--microbatches",
                 "2",
                 "--train",
@@ -109,7 +112,7 @@ class SweepRunTest {
                 points.get(1));
 
         try (LaunchedProgram killed = sweep("killed", "--slots", "1")) {
-            killed.awaitOutput("2x24x2-d600-lr0.001-v2 ");
+            killed.awaitOutput("2x24x2-d400-lr0.001-v2 ");
             killed.kill();
         }
         try (LaunchedProgram again = sweep("killed")) {
@@ -128,7 +131,7 @@ class SweepRunTest {
                 "status",
                 root.resolve("killed").toString())) {
             String said = status.expectExit(0);
-            assertTrue(said.contains("2x24x2-d600-lr0.001-v2") && said.contains("100.0 %"), said);
+            assertTrue(said.contains("2x24x2-d400-lr0.001-v2") && said.contains("100.0 %"), said);
         }
     }
 
@@ -159,7 +162,7 @@ class SweepRunTest {
             assertTrue(said.contains("1 of 2 points"), said);
             assertTrue(
                     said.contains(
-                            "failed: 2x24x2-d600-lr0.001-v2: launch/train.sh ended with exit code 3 (2 attempts)"),
+                            "failed: 2x24x2-d400-lr0.001-v2: launch/train.sh ended with exit code 3 (2 attempts)"),
                     said);
         }
         assertEquals(2, points("faulty").size());
@@ -169,7 +172,7 @@ class SweepRunTest {
         }
         assertEquals(3, points("faulty").size());
         // What was measured is not measured again: its log has one training.
-        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d600-lr0.001-v2.log"));
+        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d400-lr0.001-v2.log"));
         assertTrue(log.contains("loss"), log);
         assertEquals(
                 1, log.lines().filter(line -> line.startsWith("starting: ")).count(), log);

@@ -14,8 +14,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** What a newcomer gets wrong: one clear line, exit code 2, and no run folder. */
+@Execution(ExecutionMode.CONCURRENT)
 class TrainMistakesTest {
     @TempDir
     private static Path root;

@@ -51,7 +51,7 @@ class CoverageTest {
     }
 
     @Test
-    @Tag("slow")
+    @Tag("exhaustive")
     void shouldCoverTheTruthAsOftenAsTheySay() {
         List<String> off = new ArrayList<>();
         coverage(300, 1000).forEach((quantity, share) -> {

@@ -75,7 +75,8 @@ public final class LaunchMain implements AutoCloseable {
                 command.add(flag);
             }
         }
-        command.addAll(List.of("-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", "io.kinema.train.dist." + mainClass));
+        String className = LaunchMain.class.getPackageName() + "." + mainClass;
+        command.addAll(List.of("-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", className));
         command.addAll(List.of(arguments));
         return new RankCommand(command, Map.of("CLASSPATH", System.getProperty("java.class.path")));
     }
