@@ -6,7 +6,6 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.RunOutcome;
 import io.kinema.train.dist.rendezvous.Secret;
@@ -113,11 +112,11 @@ public final class Train {
             ClipLoader.order(dataset, config);
             choice = new ResumeChoice(flags, config, dataset.sha256());
             from = choice.choose(Train::warn);
-            if (flags.device().name().equals(DeviceConfig.CPU)) {
+            if (flags.device().kind().plansMemory()) {
                 RankMemory.Setup need = new RankMemory.Setup(
                         config,
                         flags.recompute(),
-                        flags.deviceFlags.threads(),
+                        flags.device(),
                         flags.nodes,
                         flags.zero(),
                         flags.checkpointAsync);

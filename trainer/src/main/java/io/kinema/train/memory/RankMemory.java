@@ -1,5 +1,7 @@
 package io.kinema.train.memory;
 
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.dist.reduction.ReductionTree;
@@ -13,13 +15,13 @@ import io.kinema.train.step.GradientSum;
 import io.kinema.train.step.Sharding;
 import io.kinema.train.step.TrainState;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.cpu.CpuDevice;
+import io.kinema.train.tensor.MeteredDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that
+ * The memory of one rank found by running its own code on a device that
  * allocates and does not compute. The JVM's own memory is not part of it.
  *
  * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works
@@ -44,31 +46,36 @@ public record RankMemory(
      *
      * @param config of the run
      * @param recompute what backward computes again
-     * @param threads of each rank
+     * @param device of each rank, of a kind that plans memory; its precision is the config's
      * @param nodes how many ranks
      * @param zero what each of them keeps only its shard of
      * @param copiesCheckpoints whether a copy of the state is written while training goes on
      */
     public record Setup(
-            Recipe config, Recompute recompute, int threads, int nodes, ZeroStage zero, boolean copiesCheckpoints) {
+            Recipe config,
+            Recompute recompute,
+            DeviceConfig device,
+            int nodes,
+            ZeroStage zero,
+            boolean copiesCheckpoints) {
         Setup with(Recipe other) {
-            return new Setup(other, recompute, threads, nodes, zero, copiesCheckpoints);
+            return new Setup(other, recompute, device, nodes, zero, copiesCheckpoints);
         }
 
         Setup with(Recompute other) {
-            return new Setup(config, other, threads, nodes, zero, copiesCheckpoints);
+            return new Setup(config, other, device, nodes, zero, copiesCheckpoints);
         }
 
         Setup with(ZeroStage other) {
-            return new Setup(config, recompute, threads, nodes, other, copiesCheckpoints);
+            return new Setup(config, recompute, device, nodes, other, copiesCheckpoints);
         }
 
         Setup withoutCopies() {
-            return new Setup(config, recompute, threads, nodes, zero, false);
+            return new Setup(config, recompute, device, nodes, zero, false);
         }
 
         Setup withNodes(int other) {
-            return new Setup(config, recompute, threads, other, zero, copiesCheckpoints);
+            return new Setup(config, recompute, device, other, zero, copiesCheckpoints);
         }
     }
 
@@ -98,7 +105,7 @@ public record RankMemory(
 
     /** The memory of one of the ranks. */
     static RankMemory ofRank(Setup need, int rank, List<Microbatch> batches) {
-        try (CpuDevice device = CpuDevice.planning(need.config.precision().workingType(), need.threads)) {
+        try (MeteredDevice device = Devices.plan(need.device.with(need.config.precision()))) {
             Sharding sharding = new Sharding(need.zero, rank, need.nodes);
             TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
             long weights = state.weights().bytes();

@@ -60,8 +60,6 @@ public final class Bfloat16 {
     /**
      * Rounds a vector.
      *
-     * <p>Compilers narrow and widen loops over arrays three and ten times as slowly.
-     *
      * @param values of {@link #FLOATS}
      * @return the bits of the nearest, of {@link #SHORTS}
      */

@@ -58,7 +58,7 @@ class MemoryCheckTest {
         return new RankMemory.Setup(
                 flags.toConfig(),
                 flags.recompute(),
-                flags.deviceFlags.threads(),
+                flags.device(),
                 flags.nodes,
                 flags.zero(),
                 flags.checkpointAsync);

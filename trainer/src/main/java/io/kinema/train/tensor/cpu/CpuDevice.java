@@ -5,9 +5,10 @@ import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.DType;
-import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Footprint;
 import io.kinema.train.tensor.Gated;
 import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.MeteredDevice;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
@@ -24,7 +25,9 @@ import java.lang.foreign.MemorySegment;
  * FP32, so that no loss scaling is needed). Products are made of BF16 values, by the processor's own instructions where
  * it has them, else widened.
  */
-public final class CpuDevice implements Device {
+public final class CpuDevice implements MeteredDevice {
+    static final String NAME = "cpu";
+
     private final DType workingType;
     private final Memory memory;
     private final Workers workers;
@@ -38,15 +41,6 @@ public final class CpuDevice implements Device {
     private final Columns columns;
     private final FlashAttention attention;
     private final FlashAttentionBackward attentionBackward;
-
-    /**
-     * What a device holds.
-     *
-     * @param tensorBytes what was allocated outside scopes
-     * @param packedBytes weights laid out for products, and what oneDNN keeps
-     * @param workspacePeakBytes the most that scopes have held at a time
-     */
-    public record Footprint(long tensorBytes, long packedBytes, long workspacePeakBytes) {}
 
     private CpuDevice(DType workingType, int threads, boolean planning) {
         if (workingType != DType.FP32 && workingType != DType.BF16) {
@@ -101,11 +95,7 @@ public final class CpuDevice implements Device {
         return OneDnn.hasNativeBf16();
     }
 
-    /**
-     * Returns how much memory the device has taken so far.
-     *
-     * @return bytes
-     */
+    @Override
     public Footprint footprint() {
         long tensorBytes = memory.tensorBytes();
         return new Footprint(tensorBytes, memory.lastingBytes() - tensorBytes, memory.workspacePeakBytes());
@@ -113,7 +103,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public String name() {
-        return "cpu";
+        return NAME;
     }
 
     @Override

@@ -24,6 +24,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * run for the same setting of {@code OMP_NUM_THREADS} and {@code OPENBLAS_NUM_THREADS}. Kinema sets both to 1.
  */
 public final class Nd4jDevice implements Device {
+    static final String NAME = "nd4j";
+
     private final Nd4jMemory memory;
     private final Nd4jVectors vectors;
     private final Nd4jLayers layers;
@@ -77,7 +79,7 @@ public final class Nd4jDevice implements Device {
 
     @Override
     public String name() {
-        return "nd4j";
+        return NAME;
     }
 
     @Override
