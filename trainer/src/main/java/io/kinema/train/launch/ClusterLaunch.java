@@ -13,6 +13,7 @@ import io.kinema.train.dist.rendezvous.Secret;
 import io.kinema.train.rank.RankEnvironment;
 import io.kinema.train.run.RunFolder;
 import io.kinema.train.run.TrainFlags;
+import io.kinema.train.tensor.HostPlace;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -121,7 +122,14 @@ public final class ClusterLaunch implements Launch {
                 for (int i = 0; i < placed.getValue(); i++) {
                     int rank = processes.size();
                     RankEnvironment environment = new RankEnvironment(
-                            rank, nodes, runId, rendezvous.address(), drivers.get(placed.getKey()), 0, resumeFrom);
+                            rank,
+                            nodes,
+                            place(hosts, placement, placed.getKey(), i),
+                            runId,
+                            rendezvous.address(),
+                            drivers.get(placed.getKey()),
+                            0,
+                            resumeFrom);
                     RankLog log = RankLog.begin(folder.logs(), rank);
                     processes.add(hosts.get(placed.getKey()).start(rank, environment.toVariables(), log));
                 }
@@ -130,6 +138,20 @@ public final class ClusterLaunch implements Launch {
         } finally {
             clear(hosts);
         }
+    }
+
+    /**
+     * Where the i-th rank of an agent stands on its machine: torchrun has an agent for each rank, and numbers those of
+     * a machine one after the other.
+     */
+    private static HostPlace place(Map<Integer, RemoteHost> hosts, Map<Integer, Integer> placement, int index, int i) {
+        int rank = hosts.get(index).localRank() + i;
+        int ranks = placement.keySet().stream()
+                .filter(other -> other - hosts.get(other).localRank()
+                        == index - hosts.get(index).localRank())
+                .mapToInt(placement::get)
+                .sum();
+        return HostPlace.of(rank, Math.max(ranks, rank + 1));
     }
 
     /** {@link #prepare}, with what ssh and srun say of hosts that are lost meanwhile. */

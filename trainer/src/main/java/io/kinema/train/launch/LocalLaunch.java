@@ -8,6 +8,7 @@ import io.kinema.train.dist.rendezvous.Secret;
 import io.kinema.train.dist.transport.MediaDriverHost;
 import io.kinema.train.rank.RankEnvironment;
 import io.kinema.train.run.RunFolder;
+import io.kinema.train.tensor.HostPlace;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -35,6 +36,7 @@ public record LocalLaunch(RunFolder folder, Duration deadline, Secret secret) im
                 RankEnvironment environment = new RankEnvironment(
                         rank,
                         nodes,
+                        HostPlace.of(rank, nodes),
                         runId,
                         rendezvous.address(),
                         driver.directory().toString(),

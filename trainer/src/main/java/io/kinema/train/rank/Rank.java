@@ -105,7 +105,7 @@ final class Rank {
     private int run() throws IOException {
         try (Dataset dataset = Dataset.open(flags.data)) {
             boolean isComplete;
-            try (Device device = Devices.open(flags.device());
+            try (Device device = Devices.open(flags.device(), environment.place());
                     Collectives collectives = join(dataset)) {
                 Sharding sharding = new Sharding(flags.zero(), environment.rank(), environment.worldSize());
                 TrainState state =
@@ -130,7 +130,7 @@ final class Rank {
         Path stem = folder.samples().resolve(checkpoint.getFileName());
         TrainingSample sample =
                 new TrainingSample(flags.ffmpeg, flags.samplePrompt, flags.sampleSteps, flags.guidance, config.seed());
-        try (Device device = Devices.open(flags.device())) {
+        try (Device device = Devices.open(flags.device(), environment.place())) {
             SpacetimeDit model = new SpacetimeDit(config.model());
             ParameterSet weights = TrainedWeights.open(checkpoint, "").load(model.layout(), device);
             return sample.write(model, config.diffusion(), device, weights, dataset, stem);

@@ -2,6 +2,7 @@ package io.kinema.train.rank;
 
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.dist.process.RankCommand;
+import io.kinema.train.tensor.HostPlace;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.Map;
  *
  * @param rank 0 … worldSize − 1
  * @param worldSize N
+ * @param place among the ranks of its host, for the device
  * @param runId of the launch
  * @param rendezvous host:port
  * @param driverDirectory of the host's media driver
@@ -22,6 +24,7 @@ import java.util.Map;
 public record RankEnvironment(
         int rank,
         int worldSize,
+        HostPlace place,
         String runId,
         String rendezvous,
         String driverDirectory,
@@ -64,7 +67,7 @@ public record RankEnvironment(
      */
     public RankEnvironment startedHere() {
         long pid = ProcessHandle.current().pid();
-        return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom);
+        return new RankEnvironment(rank, worldSize, place, runId, rendezvous, driverDirectory, pid, resumeFrom);
     }
 
     /**
@@ -78,6 +81,10 @@ public record RankEnvironment(
                 Integer.toString(rank),
                 "KINEMA_WORLD_SIZE",
                 Integer.toString(worldSize),
+                "KINEMA_RANK_ON_HOST",
+                Integer.toString(place.rank()),
+                "KINEMA_RANKS_ON_HOST",
+                Integer.toString(place.ranks()),
                 "KINEMA_RUN_ID",
                 runId,
                 "KINEMA_RENDEZVOUS",
@@ -100,6 +107,8 @@ public record RankEnvironment(
         return new RankEnvironment(
                 (int) number(variables, "KINEMA_RANK"),
                 (int) number(variables, "KINEMA_WORLD_SIZE"),
+                HostPlace.of((int) number(variables, "KINEMA_RANK_ON_HOST"), (int)
+                        number(variables, "KINEMA_RANKS_ON_HOST")),
                 text(variables, "KINEMA_RUN_ID"),
                 text(variables, "KINEMA_RENDEZVOUS"),
                 text(variables, "KINEMA_AERON_DIR"),
