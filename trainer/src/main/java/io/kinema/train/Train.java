@@ -114,12 +114,7 @@ public final class Train {
             from = choice.choose(Train::warn);
             if (flags.device().kind().plansMemory()) {
                 RankMemory.Setup need = new RankMemory.Setup(
-                        config,
-                        flags.recompute(),
-                        flags.device(),
-                        flags.nodes,
-                        flags.zero(),
-                        flags.checkpointAsync);
+                        config, flags.recompute(), flags.device(), flags.nodes, flags.zero(), flags.checkpointAsync);
                 // Of other hosts nobody here knows what they have.
                 OptionalLong available = cluster.isPresent()
                         ? OptionalLong.empty()

@@ -3,8 +3,7 @@ package io.kinema.train.tensor;
 /**
  * A kind of device: what {@code --device} names, what this machine lets the kind do, and how to open a device.
  *
- * <p>Only {@link #open} and {@link #plan} may load the libraries that compute. Everything else is asked on machines
- * where the kind does not run too.
+ * <p>All methods but {@link #open} and {@link #plan} answer on machines where the kind does not run, too.
  */
 public interface DeviceKind {
     /** {@return the name, as in {@code --device}} */
@@ -64,8 +63,8 @@ public interface DeviceKind {
     boolean plansMemory();
 
     /**
-     * Opens a device that allocates as another does, but has no memory and computes nothing: its footprint tells what
-     * a piece of work would take. What is read from it is undefined.
+     * Opens a device that allocates as another does, but has no memory and computes nothing: its footprint tells what a
+     * piece of work would take. What is read from it is undefined.
      *
      * @param precision what models are trained in
      * @param threads that would compute

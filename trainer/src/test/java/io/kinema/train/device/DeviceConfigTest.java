@@ -9,7 +9,7 @@ import io.kinema.data.command.ConfigException;
 import io.kinema.train.tensor.HostPlace;
 import io.kinema.train.tensor.MeteredDevice;
 import io.kinema.train.tensor.Precision;
-import io.kinema.train.tensor.cpu.CpuDevice;
+import io.kinema.train.tensor.cpu.CpuKind;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -21,7 +21,7 @@ class DeviceConfigTest {
     @Test
     @EnabledOnOs(OS.LINUX)
     void shouldTakeTheCpuInTheFastestPrecisionItHas() {
-        Precision fastest = CpuDevice.hasNativeBf16() ? Precision.BF16 : Precision.FP32;
+        Precision fastest = new CpuKind().bestPrecision();
         assertEquals(new DeviceConfig("cpu", fastest, PROCESSORS), DeviceConfig.resolve("", "", 0, 1));
         assertEquals(new DeviceConfig("cpu", Precision.BF16, 3), DeviceConfig.resolve("cpu", "bf16", 3, 2));
     }

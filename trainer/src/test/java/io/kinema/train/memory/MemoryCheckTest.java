@@ -56,12 +56,7 @@ class MemoryCheckTest {
 
     private static RankMemory.Setup need(TrainFlags flags) {
         return new RankMemory.Setup(
-                flags.toConfig(),
-                flags.recompute(),
-                flags.device(),
-                flags.nodes,
-                flags.zero(),
-                flags.checkpointAsync);
+                flags.toConfig(), flags.recompute(), flags.device(), flags.nodes, flags.zero(), flags.checkpointAsync);
     }
 
     private static List<RankMemory> estimate(TrainFlags flags) throws IOException {

@@ -60,8 +60,8 @@ class Bfloat16Test {
             float[] values = new float[lanes];
             for (int lane = 0; lane < lanes; lane++) {
                 boolean isSpecial = random.nextInt(4) == 0;
-                values[lane] = Float.intBitsToFloat(
-                        isSpecial ? special[random.nextInt(special.length)] : random.nextInt());
+                values[lane] =
+                        Float.intBitsToFloat(isSpecial ? special[random.nextInt(special.length)] : random.nextInt());
             }
             ShortVector rounded = Bfloat16.of(FloatVector.fromArray(Bfloat16.FLOATS, values, 0));
             FloatVector widened = Bfloat16.toFloats(rounded);

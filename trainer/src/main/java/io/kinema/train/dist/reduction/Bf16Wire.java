@@ -5,9 +5,7 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
 
-/**
- * Lets fp32 vectors travel in {@link Wire#BF16}. Not thread-safe.
- */
+/** Lets fp32 vectors travel in {@link Wire#BF16}. Not thread-safe. */
 final class Bf16Wire {
     private static final int LANES = Bfloat16.FLOATS.length();
 

@@ -8,8 +8,12 @@ import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Footprint;
 import io.kinema.train.tensor.Gated;
 import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.ImmediateDevice;
 import io.kinema.train.tensor.MeteredDevice;
 import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.RowIds;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
@@ -25,7 +29,7 @@ import java.lang.foreign.MemorySegment;
  * FP32, so that no loss scaling is needed). Products are made of BF16 values, by the processor's own instructions where
  * it has them, else widened.
  */
-public final class CpuDevice implements MeteredDevice {
+public final class CpuDevice implements MeteredDevice, ImmediateDevice {
     static final String NAME = "cpu";
 
     private final DType workingType;
@@ -86,15 +90,6 @@ public final class CpuDevice implements MeteredDevice {
         return new CpuDevice(workingType, threads, true);
     }
 
-    /**
-     * Returns whether the processor multiplies BF16 by itself (AVX512_BF16 or AMX).
-     *
-     * @return whether mixed precision is faster than FP32 here
-     */
-    public static boolean hasNativeBf16() {
-        return OneDnn.hasNativeBf16();
-    }
-
     @Override
     public Footprint footprint() {
         long tensorBytes = memory.tensorBytes();
@@ -147,11 +142,6 @@ public final class CpuDevice implements MeteredDevice {
     }
 
     @Override
-    public void finish() {
-        // Operations have ended when they return.
-    }
-
-    @Override
     public void read(Tensor from, long offset, MemorySegment to) {
         CpuTensor tensor = memory.inside(from);
         Shapes.requireInside(tensor, offset, to);
@@ -185,8 +175,8 @@ public final class CpuDevice implements MeteredDevice {
     }
 
     @Override
-    public void sumOfSquares(Tensor vector, int block, double[] sums) {
-        updates.sumOfSquares(vector, block, sums);
+    public void sumOfSquares(Tensor vector, int block, Scalars sums, int first) {
+        updates.sumOfSquares(vector, block, sums, first);
     }
 
     @Override
@@ -320,12 +310,12 @@ public final class CpuDevice implements MeteredDevice {
     }
 
     @Override
-    public Tensor embedding(Tensor tableVD, int[] ids) {
+    public Tensor embedding(Tensor tableVD, RowIds ids) {
         return columns.embedding(tableVD, ids);
     }
 
     @Override
-    public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
+    public void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable) {
         columns.embeddingBackward(dyLD, ids, dTable);
     }
 
@@ -350,13 +340,13 @@ public final class CpuDevice implements MeteredDevice {
     }
 
     @Override
-    public Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+    public Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments) {
         return bySegment.mix(aLP, bLP, weightA, weightB, segments);
     }
 
     @Override
     public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
-        return bySegment.squaredError(predictionLP, targetLP, segments, scale);
+        return bySegment.squaredError(predictionLP, targetLP, segments, scale, scalars(segments.count()));
     }
 
     @Override
