@@ -58,7 +58,7 @@ public final class CheckpointLoss {
             weights.write(on, 0, flat);
             Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
             try (Device.Scope _ = on.openScope()) {
-                return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch))
+                return Arrays.stream(on.read(new DiffusionLoss(model, on).forward(weights, batch)))
                                 .sum()
                         / batch.numValues(model.config().patch());
             }

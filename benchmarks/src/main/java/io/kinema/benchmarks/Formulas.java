@@ -2,6 +2,7 @@ package io.kinema.benchmarks;
 
 import io.kinema.data.clip.Patch;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
@@ -14,6 +15,7 @@ import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.UploadBuffer;
 import java.util.List;
 
 /** The weights and inputs of {@code peers/formulas.py}, so that both sides have the same without a file. */
@@ -69,7 +71,7 @@ final class Formulas {
             cleanLP[i] = (float) Math.sin(0.013 * i + 0.5 * Math.cos(0.11 * i));
             noiseLP[i] = (float) (1.2 * Math.sin(1.7 * i + 0.3) + 0.4 * Math.cos(0.05 * i));
         }
-        return new Microbatch(ids, packing, cleanLP, noiseLP, mixtures);
+        return new Microbatch(ids, packing, UploadBuffer.of(cleanLP), UploadBuffer.of(noiseLP), Mixtures.of(mixtures));
     }
 
     private static List<Mixture> mixtures(Objective diffusion) {

@@ -8,6 +8,7 @@ import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Tensor;
 import java.util.Arrays;
 
@@ -29,7 +30,7 @@ final class KinemaStep {
     private final Tensor master;
     private final Tensor firstMoment;
     private final Tensor secondMoment;
-    private final double[] squares;
+    private final Scalars squares;
     private final double flops;
     private final long values;
     private long count;
@@ -48,7 +49,7 @@ final class KinemaStep {
         flops = Flops.training(of.model(), batch.packing());
         values = batch.numValues(of.model().patch());
         int size = Math.toIntExact(flatWeights.size());
-        squares = new double[size / Device.SHARD_ALIGNMENT];
+        squares = device.scalars(size / Device.SHARD_ALIGNMENT);
         if (device.workingType() == device.dtype()) {
             master = flatWeights;
         } else {
@@ -64,10 +65,11 @@ final class KinemaStep {
         device.zero(flatSums);
         double[] errorS;
         try (Device.Scope _ = device.openScope()) {
-            errorS = loss.forwardBackward(gradients, batch, 1.0 / values);
-            device.sumOfSquares(flatSums, Device.SHARD_ALIGNMENT, squares);
+            Scalars errors = loss.forwardBackward(gradients, batch, 1.0 / values);
+            device.sumOfSquares(flatSums, Device.SHARD_ALIGNMENT, squares, 0);
+            errorS = device.read(errors);
         }
-        double norm = Math.sqrt(Arrays.stream(squares).sum());
+        double norm = Math.sqrt(Arrays.stream(device.read(squares)).sum());
         count++;
         device.adamw(
                 master,

@@ -67,15 +67,13 @@ class GoldenValuesTest {
                     golden.floats("x_t"),
                     batch.packing().tokens().total(),
                     Patches.values(model.config().patch()));
-            double[] timeS = batch.mixtures().stream()
-                    .mapToDouble(Objective.Mixture::tau)
-                    .toArray();
+            double[] timeS = batch.mixtures().tauS();
             Tensor output =
                     model.forward(device, weights, xLP, batch.packing(), timeS).outputLP();
             assertClose("output", golden.values("output"), read(device, output), tolerance);
 
-            double[] errors = new DiffusionLoss(model, device)
-                    .forwardBackward(new Gradients(weights, gradients), batch, 1.0 / values);
+            double[] errors = device.read(new DiffusionLoss(model, device)
+                    .forwardBackward(new Gradients(weights, gradients), batch, 1.0 / values));
             assertClose("squared_error", golden.values("squared_error"), errors, tolerance);
             double loss = Arrays.stream(errors).sum() / values;
             assertEquals(golden.values("loss")[0], loss, tolerance);
@@ -112,7 +110,7 @@ class GoldenValuesTest {
         for (String name : new String[] {"ddpm-linear", "ddpm-cosine"}) {
             Microbatch batch = Formulas.microbatch(model.config().patch(), Objective.named(name, 1));
             try (Device.Scope _ = device.openScope()) {
-                double loss = Arrays.stream(new DiffusionLoss(model, device).forward(weights, batch))
+                double loss = Arrays.stream(device.read(new DiffusionLoss(model, device).forward(weights, batch)))
                                 .sum()
                         / batch.numValues(model.config().patch());
                 assertEquals(golden.values("loss/" + name)[0], loss, tolerance, name);

@@ -6,7 +6,6 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
-import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.RunOutcome;
 import io.kinema.train.dist.rendezvous.Secret;
@@ -131,13 +130,13 @@ public final class Train {
     private static String checkMemory(Dataset dataset, RunSettings settings, boolean isOnOtherHosts)
             throws IOException {
         RankSetup ranks = settings.ranks();
-        if (!ranks.device().name().equals(DeviceConfig.CPU)) {
+        if (!ranks.device().kind().plansMemory()) {
             return "";
         }
         RankMemory.Setup need = new RankMemory.Setup(
                 settings.recipe(),
                 ranks.recompute(),
-                ranks.device().threads(),
+                ranks.device(),
                 ranks.numRanks(),
                 ranks.zero(),
                 settings.checkpoints().isAsync());

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import java.io.Closeable;
 import java.io.IOException;

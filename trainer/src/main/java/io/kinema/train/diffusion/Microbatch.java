@@ -1,23 +1,23 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.data.clip.Patch;
-import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Patches;
+import io.kinema.train.tensor.UploadBuffer;
 import java.util.List;
 
 /**
- * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Arrays may be the
- * loader's, which fills them again.
+ * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Buffers may be the
+ * loader's, which fills them again when the device has copied them.
  *
  * @param clipIds what it is made of, for messages
  * @param packing how the clips lie
- * @param cleanLP the clips' patches, row-major [L, P]; what the array holds beyond them is not meant
+ * @param cleanLP the clips' patches, row-major [L, P]; what the buffer holds beyond them is not meant
  * @param noiseLP standard normal noise [L, P], likewise
- * @param mixtures the time of each clip
+ * @param mixtures how each clip and its noise are mixed
  */
 public record Microbatch(
-        List<String> clipIds, Packing packing, float[] cleanLP, float[] noiseLP, List<Mixture> mixtures) {
+        List<String> clipIds, Packing packing, UploadBuffer cleanLP, UploadBuffer noiseLP, Mixtures mixtures) {
     /**
      * Counts what the network predicts.
      *

@@ -6,6 +6,7 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.CaptionBytes;
@@ -16,6 +17,7 @@ import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.UploadBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -101,9 +103,13 @@ final class HeldOutLoss {
         Packing packing =
                 Packing.of(Collections.nCopies(copies, grid), Collections.nCopies(copies, CaptionBytes.of(caption)));
         Microbatch batch = new Microbatch(
-                Collections.nCopies(copies, clip.id()), packing, cleanLP, noiseLP, mixtures.subList(fromTime, toTime));
+                Collections.nCopies(copies, clip.id()),
+                packing,
+                UploadBuffer.of(cleanLP),
+                UploadBuffer.of(noiseLP),
+                Mixtures.of(mixtures.subList(fromTime, toTime)));
         try (Device.Scope _ = device.openScope()) {
-            return loss.forward(weights, batch);
+            return device.read(loss.forward(weights, batch));
         }
     }
 }

@@ -7,6 +7,7 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.model.CaptionBytes;
@@ -14,6 +15,7 @@ import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Patches;
 import io.kinema.train.run.Recipe;
+import io.kinema.train.tensor.UploadMemory;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -39,21 +41,11 @@ public final class ClipLoader implements AutoCloseable {
     private final List<Integer> microbatches;
     private final ExecutorService thread;
     private final ArrayDeque<Future<Microbatch>> ahead = new ArrayDeque<>();
-    private final UploadBuffers[] rooms = new UploadBuffers[READ_AHEAD];
+    private final UploadRoom[] rooms = new UploadRoom[READ_AHEAD];
+    /** Of one clip, used by the loader's thread. */
+    private float[] values = {};
+
     private long submitted;
-
-    /** Where a microbatch's numbers are put, again and again: as long as the longest so far. */
-    private static final class UploadBuffers {
-        private float[] cleanLP = {};
-        private float[] noiseLP = {};
-
-        void reserve(int count) {
-            if (cleanLP.length < count) {
-                cleanLP = new float[count];
-                noiseLP = new float[count];
-            }
-        }
-    }
 
     /**
      * Begins to read.
@@ -63,8 +55,15 @@ public final class ClipLoader implements AutoCloseable {
      * @param microbatches which of each step's are wanted, ascending
      * @param firstStep the first step that is wanted
      * @param rank for the thread's name
+     * @param uploads gives the memory of microbatches: the device on which they are trained
      */
-    public ClipLoader(Dataset dataset, Recipe config, List<Integer> microbatches, long firstStep, int rank) {
+    public ClipLoader(
+            Dataset dataset,
+            Recipe config,
+            List<Integer> microbatches,
+            long firstStep,
+            int rank,
+            UploadMemory uploads) {
         this.dataset = dataset;
         this.order = order(dataset, config);
         this.config = config;
@@ -72,7 +71,7 @@ public final class ClipLoader implements AutoCloseable {
         this.philox = new Philox(config.seed());
         this.microbatches = List.copyOf(microbatches);
         this.submitted = firstStep * microbatches.size();
-        Arrays.setAll(rooms, _ -> new UploadBuffers());
+        Arrays.setAll(rooms, _ -> new UploadRoom(uploads));
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
     }
@@ -123,7 +122,7 @@ public final class ClipLoader implements AutoCloseable {
             long step = submitted / microbatches.size();
             int microbatch = microbatches.get((int) (submitted % microbatches.size()));
             // Those that are ahead and the one that is returned have rooms of their own.
-            UploadBuffers room = rooms[(int) (submitted % READ_AHEAD)];
+            UploadRoom room = rooms[(int) (submitted % READ_AHEAD)];
             submitted++;
             ahead.add(thread.submit(() -> load(step, microbatch, room)));
         }
@@ -140,7 +139,7 @@ public final class ClipLoader implements AutoCloseable {
         }
     }
 
-    private Microbatch load(long step, int microbatch, UploadBuffers room) throws IOException {
+    private Microbatch load(long step, int microbatch, UploadRoom room) throws IOException {
         int[] indices = order.clips(step, microbatch);
         long number = step * config.microbatches() + microbatch;
         Patch patch = config.model().patch();
@@ -148,26 +147,37 @@ public final class ClipLoader implements AutoCloseable {
         List<Grid> grids = new ArrayList<>();
         List<int[]> captions = new ArrayList<>();
         List<Mixture> mixtures = new ArrayList<>();
-        int values = Patches.values(patch);
+        int valuesOfToken = Patches.values(patch);
         int rows = 0;
         for (int index : indices) {
             rows += grid(dataset.clips().get(index), patch).tokens();
         }
-        room.reserve(rows * values);
-        int offset = 0;
+        room.reserve((long) rows * valuesOfToken);
+        long offset = 0;
         for (int index : indices) {
             ClipEntry entry = dataset.clips().get(index);
             Clip clip = dataset.read(entry);
             Grid grid = grid(entry, patch);
-            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, room.cleanLP, offset);
-            philox.normals(Philox.Purpose.NOISE, number, index, room.noiseLP, offset, grid.tokens() * values);
-            offset += grid.tokens() * values;
+            int count = grid.tokens() * valuesOfToken;
+            float[] ofClip = ofClip(count);
+            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, ofClip, 0);
+            UploadRoom.put(ofClip, count, room.cleanLP(), offset);
+            philox.normals(Philox.Purpose.NOISE, number, index, ofClip, 0, count);
+            UploadRoom.put(ofClip, count, room.noiseLP(), offset);
+            offset += count;
             ids.add(entry.id());
             grids.add(grid);
             captions.add(CaptionBytes.of(config.captions().draw(clip.captions(), philox, number, index)));
             mixtures.add(mixture(number, index));
         }
-        return new Microbatch(ids, Packing.of(grids, captions), room.cleanLP, room.noiseLP, mixtures);
+        return new Microbatch(ids, Packing.of(grids, captions), room.cleanLP(), room.noiseLP(), Mixtures.of(mixtures));
+    }
+
+    private float[] ofClip(int count) {
+        if (values.length < count) {
+            values = new float[count];
+        }
+        return values;
     }
 
     private Mixture mixture(long number, int index) {
@@ -180,5 +190,8 @@ public final class ClipLoader implements AutoCloseable {
     public void close() {
         ahead.forEach(read -> read.cancel(false));
         thread.close();
+        for (UploadRoom room : rooms) {
+            room.close();
+        }
     }
 }

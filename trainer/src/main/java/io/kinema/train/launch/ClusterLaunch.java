@@ -14,6 +14,7 @@ import io.kinema.train.rank.RankEnvironment;
 import io.kinema.train.run.RunDescription;
 import io.kinema.train.run.RunDescriptionFile;
 import io.kinema.train.run.RunFiles;
+import io.kinema.train.tensor.HostPlace;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -129,6 +130,7 @@ public final class ClusterLaunch implements Launch {
                     RankEnvironment environment = new RankEnvironment(
                             rank,
                             numRanks,
+                            place(hosts, placement, placed.getKey(), i),
                             runId,
                             rendezvous.address(),
                             drivers.get(placed.getKey()),
@@ -143,6 +145,20 @@ public final class ClusterLaunch implements Launch {
         } finally {
             clear(hosts);
         }
+    }
+
+    /**
+     * Where the i-th rank of an agent stands on its machine: torchrun has an agent for each rank, and numbers those of
+     * a machine one after the other.
+     */
+    private static HostPlace place(Map<Integer, RemoteHost> hosts, Map<Integer, Integer> placement, int index, int i) {
+        int rank = hosts.get(index).localRank() + i;
+        int ranks = placement.keySet().stream()
+                .filter(other -> other - hosts.get(other).localRank()
+                        == index - hosts.get(index).localRank())
+                .mapToInt(placement::get)
+                .sum();
+        return HostPlace.of(rank, Math.max(ranks, rank + 1));
     }
 
     /** {@link #prepare}, with what ssh and srun say of hosts that are lost meanwhile. */

@@ -9,6 +9,7 @@ import io.kinema.train.dist.transport.MediaDriverHost;
 import io.kinema.train.rank.RankEnvironment;
 import io.kinema.train.run.RunDescription;
 import io.kinema.train.run.RunDescriptionFile;
+import io.kinema.train.tensor.HostPlace;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -37,6 +38,7 @@ public record LocalLaunch(RunDescription run, RunDescriptionFile file, Secret se
                 RankEnvironment environment = new RankEnvironment(
                         rank,
                         numRanks,
+                        HostPlace.of(rank, numRanks),
                         runId,
                         rendezvous.address(),
                         driver.directory().toString(),

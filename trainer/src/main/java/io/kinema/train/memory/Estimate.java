@@ -6,6 +6,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.TrainedWeights;
+import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
@@ -236,8 +237,9 @@ public final class Estimate {
                 .orElseThrow();
         Recipe config =
                 RunSettings.ofThisHost(train).recipe().withModel(model).withPrecision(Precision.parse(flags.precision));
+        DeviceConfig device = DeviceConfig.forEstimates(config.precision());
         RankMemory rank = RankMemory.ofRank(
-                new RankMemory.Setup(config, Recompute.NONE, 1, flags.nodes, stage, false), 0, List.of());
+                new RankMemory.Setup(config, Recompute.NONE, device, flags.nodes, stage, false), 0, List.of());
         return (double) rank.weightBytes() + rank.gradientBytes() + rank.optimizerBytes();
     }
 

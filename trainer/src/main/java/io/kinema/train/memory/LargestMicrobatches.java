@@ -6,6 +6,7 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.input.ClipLoader;
 import io.kinema.train.model.CaptionBytes;
@@ -13,6 +14,8 @@ import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Patches;
 import io.kinema.train.run.Recipe;
+import io.kinema.train.tensor.UploadBuffer;
+import io.kinema.train.tensor.UploadMemory;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -105,7 +108,8 @@ final class LargestMicrobatches {
             mixtures.add(new Mixture(0, 1, 0, 1, 0));
         }
         Packing packing = Packing.of(grids, captions);
-        int values = packing.tokens().total() * Patches.values(patch);
-        return new Microbatch(ids, packing, new float[values], new float[values], mixtures);
+        UploadBuffer values =
+                UploadMemory.HEAP.uploadBuffer((long) packing.tokens().total() * Patches.values(patch));
+        return new Microbatch(ids, packing, values, values, Mixtures.of(mixtures));
     }
 }

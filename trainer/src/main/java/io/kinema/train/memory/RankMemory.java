@@ -1,26 +1,23 @@
 package io.kinema.train.memory;
 
-import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.device.DeviceConfig;
+import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.dist.reduction.ReductionTree;
-import io.kinema.train.model.Gradients;
-import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.save.StateStore;
-import io.kinema.train.step.GradientSum;
 import io.kinema.train.step.Sharding;
+import io.kinema.train.step.StepPasses;
 import io.kinema.train.step.TrainState;
-import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.cpu.CpuDevice;
+import io.kinema.train.tensor.MeteredDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * The memory of one rank that trains on the device {@code cpu}, found by running its own code on a device that
- * allocates and does not compute. The JVM's own memory is not part of it.
+ * The memory of one rank found by running its own code on a device that allocates and does not compute. The JVM's own
+ * memory is not part of it.
  *
  * @param weightBytes working weights: all of them, or, in stage 3, shards and room for the groups that a pass works
  *     with
@@ -44,31 +41,36 @@ public record RankMemory(
      *
      * @param config of the run
      * @param recompute what backward computes again
-     * @param threads of each rank
+     * @param device of each rank, of a kind that plans memory; its precision is the config's
      * @param nodes how many ranks
      * @param zero what each of them keeps only its shard of
      * @param copiesCheckpoints whether a copy of the state is written while training goes on
      */
     public record Setup(
-            Recipe config, Recompute recompute, int threads, int nodes, ZeroStage zero, boolean copiesCheckpoints) {
+            Recipe config,
+            Recompute recompute,
+            DeviceConfig device,
+            int nodes,
+            ZeroStage zero,
+            boolean copiesCheckpoints) {
         Setup with(Recipe other) {
-            return new Setup(other, recompute, threads, nodes, zero, copiesCheckpoints);
+            return new Setup(other, recompute, device, nodes, zero, copiesCheckpoints);
         }
 
         Setup with(Recompute other) {
-            return new Setup(config, other, threads, nodes, zero, copiesCheckpoints);
+            return new Setup(config, other, device, nodes, zero, copiesCheckpoints);
         }
 
         Setup with(ZeroStage other) {
-            return new Setup(config, recompute, threads, nodes, other, copiesCheckpoints);
+            return new Setup(config, recompute, device, nodes, other, copiesCheckpoints);
         }
 
         Setup withoutCopies() {
-            return new Setup(config, recompute, threads, nodes, zero, false);
+            return new Setup(config, recompute, device, nodes, zero, false);
         }
 
         Setup withNodes(int other) {
-            return new Setup(config, recompute, threads, other, zero, copiesCheckpoints);
+            return new Setup(config, recompute, device, other, zero, copiesCheckpoints);
         }
     }
 
@@ -96,45 +98,23 @@ public record RankMemory(
         return ranks;
     }
 
-    /** The memory of one of the ranks. */
+    /** The memory of one of the ranks, which meets each of the batches. */
     static RankMemory ofRank(Setup need, int rank, List<Microbatch> batches) {
-        try (CpuDevice device = CpuDevice.planning(need.config.precision().workingType(), need.threads)) {
+        try (MeteredDevice device = Devices.plan(need.device.with(need.config.precision()))) {
             Sharding sharding = new Sharding(need.zero, rank, need.nodes);
             TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
             long weights = state.weights().bytes();
             long optimizer = device.footprint().tensorBytes() - weights;
-            goThroughStep(state, need.config.tree());
-            long gradients = device.footprint().tensorBytes() - weights - optimizer;
-
-            // In place of those that were counted, as batches are not a step.
-            ParameterSet sums = ParameterSet.gradients(device, state.model().layout());
-            DiffusionLoss loss = new DiffusionLoss(state.model(), device);
-            for (Microbatch batch : batches) {
-                try (Device.Scope _ = device.openScope()) {
-                    loss.forwardBackward(new Gradients(state.weights(), sums), batch, 1);
-                }
-            }
+            StepPasses passes = new StepPasses(need.config, state);
+            passes.plan(batches);
             return new RankMemory(
                     weights,
                     optimizer,
-                    gradients,
+                    device.footprint().tensorBytes() - weights - optimizer,
                     device.footprint().packedBytes(),
                     device.footprint().workspacePeakBytes(),
                     StateStore.hostBytes(state, need.copiesCheckpoints));
         }
-    }
-
-    /** Sums gradients as in a step, without computing any. */
-    private static void goThroughStep(TrainState state, ReductionTree tree) {
-        GradientSum sums = new GradientSum(state.ranks(), state.groups(), tree);
-        Gradients to = new Gradients(state.weights(), sums);
-        for (int round = 0; round < sums.numRounds(); round++) {
-            for (int microbatch : sums.microbatches(round)) {
-                sums.begin(round, microbatch);
-                state.model().visitGroups(to);
-            }
-        }
-        sums.await();
     }
 
     /** All of it. */

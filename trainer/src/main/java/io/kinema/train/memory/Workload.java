@@ -10,6 +10,7 @@ import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.RunSettings;
 import io.kinema.train.run.TrainFlags;
+import io.kinema.train.tensor.UploadMemory;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,7 +47,7 @@ public record Workload(DitConfig model, List<Packing> packings) {
                 IntStream.range(0, config.microbatches()).boxed().toList();
         long steps = Math.min(config.steps(), Math.ceilDiv(LOOKED_AT, config.microbatches()));
         try (Dataset dataset = Dataset.open(flags.data());
-                ClipLoader loader = new ClipLoader(dataset, config, microbatches, 0, 0)) {
+                ClipLoader loader = new ClipLoader(dataset, config, microbatches, 0, 0, UploadMemory.HEAP)) {
             for (int i = 0; i < steps * config.microbatches(); i++) {
                 packings.add(loader.next().packing());
             }

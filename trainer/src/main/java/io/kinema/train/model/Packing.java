@@ -1,18 +1,20 @@
 package io.kinema.train.model;
 
+import io.kinema.train.tensor.RowIds;
 import io.kinema.train.tensor.Segments;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * How the clips of a microbatch lie end to end.
+ * How the clips of a microbatch lie end to end. Its tables are made once, so that a device keeps its copies of them as
+ * long as the packing lives.
  *
  * @param grids the patches of each clip
  * @param tokens the table of their tokens, L
  * @param captions the table of their captions' bytes, B
  * @param captionIds the bytes of all captions end to end [B]
  */
-public record Packing(List<Grid> grids, Segments tokens, Segments captions, int[] captionIds) {
+public record Packing(List<Grid> grids, Segments tokens, Segments captions, RowIds captionIds) {
 
     /**
      * Lays clips end to end.
@@ -30,6 +32,6 @@ public record Packing(List<Grid> grids, Segments tokens, Segments captions, int[
                 Segments.ofLengths(grids.stream().mapToInt(Grid::tokens).toArray()),
                 Segments.ofLengths(
                         captionIds.stream().mapToInt(ids -> ids.length).toArray()),
-                captionIds.stream().flatMapToInt(Arrays::stream).toArray());
+                RowIds.of(captionIds.stream().flatMapToInt(Arrays::stream).toArray()));
     }
 }

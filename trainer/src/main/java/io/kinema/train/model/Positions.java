@@ -3,6 +3,8 @@ package io.kinema.train.model;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -46,11 +48,15 @@ final class Positions {
     }
 
     /** Where the tables of angles are filled: a row every {@code stride} elements. */
-    private record RotationRows(float[] cos, int cosAt, float[] sin, int sinAt, int stride) {
+    private record RotationRows(MemorySegment cos, int cosAt, MemorySegment sin, int sinAt, int stride) {
         void put(int row, int pair, Axis axis, int place) {
             int from = place * axis.pairs;
-            System.arraycopy(axis.cos, from, cos, row * stride + cosAt + pair, axis.pairs);
-            System.arraycopy(axis.sin, from, sin, row * stride + sinAt + pair, axis.pairs);
+            put(axis.cos, from, cos, (long) row * stride + cosAt + pair, axis.pairs);
+            put(axis.sin, from, sin, (long) row * stride + sinAt + pair, axis.pairs);
+        }
+
+        private static void put(float[] from, int first, MemorySegment to, long at, int count) {
+            MemorySegment.copy(from, first, to, ValueLayout.JAVA_FLOAT, at * Float.BYTES, count);
         }
     }
 
@@ -61,22 +67,22 @@ final class Positions {
      */
     Tensor absolute(Device device, Packing packing, int width) {
         int numRows = packing.tokens().total();
-        float[] both = first.room(numRows * width);
+        MemorySegment both = first.room(device, (long) numRows * width);
         fill(packing.grids(), width / 2, new RotationRows(both, 0, both, width / 2, width));
-        return first.tensor(device, numRows, width);
+        return first.tensor(numRows, width);
     }
 
     /** Angles of video tokens from their places in the grid. */
     Rotary ofGrids(Device device, Packing packing, int headWidth) {
         int numRows = packing.tokens().total();
-        fill(packing.grids(), headWidth / 2, sideBySide(numRows, headWidth / 2));
-        return rotary(device, numRows, headWidth / 2);
+        fill(packing.grids(), headWidth / 2, sideBySide(device, numRows, headWidth / 2));
+        return rotary(numRows, headWidth / 2);
     }
 
     /** Angles of text from places counted from the start of each segment. */
     Rotary ofText(Device device, Segments segments, int headWidth) {
         int pairs = headWidth / 2;
-        RotationRows rows = sideBySide(segments.total(), pairs);
+        RotationRows rows = sideBySide(device, segments.total(), pairs);
         Axis axis = axis(pairs);
         for (int s = 0; s < segments.count(); s++) {
             axis.upTo(segments.length(s));
@@ -84,7 +90,7 @@ final class Positions {
                 rows.put(segments.offset(s) + place, 0, axis, place);
             }
         }
-        return rotary(device, segments.total(), pairs);
+        return rotary(segments.total(), pairs);
     }
 
     private void fill(List<Grid> grids, int pairs, RotationRows rows) {
@@ -120,11 +126,12 @@ final class Positions {
         return axis;
     }
 
-    private RotationRows sideBySide(int numRows, int pairs) {
-        return new RotationRows(first.room(numRows * pairs), 0, second.room(numRows * pairs), 0, pairs);
+    private RotationRows sideBySide(Device device, int numRows, int pairs) {
+        long count = (long) numRows * pairs;
+        return new RotationRows(first.room(device, count), 0, second.room(device, count), 0, pairs);
     }
 
-    private Rotary rotary(Device device, int numRows, int pairs) {
-        return new Rotary(first.tensor(device, numRows, pairs), second.tensor(device, numRows, pairs));
+    private Rotary rotary(int numRows, int pairs) {
+        return new Rotary(first.tensor(numRows, pairs), second.tensor(numRows, pairs));
     }
 }

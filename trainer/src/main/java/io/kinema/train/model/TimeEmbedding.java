@@ -2,6 +2,8 @@ package io.kinema.train.model;
 
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * Sinusoids of the diffusion time (as in DiT, 2212.09748, and Vaswani et al., 1706.03762, section 3.5) through an MLP.
@@ -28,15 +30,16 @@ final class TimeEmbedding {
     }
 
     Saved forward(Device device, Parameters weights, double[] timeS) {
-        float[] values = waves.room(timeS.length * 2 * FREQUENCIES);
+        MemorySegment values = waves.room(device, timeS.length * 2L * FREQUENCIES);
         for (int s = 0; s < timeS.length; s++) {
             for (int i = 0; i < FREQUENCIES; i++) {
                 double angle = timeS[s] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
-                values[s * 2 * FREQUENCIES + i] = (float) Math.cos(angle);
-                values[s * 2 * FREQUENCIES + FREQUENCIES + i] = (float) Math.sin(angle);
+                long at = s * 2L * FREQUENCIES + i;
+                values.setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.cos(angle));
+                values.setAtIndex(ValueLayout.JAVA_FLOAT, at + FREQUENCIES, (float) Math.sin(angle));
             }
         }
-        Tensor sinusoids = waves.tensor(device, timeS.length, 2 * FREQUENCIES);
+        Tensor sinusoids = waves.tensor(timeS.length, 2 * FREQUENCIES);
         Tensor inner = in.forward(device, weights, sinusoids);
         Tensor activated = device.silu(inner);
         return new Saved(sinusoids, inner, activated, out.forward(device, weights, activated));

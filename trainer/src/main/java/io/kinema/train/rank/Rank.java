@@ -115,7 +115,7 @@ final class Rank {
         try (Dataset dataset = Dataset.open(run.files().data())) {
             run.files().requireData(dataset.sha256());
             boolean isComplete;
-            try (Device device = Devices.open(setup.device());
+            try (Device device = Devices.open(setup.device(), environment.place());
                     Collectives collectives = join(dataset, secret)) {
                 Sharding sharding = new Sharding(setup.zero(), environment.rank(), environment.worldSize());
                 TrainState state =
@@ -140,7 +140,7 @@ final class Rank {
         Path stem = folder.samples().resolve(checkpoint.getFileName());
         TrainingSample sample = new TrainingSample(
                 request.ffmpeg(), request.prompt(), request.steps(), request.guidance(), config.seed());
-        try (Device device = Devices.open(setup.device())) {
+        try (Device device = Devices.open(setup.device(), environment.place())) {
             SpacetimeDit model = new SpacetimeDit(config.model());
             ParameterSet weights = TrainedWeights.open(checkpoint, "").load(model.layout(), device);
             return sample.write(model, config.diffusion(), device, weights, dataset, stem);

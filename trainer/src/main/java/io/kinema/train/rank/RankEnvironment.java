@@ -2,6 +2,7 @@ package io.kinema.train.rank;
 
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.dist.process.RankCommand;
+import io.kinema.train.tensor.HostPlace;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.Map;
  *
  * @param rank 0 … worldSize − 1
  * @param worldSize N
+ * @param place among the ranks of its host, for the device
  * @param runId of the launch
  * @param rendezvous host:port
  * @param driverDirectory of the host's media driver
@@ -23,6 +25,7 @@ import java.util.Map;
 public record RankEnvironment(
         int rank,
         int worldSize,
+        HostPlace place,
         String runId,
         String rendezvous,
         String driverDirectory,
@@ -66,7 +69,8 @@ public record RankEnvironment(
      */
     public RankEnvironment startedHere() {
         long pid = ProcessHandle.current().pid();
-        return new RankEnvironment(rank, worldSize, runId, rendezvous, driverDirectory, pid, resumeFrom, runSha256);
+        return new RankEnvironment(
+                rank, worldSize, place, runId, rendezvous, driverDirectory, pid, resumeFrom, runSha256);
     }
 
     /**
@@ -75,23 +79,17 @@ public record RankEnvironment(
      * @return by name
      */
     public Map<String, String> toVariables() {
-        return Map.of(
-                "KINEMA_RANK",
-                Integer.toString(rank),
-                "KINEMA_WORLD_SIZE",
-                Integer.toString(worldSize),
-                "KINEMA_RUN_ID",
-                runId,
-                "KINEMA_RENDEZVOUS",
-                rendezvous,
-                "KINEMA_AERON_DIR",
-                driverDirectory,
-                "KINEMA_LAUNCHER_PID",
-                Long.toString(launcherPid),
-                "KINEMA_RESUME_FROM",
-                resumeFrom,
-                "KINEMA_RUN_SHA256",
-                runSha256);
+        return Map.ofEntries(
+                Map.entry("KINEMA_RANK", Integer.toString(rank)),
+                Map.entry("KINEMA_WORLD_SIZE", Integer.toString(worldSize)),
+                Map.entry("KINEMA_RANK_ON_HOST", Integer.toString(place.rank())),
+                Map.entry("KINEMA_RANKS_ON_HOST", Integer.toString(place.ranks())),
+                Map.entry("KINEMA_RUN_ID", runId),
+                Map.entry("KINEMA_RENDEZVOUS", rendezvous),
+                Map.entry("KINEMA_AERON_DIR", driverDirectory),
+                Map.entry("KINEMA_LAUNCHER_PID", Long.toString(launcherPid)),
+                Map.entry("KINEMA_RESUME_FROM", resumeFrom),
+                Map.entry("KINEMA_RUN_SHA256", runSha256));
     }
 
     /**
@@ -104,6 +102,8 @@ public record RankEnvironment(
         return new RankEnvironment(
                 (int) number(variables, "KINEMA_RANK"),
                 (int) number(variables, "KINEMA_WORLD_SIZE"),
+                HostPlace.of((int) number(variables, "KINEMA_RANK_ON_HOST"), (int)
+                        number(variables, "KINEMA_RANKS_ON_HOST")),
                 text(variables, "KINEMA_RUN_ID"),
                 text(variables, "KINEMA_RENDEZVOUS"),
                 text(variables, "KINEMA_AERON_DIR"),

@@ -11,10 +11,10 @@ import io.kinema.train.model.ParameterVector;
 import io.kinema.train.model.Parameters;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Tensor;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -29,7 +29,7 @@ import java.util.stream.IntStream;
  * neighbouring microbatches; from stage 2 on a round has one microbatch of each rank, whose gradients are gone after
  * it, and the owners of shards carry partial sums from round to round.
  */
-public final class GradientSum implements Parameters {
+final class GradientSum implements Parameters {
     /**
      * Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way.
      */
@@ -46,12 +46,15 @@ public final class GradientSum implements Parameters {
     private final VectorPool pool;
     private final List<GroupSum> sums = new ArrayList<>();
     private final Deque<Sent> sent = new ArrayDeque<>();
-    private final double[] squares;
+    /** Of the blocks of one group. */
+    private final Scalars squares;
+    /** Of the microbatch that was begun last, in the order in which its pass has left the groups. */
+    private final Scalars squaresOfGroups;
 
     private int round;
     private boolean isAbsent;
     private int microbatch;
-    private double squareOfMicrobatch;
+    private int groupsLeft;
 
     /** Vectors that must not change until what is pending is over. */
     private record Sent(Optional<Pending> pending, Group group, List<ParameterVector> vectors) {}
@@ -75,7 +78,7 @@ public final class GradientSum implements Parameters {
      * @param groups of the model
      * @param tree over the microbatches of a step
      */
-    public GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
+    GradientSum(GroupExchange ranks, List<Group> groups, ReductionTree tree) {
         this.ranks = ranks;
         this.groups = groups;
         this.tree = tree;
@@ -99,7 +102,9 @@ public final class GradientSum implements Parameters {
             }
             sums.add(new GroupSum(shards));
         }
-        squares = new double[groups.stream().mapToInt(GradientSum::blocks).max().orElseThrow()];
+        squares = device.scalars(
+                groups.stream().mapToInt(GradientSum::blocks).max().orElseThrow());
+        squaresOfGroups = device.scalars(groups.size());
     }
 
     private static int blocks(Group group) {
@@ -111,7 +116,7 @@ public final class GradientSum implements Parameters {
      *
      * @return 1 in stage 1; as many as the largest number of microbatches of a rank in stages 2 and 3
      */
-    public int numRounds() {
+    int numRounds() {
         return plans.size();
     }
 
@@ -121,7 +126,7 @@ public final class GradientSum implements Parameters {
      * @param ofRound counts from 0
      * @return numbers in the step, from 0
      */
-    public List<Integer> microbatches(int ofRound) {
+    List<Integer> microbatches(int ofRound) {
         return leaves(ofRound)
                 .map(leaves -> IntStream.range(leaves.lo(), leaves.hi()).boxed().toList())
                 .orElse(List.of());
@@ -141,7 +146,7 @@ public final class GradientSum implements Parameters {
      *
      * @return numbers in the step, from 0
      */
-    public List<Integer> microbatches() {
+    List<Integer> microbatches() {
         return IntStream.range(0, numRounds())
                 .mapToObj(this::microbatches)
                 .flatMap(List::stream)
@@ -149,18 +154,26 @@ public final class GradientSum implements Parameters {
     }
 
     /**
+     * Begins a round. Where this rank has no microbatch in the round, the next pass computes nothing and takes part in
+     * the exchange.
+     *
+     * @param nextRound counts from 0
+     */
+    void beginRound(int nextRound) {
+        round = nextRound;
+        isAbsent = leaves(nextRound).isEmpty();
+    }
+
+    /**
      * Makes room for the gradients of a microbatch, which the next pass adds to this; outside any scope, as they
      * outlive it.
      *
-     * @param ofRound counts from 0
-     * @param nextMicrobatch its number in the step
+     * @param nextMicrobatch its number in the step, one of the round
      */
-    public void begin(int ofRound, int nextMicrobatch) {
-        round = ofRound;
+    void begin(int nextMicrobatch) {
         microbatch = nextMicrobatch;
-        isAbsent = false;
-        squareOfMicrobatch = 0;
-        LeafRange leaves = leaves(ofRound).orElseThrow();
+        groupsLeft = 0;
+        LeafRange leaves = leaves(round).orElseThrow();
         if (nextMicrobatch == leaves.lo()) {
             for (int i = 0; i < groups.size(); i++) {
                 Group group = groups.get(i);
@@ -176,15 +189,9 @@ public final class GradientSum implements Parameters {
         }
     }
 
-    /** Takes part in a round in which this rank has no microbatch; the next pass computes nothing. */
-    void beginAbsent(int ofRound) {
-        round = ofRound;
-        isAbsent = true;
-    }
-
-    /** The squared norm of the gradient of the microbatch that was begun last. */
-    double squareOfMicrobatch() {
-        return squareOfMicrobatch;
+    /** The squared norms of the groups' gradients, of the microbatch that was begun last; its pass is over. */
+    Scalars squaresOfGroups() {
+        return squaresOfGroups;
     }
 
     @Override
@@ -217,8 +224,8 @@ public final class GradientSum implements Parameters {
             sendToOwners(group, List.of());
             return;
         }
-        device.sumOfSquares(sum.current.flat(), Device.SHARD_ALIGNMENT, squares);
-        squareOfMicrobatch += Arrays.stream(squares, 0, blocks(group)).sum();
+        device.sumOfSquares(sum.current.flat(), Device.SHARD_ALIGNMENT, squares, 0);
+        device.sum(squares, blocks(group), squaresOfGroups, groupsLeft++);
         sum.local.add(microbatch, sum.current);
         sum.current = null;
         if (microbatch == leaves(round).orElseThrow().hi() - 1) {
@@ -241,7 +248,7 @@ public final class GradientSum implements Parameters {
     }
 
     /** Waits for the sums; {@link #shard} then has them. */
-    public void await() {
+    void await() {
         while (!sent.isEmpty()) {
             settle(sent.remove());
         }
@@ -250,7 +257,7 @@ public final class GradientSum implements Parameters {
     /**
      * Returns this rank's shard of a group's gradient.
      *
-     * @return [size of the shard], or [1] where that is 0; good until the next {@link #begin}
+     * @return [size of the shard], or [1] where that is 0; good until the next step
      */
     Tensor shard(Group group) {
         return sums.get(group.index()).result;

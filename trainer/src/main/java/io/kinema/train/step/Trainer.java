@@ -2,7 +2,6 @@ package io.kinema.train.step;
 
 import io.kinema.data.order.DataOrder;
 import io.kinema.data.shard.Dataset;
-import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.dist.collective.StepLabel;
@@ -12,15 +11,11 @@ import io.kinema.train.input.ClipLoader;
 import io.kinema.train.metrics.HostMemory;
 import io.kinema.train.metrics.Spike;
 import io.kinema.train.metrics.StepMetrics;
-import io.kinema.train.model.Flops;
-import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Patches;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.run.Recipe;
-import io.kinema.train.tensor.Device;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -32,15 +27,11 @@ public final class Trainer implements AutoCloseable {
     private final Recipe config;
     private final TrainState state;
     private final Collectives collectives;
-    private final Device device;
     private final Dataset dataset;
     private final DataOrder order;
     private final ClipLoader loader;
-    private final DiffusionLoss loss;
-    private final GradientSum gradients;
+    private final StepPasses passes;
     private final double peakFlops;
-    /** Of the blocks of this rank's shard of one group. */
-    private final double[] squaresOfGroup;
 
     private long dataNanos;
 
@@ -66,20 +57,11 @@ public final class Trainer implements AutoCloseable {
         this.config = config;
         this.state = state;
         this.collectives = collectives;
-        this.device = state.device();
         this.dataset = dataset;
         this.order = ClipLoader.order(dataset, config);
-        this.loss = new DiffusionLoss(state.model(), device);
-        this.gradients = new GradientSum(state.ranks(), state.groups(), config.tree());
-        this.loader = new ClipLoader(dataset, config, gradients.microbatches(), state.step, state.rank());
+        this.passes = new StepPasses(config, state);
+        this.loader = new ClipLoader(dataset, config, passes.microbatches(), state.step, state.rank(), state.device());
         this.peakFlops = peakFlops;
-        squaresOfGroup =
-                new double[state.groups().stream().mapToInt(this::blocks).max().orElseThrow()];
-    }
-
-    /** Of this rank's shard. */
-    private int blocks(Group group) {
-        return state.sharding().blocks(group, state.rank());
     }
 
     /**
@@ -102,9 +84,8 @@ public final class Trainer implements AutoCloseable {
         boolean scalesLoss = config.precision().scalesLoss();
         double lossScale = state.lossScale.factor();
 
-        List<StepReport.Leaf> leaves = forwardBackward(lossScale / values);
-        gradients.await();
-        List<StepReport> reports = exchange(new StepReport(leaves, squaresOfShards(), notice.get()));
+        StepPasses.Result passed = passes.run(this::nextMicrobatch, lossScale / values);
+        List<StepReport> reports = exchange(new StepReport(passed.leaves(), passed.shardSquares(), notice.get()));
         StepReport all = StepReport.join(reports);
         requireFinite(all, step);
         double norm = globalNorm(reports) / lossScale;
@@ -184,42 +165,17 @@ public final class Trainer implements AutoCloseable {
                 .toList();
     }
 
-    /** Adds the gradients of this rank's microbatches to the step's. */
-    private List<StepReport.Leaf> forwardBackward(double scale) throws IOException {
-        Gradients to = new Gradients(state.weights(), gradients);
-        List<StepReport.Leaf> leaves = new ArrayList<>();
-        for (int round = 0; round < gradients.numRounds(); round++) {
-            List<Integer> microbatches = gradients.microbatches(round);
-            for (int microbatch : microbatches) {
-                long waitNanos = System.nanoTime();
-                Microbatch batch = loader.next();
-                dataNanos += System.nanoTime() - waitNanos;
-                gradients.begin(round, microbatch);
-                leaves.add(forwardBackward(microbatch, batch, to, scale));
-            }
-            if (microbatches.isEmpty()) {
-                gradients.beginAbsent(round);
-                state.model().visitGroups(to);
-            }
-        }
-        return leaves;
-    }
-
-    private StepReport.Leaf forwardBackward(int microbatch, Microbatch batch, Gradients to, double scale) {
-        try (Device.Scope _ = device.openScope()) {
-            double[] errorS = loss.forwardBackward(to, batch, scale);
-            return new StepReport.Leaf(
-                    microbatch,
-                    Arrays.stream(errorS).reduce(0, Double::sum),
-                    gradients.squareOfMicrobatch(),
-                    Flops.training(config.model(), batch.packing()));
-        }
+    private Microbatch nextMicrobatch() throws IOException {
+        long waitNanos = System.nanoTime();
+        Microbatch batch = loader.next();
+        dataNanos += System.nanoTime() - waitNanos;
+        return batch;
     }
 
     private void update(double norm, double learningRate) {
         long count = state.step - state.skippedSteps + 1;
         for (Group group : state.groups()) {
-            state.optimizer(group).update(gradients.shard(group), state.lossScale.factor(), norm, learningRate, count);
+            state.optimizer(group).update(passes.shard(group), state.lossScale.factor(), norm, learningRate, count);
             state.weights().beginGather(group);
         }
         if (config.precision().scalesLoss()) {
@@ -262,22 +218,6 @@ public final class Trainer implements AutoCloseable {
                                 + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or look at these clips");
             }
         }
-    }
-
-    /** The sums of squares of the blocks of this rank's shards, group after group. */
-    private double[] squaresOfShards() {
-        double[] squares =
-                new double[state.groups().stream().mapToInt(this::blocks).sum()];
-        int count = 0;
-        for (Group group : state.groups()) {
-            int blocks = blocks(group);
-            if (blocks > 0) {
-                device.sumOfSquares(gradients.shard(group), Device.SHARD_ALIGNMENT, squaresOfGroup);
-                System.arraycopy(squaresOfGroup, 0, squares, count, blocks);
-                count += blocks;
-            }
-        }
-        return squares;
     }
 
     /** The norm of the whole gradient: fixed blocks, added in their order whatever the world size. */

@@ -9,6 +9,7 @@ import io.kinema.train.evaluate.Evaluate;
 import io.kinema.train.input.SyntheticData;
 import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
+import io.kinema.train.tensor.DeviceKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -266,12 +267,11 @@ final class SweepFlags {
         List<String> words = words(given);
         int place = words.indexOf("--device") + 1;
         String device = place > 0 && place < words.size() ? words.get(place) : "";
-        boolean isCpu = DeviceConfig.resolve(device, "", 0, 1).name().equals(DeviceConfig.CPU);
-        if (slots == 1 || slurm || words.contains("--threads") || !isCpu) {
+        DeviceKind kind = DeviceConfig.resolve(device, "", 0, 1).kind();
+        if (slots == 1 || slurm || words.contains("--threads") || !kind.sharesProcessors()) {
             return List.of();
         }
-        int processors = Runtime.getRuntime().availableProcessors();
-        return List.of("--threads", Integer.toString(Math.max(1, processors / (slots * nodes))));
+        return List.of("--threads", Integer.toString(kind.defaultThreads(slots * nodes)));
     }
 
     /** How a checkpoint is measured. */

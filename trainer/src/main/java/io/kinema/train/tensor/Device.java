@@ -18,7 +18,7 @@ package io.kinema.train.tensor;
  * <p>Every operation gives bitwise the same result for the same inputs on the same machine. {@link #add},
  * {@link #adamw} and {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any
  * multiple of {@link #SHARD_ALIGNMENT} elements and updated piecewise. A device is used by one thread at a time; others
- * may only read and write tensors, see {@link #finish}.
+ * may only read and write tensors, see {@link #completion}.
  */
 public interface Device extends TensorMemory, ParameterUpdates {
 
@@ -319,9 +319,9 @@ public interface Device extends TensorMemory, ParameterUpdates {
      *
      * @param tableVD the table [V, D]
      * @param ids rows, each in 0 … V−1
-     * @return [ids.length, D]
+     * @return [ids.count(), D]
      */
-    Tensor embedding(Tensor tableVD, int[] ids);
+    Tensor embedding(Tensor tableVD, RowIds ids);
 
     /**
      * Adds the gradients of {@link #embedding}'s rows, in the order of the ids.
@@ -330,7 +330,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param ids the rows that were looked up
      * @param dTable added to [V, D]
      */
-    void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable);
+    void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable);
 
     /**
      * Averages each segment's rows.
@@ -377,7 +377,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param segments the table of L
      * @return [L, P]
      */
-    Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments);
+    Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments);
 
     /**
      * Squared error of each segment, and its gradient.
@@ -386,7 +386,8 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param targetLP [L, P]
      * @param segments the table of L
      * @param scale factor on the gradient
-     * @return sums of {@code (prediction − target)²} and {@code 2·scale·(prediction − target)}
+     * @return the sums of {@code (prediction − target)²}, which stay on the device, and {@code 2·scale·(prediction −
+     *     target)}
      */
     SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale);
 }

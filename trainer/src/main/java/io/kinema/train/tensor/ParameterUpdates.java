@@ -14,10 +14,20 @@ public interface ParameterUpdates {
      *
      * @param vector its size a multiple of {@code block}
      * @param block elements a block
-     * @param sums receives one sum a block, accumulated in float64, not finite where the block is not; may be longer,
-     *     what is behind stays
+     * @param sums receives one sum a block, accumulated in float64, not finite where the block is not
+     * @param first where the first block's sum goes; scalars before and behind stay
      */
-    void sumOfSquares(Tensor vector, int block, double[] sums);
+    void sumOfSquares(Tensor vector, int block, Scalars sums, int first);
+
+    /**
+     * Adds scalars up, from the first to the last.
+     *
+     * @param terms the scalars
+     * @param count how many of them, from the first on
+     * @param into receives the sum
+     * @param index where
+     */
+    void sum(Scalars terms, int count, Scalars into, int index);
 
     /**
      * Updates a contiguous range of parameters by AdamW.

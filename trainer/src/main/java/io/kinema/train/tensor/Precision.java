@@ -42,6 +42,17 @@ public enum Precision {
     }
 
     /**
+     * Says that a device does not go with {@link #FP16}.
+     *
+     * @return what to throw
+     */
+    public static ConfigException withoutHalfProducts() {
+        return new ConfigException("--precision fp16 needs half products, which CPUs do not have (ND4J's reach about 1"
+                + " GFLOP/s there); use --precision fp32, bf16 with --device cpu, or --device nd4j built with -Pcuda on"
+                + " an NVIDIA card");
+    }
+
+    /**
      * Returns the name.
      *
      * @return as in {@code --precision}

@@ -4,10 +4,12 @@ import java.util.Arrays;
 
 /**
  * The segment table of a packed sequence: segment {@code s} holds the rows {@code offset(s) .. offset(s + 1) - 1} of a
- * {@code [L, …]} tensor. Attention, modulation and pooling never cross from one segment to another.
+ * {@code [L, …]} tensor. Attention, modulation and pooling never cross from one segment to another. A device may keep a
+ * copy of the table.
  */
 public final class Segments {
     private final int[] offsets;
+    private final DeviceCopies copies = new DeviceCopies();
 
     private Segments(int[] offsets) {
         this.offsets = offsets;
@@ -81,6 +83,15 @@ public final class Segments {
      */
     public int total() {
         return offsets[offsets.length - 1];
+    }
+
+    /**
+     * Returns what devices have made of the table.
+     *
+     * @return a device's own copy, by device
+     */
+    public DeviceCopies copies() {
+        return copies;
     }
 
     @Override

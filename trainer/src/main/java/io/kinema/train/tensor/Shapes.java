@@ -175,21 +175,22 @@ public final class Shapes {
     }
 
     /**
-     * Requires that blocks divide a vector and that there is room for a number for each.
+     * Requires that blocks divide a vector and that there is room for a scalar for each.
      *
      * @param vector the vector
      * @param block elements a block
-     * @param each as long as there are blocks, or longer
+     * @param each one for each block, or more
+     * @param first where the first block's goes
      * @return how many blocks there are
      */
-    public static int requireBlocks(Tensor vector, int block, double[] each) {
+    public static int requireBlocks(Tensor vector, int block, Scalars each, int first) {
         if (block < 1 || vector.size() % block != 0) {
             throw new IllegalArgumentException(
                     "blocks of " + block + " do not divide the vector " + text(vector.shape()));
         }
-        if (each.length < vector.size() / block) {
+        if (each.count() - first < vector.size() / block) {
             throw new IllegalArgumentException("the vector " + text(vector.shape()) + " has " + vector.size() / block
-                    + " blocks of " + block + " but there is room for " + each.length);
+                    + " blocks of " + block + " but there is room for " + (each.count() - first));
         }
         return Math.toIntExact(vector.size() / block);
     }

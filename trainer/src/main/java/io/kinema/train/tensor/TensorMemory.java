@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
  * Where a {@link Device}'s tensors live: their types, how long they last, and the way in and out. A tensor belongs to
  * the scope in which it was allocated, or to the device where none was open. Used by one thread at a time.
  */
-public interface TensorMemory extends AutoCloseable {
+public interface TensorMemory extends UploadMemory, AutoCloseable {
 
     /** Frees, on close, every tensor that was allocated since it was opened. Scopes nest. */
     interface Scope extends AutoCloseable {
@@ -73,6 +73,33 @@ public interface TensorMemory extends AutoCloseable {
     Tensor of(MemorySegment values, int... shape);
 
     /**
+     * Allocates a tensor and begins to fill it from a buffer, which must not change before
+     * {@link UploadBuffer#awaitFree} returns.
+     *
+     * @param from this device's or any other's buffer
+     * @param first the first of its values to copy
+     * @param shape extents; as many values follow each other in the buffer; rounded or widened to {@link #dtype()}
+     * @return the tensor, owned as that of {@link #zeros}
+     */
+    Tensor of(UploadBuffer from, long first, int... shape);
+
+    /**
+     * Allocates scalars, all 0.
+     *
+     * @param count how many, at least 1
+     * @return the scalars, owned as the tensor of {@link #zeros}
+     */
+    Scalars scalars(int count);
+
+    /**
+     * Waits for the operations that give scalars, and copies them to the host.
+     *
+     * @param scalars of this device
+     * @return their values
+     */
+    double[] read(Scalars scalars);
+
+    /**
      * Names a contiguous part of a tensor; both share their elements.
      *
      * @param tensor the whole
@@ -83,13 +110,22 @@ public interface TensorMemory extends AutoCloseable {
     Tensor view(Tensor tensor, long offset, int... shape);
 
     /**
-     * Waits until all operations that were begun are over. Then another thread may {@link #read} and {@link #write}
-     * tensors that no operation uses meanwhile.
+     * Names the end of the operations that were begun so far and read or write some tensors, a group of parameters for
+     * example. The thread that computes does not wait. Another thread that has waited may {@link #read(Tensor, long,
+     * MemorySegment)} and {@link #write} these tensors, as long as no further operation takes them; when its call
+     * returns, the elements have been copied, and operations that begin afterwards see them. Other tensors may be
+     * computed with meanwhile.
+     *
+     * <p>A device that computes at once returns {@link Completion#DONE}. A device with a queue records an event.
+     *
+     * @param tensors of this device
+     * @return what to wait for
      */
-    void finish();
+    Completion completion(Tensor... tensors);
 
     /**
-     * Copies elements from the device to the host.
+     * Copies elements from the device to the host. On the thread that computes, the call waits for the operations that
+     * give the tensor; other threads wait for a {@link #completion} first.
      *
      * @param from the tensor
      * @param offset the first element to copy

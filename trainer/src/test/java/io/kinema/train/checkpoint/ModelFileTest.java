@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.kinema.data.command.ConfigException;
+import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;

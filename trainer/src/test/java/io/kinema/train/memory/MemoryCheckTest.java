@@ -55,7 +55,7 @@ class MemoryCheckTest {
         return new RankMemory.Setup(
                 settings.recipe(),
                 ranks.recompute(),
-                ranks.device().threads(),
+                ranks.device(),
                 ranks.numRanks(),
                 ranks.zero(),
                 settings.checkpoints().isAsync());

@@ -16,9 +16,10 @@ import io.kinema.train.optim.LearningRate;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.step.TrainingRanks;
+import io.kinema.train.tensor.Footprint;
+import io.kinema.train.tensor.MeteredDevice;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
-import io.kinema.train.tensor.cpu.CpuDevice.Footprint;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -95,7 +96,7 @@ class ZeroMemoryTest {
         TrainingRanks ranks = new TrainingRanks(data, config, Recompute.NONE, zero, type -> CpuDevice.open(type, 1));
         return ranks.run(worldSize, run -> {
             run.steps(1);
-            return ((CpuDevice) run.state().device()).footprint();
+            return ((MeteredDevice) run.state().device()).footprint();
         });
     }
 

@@ -108,8 +108,8 @@ class SpacetimeDitTest {
         try (Device.Scope _ = device.openScope()) {
             Tensor output = model.forward(device, weights, x, PACKING, TIMES).outputLP();
             double sum = 0;
-            for (double error :
-                    device.squaredError(output, target, PACKING.tokens(), 1).sumS()) {
+            for (double error : device.read(
+                    device.squaredError(output, target, PACKING.tokens(), 1).sumS())) {
                 sum += error;
             }
             return 0.5 * sum;

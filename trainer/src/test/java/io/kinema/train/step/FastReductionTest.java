@@ -94,12 +94,12 @@ class FastReductionTest {
             ReductionTree tree = new ReductionTree(MICROBATCHES, reduction);
             GradientSum gradients = new GradientSum(ranks, state.groups(), tree);
             for (int round = 0; round < gradients.numRounds(); round++) {
+                gradients.beginRound(round);
                 for (int microbatch : gradients.microbatches(round)) {
-                    gradients.begin(round, microbatch);
+                    gradients.begin(microbatch);
                     passBackward(state, gradients, leaves[microbatch]);
                 }
                 if (gradients.microbatches(round).isEmpty()) {
-                    gradients.beginAbsent(round);
                     state.groups().reversed().forEach(gradients::leave);
                 }
             }

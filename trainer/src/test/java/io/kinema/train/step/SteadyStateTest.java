@@ -8,6 +8,7 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.TinyData;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.input.ClipLoader;
@@ -25,6 +26,9 @@ import io.kinema.train.run.FlagText;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.UploadBuffer;
+import io.kinema.train.tensor.UploadMemory;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -99,7 +103,12 @@ class SteadyStateTest {
             values[i] = (float) random.nextGaussian();
         }
         List<Mixture> mixtures = Collections.nCopies(CLIPS, new RectifiedFlow(1).at(0.5));
-        return new Microbatch(Collections.nCopies(CLIPS, "clip"), packing, values, values, mixtures);
+        return new Microbatch(
+                Collections.nCopies(CLIPS, "clip"),
+                packing,
+                UploadBuffer.of(values),
+                UploadBuffer.of(values),
+                Mixtures.of(mixtures));
     }
 
     /** The same bound for clips of 16 and of 64 tokens: nothing grows with them. */
@@ -114,7 +123,7 @@ class SteadyStateTest {
             int size = Math.toIntExact(model.layout().flatSize());
             ShardedAdamW optimizer =
                     new ShardedAdamW(device, new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.99), weights.flat(), size);
-            double[] squares = new double[size / Device.SHARD_ALIGNMENT];
+            Scalars squares = device.scalars(size / Device.SHARD_ALIGNMENT);
             DiffusionLoss loss = new DiffusionLoss(model, device);
             for (int patchesOfTime : new int[] {4, 1}) {
                 Microbatch batch = microbatch(config, patchesOfTime);
@@ -123,8 +132,8 @@ class SteadyStateTest {
                     try (Device.Scope _ = device.openScope()) {
                         loss.forwardBackward(gradients, batch, 1e-4);
                     }
-                    device.sumOfSquares(sums.flat(), Device.SHARD_ALIGNMENT, squares);
-                    double norm = Math.sqrt(Arrays.stream(squares).sum());
+                    device.sumOfSquares(sums.flat(), Device.SHARD_ALIGNMENT, squares, 0);
+                    double norm = Math.sqrt(Arrays.stream(device.read(squares)).sum());
                     optimizer.update(sums.flat(), 1, norm, 1e-4, 1);
                 });
             }
@@ -138,7 +147,7 @@ class SteadyStateTest {
                 .recipe();
         try (Dataset dataset =
                         Dataset.open(TinyData.write(root.resolve("data"), 1).toString());
-                ClipLoader loader = new ClipLoader(dataset, config, List.of(0), 0, 0)) {
+                ClipLoader loader = new ClipLoader(dataset, config, List.of(0), 0, 0, UploadMemory.HEAP)) {
             expectAtMost(LOADED_BYTES, "train-r0-loader", loader::next);
         }
     }

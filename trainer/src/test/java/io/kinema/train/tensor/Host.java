@@ -39,9 +39,9 @@ public final class Host {
     }
 
     public static double[] sumOfSquares(Device device, Tensor vector, int block) {
-        double[] sums = new double[Math.toIntExact(vector.size() / block)];
-        device.sumOfSquares(vector, block, sums);
-        return sums;
+        Scalars sums = device.scalars(Math.toIntExact(vector.size() / block));
+        device.sumOfSquares(vector, block, sums, 0);
+        return device.read(sums);
     }
 
     static Tensor tensor(Device device, double[] values, int... shape) {

@@ -103,18 +103,18 @@ interface LayerContract extends DeviceContract {
     default void shouldLookRowsUp(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor table = Host.tensor(device, new double[] {1, 2, 3, 4, 5, 6}, 3, 2);
-            Tensor rows = device.embedding(table, new int[] {2, 0, 2, 1});
+            Tensor rows = device.embedding(table, RowIds.of(2, 0, 2, 1));
             assertArrayEquals(new int[] {4, 2}, rows.shape());
             assertArrayEquals(new double[] {5, 6, 1, 2, 5, 6, 3, 4}, Host.read(device, rows));
-            assertThrows(IllegalArgumentException.class, () -> device.embedding(table, new int[] {3}));
-            assertThrows(IllegalArgumentException.class, () -> device.embedding(table, new int[] {-1}));
+            assertThrows(IllegalArgumentException.class, () -> device.embedding(table, RowIds.of(3)));
+            assertThrows(IllegalArgumentException.class, () -> device.embedding(table, RowIds.of(-1)));
         }
     }
 
     @Test
     default void shouldDifferentiateEmbeddingWithRepeatedIds() {
         try (Device device = open(finest())) {
-            int[] ids = {4, 0, 4, 4, 2, 1, 0};
+            RowIds ids = RowIds.of(4, 0, 4, 4, 2, 1, 0);
             GradientCheck.check(
                     device,
                     List.of(Host.normal(device, new Random(4), 6, 3)),
@@ -132,9 +132,9 @@ interface LayerContract extends DeviceContract {
         try (Device device = open(DType.FP32)) {
             // In float32, (1e8 + 1) − 1e8 is 0 and (1e8 − 1e8) + 1 is 1.
             Tensor dTable = device.zeros(2, 1);
-            device.embeddingBackward(device.of(new float[] {1e8f, 1, -1e8f}, 3, 1), new int[] {1, 1, 1}, dTable);
+            device.embeddingBackward(device.of(new float[] {1e8f, 1, -1e8f}, 3, 1), RowIds.of(1, 1, 1), dTable);
             assertArrayEquals(new double[] {0, 0}, Host.read(device, dTable));
-            device.embeddingBackward(device.of(new float[] {1e8f, -1e8f, 1}, 3, 1), new int[] {0, 0, 0}, dTable);
+            device.embeddingBackward(device.of(new float[] {1e8f, -1e8f, 1}, 3, 1), RowIds.of(0, 0, 0), dTable);
             assertArrayEquals(new double[] {1, 0}, Host.read(device, dTable));
         }
     }

@@ -50,6 +50,42 @@ interface MemoryContract extends DeviceContract {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldTakeValuesFromUploadBuffersAndLeaveThemToBeFilledAgain(DType dtype) {
+        try (Device device = open(dtype);
+                UploadBuffer buffer = device.uploadBuffer(6)) {
+            MemorySegment.copy(MemorySegment.ofArray(new float[] {9, 1, 2, 3, 4, 9}), 0, buffer.values(), 0, 24);
+            Tensor first = device.of(buffer, 1, 2, 2);
+            buffer.awaitFree();
+            buffer.values().fill((byte) 0);
+            Tensor second = device.of(UploadBuffer.of(new float[] {5, 6}), 0, 2);
+            assertArrayEquals(new double[] {1, 2, 3, 4}, Host.read(device, first));
+            assertArrayEquals(new double[] {5, 6}, Host.read(device, second));
+            assertThrows(IndexOutOfBoundsException.class, () -> device.of(buffer, 3, 2, 2));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldLetAnotherThreadReadAndWriteWhatIsComplete(DType dtype) throws Exception {
+        try (Device device = open(dtype)) {
+            Tensor sum = device.of(new float[] {1, 2}, 2);
+            device.add(sum, sum);
+            Completion complete = device.completion(sum);
+            double[][] seen = new double[1][];
+            Thread other = Thread.ofPlatform().start(() -> {
+                complete.await();
+                seen[0] = Host.read(device, sum);
+                Host.write(device, sum, 1, 7);
+            });
+            other.join();
+            device.add(sum, sum);
+            assertArrayEquals(new double[] {2, 4}, seen[0]);
+            assertArrayEquals(new double[] {4, 14}, Host.read(device, sum));
+        }
+    }
+
     @Test
     default void shouldRefuseWhatDoesNotFit() {
         try (Device device = open(DType.FP32)) {

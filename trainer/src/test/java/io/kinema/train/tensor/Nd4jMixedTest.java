@@ -161,7 +161,7 @@ final class Nd4jMixedTest {
         });
         all.put("segments", (device, given) -> {
             Tensor table = given.half(9, WIDTH);
-            int[] ids = {3, 0, 8, 3};
+            RowIds ids = RowIds.of(3, 0, 8, 3);
             Tensor dTable = given.sums(9, WIDTH);
             device.embeddingBackward(given.wide(4, WIDTH), ids, dTable);
             return List.of(
@@ -172,8 +172,8 @@ final class Nd4jMixedTest {
                     device.mix(
                             given.wide(ROWS, WIDTH),
                             given.wide(ROWS, WIDTH),
-                            new double[] {1, 2, 3},
-                            new double[] {-1, 0, 4},
+                            SegmentWeights.of(1, 2, 3),
+                            SegmentWeights.of(-1, 0, 4),
                             SEGMENTS));
         });
         all.put("columns", (device, given) -> {
@@ -182,7 +182,7 @@ final class Nd4jMixedTest {
         });
         all.put("squaredError", (device, given) -> {
             SquaredError error = device.squaredError(given.half(ROWS, WIDTH), given.wide(ROWS, WIDTH), SEGMENTS, 0.125);
-            return List.of(error.dPrediction(), Host.tensor(device, error.sumS(), 3));
+            return List.of(error.dPrediction(), Host.tensor(device, device.read(error.sumS()), 3));
         });
     }
 
@@ -265,7 +265,7 @@ final class Nd4jMixedTest {
                     DType.FP32,
                     device.linearResidual(half, weight, bias, stream).dtype());
             assertEquals(DType.FP16, device.linear(stream, weight, bias).dtype());
-            assertEquals(DType.FP32, device.embedding(weight, new int[] {1}).dtype());
+            assertEquals(DType.FP32, device.embedding(weight, RowIds.of(1)).dtype());
             assertEquals(
                     DType.FP32,
                     device.rmsNormBackward(half, stream, bias, device.zeros(WIDTH))

@@ -103,8 +103,8 @@ interface SegmentContract extends DeviceContract {
             Tensor mixed = device.mix(
                     Host.tensor(device, a, MIXED.total(), WIDTH),
                     Host.tensor(device, b, MIXED.total(), WIDTH),
-                    weightA,
-                    weightB,
+                    SegmentWeights.of(weightA),
+                    SegmentWeights.of(weightB),
                     MIXED);
             assertClose(expected, device, mixed);
         }
@@ -130,7 +130,7 @@ interface SegmentContract extends DeviceContract {
                     Host.tensor(device, target, MIXED.total(), WIDTH),
                     MIXED,
                     0.25);
-            assertArrayEquals(sums, error.sumS(), 100 * tolerance(dtype));
+            assertArrayEquals(sums, device.read(error.sumS()), 100 * tolerance(dtype));
             assertClose(gradient, device, error.dPrediction());
         }
     }
@@ -142,8 +142,9 @@ interface SegmentContract extends DeviceContract {
             try (Device device = open(dtype)) {
                 Tensor prediction = device.zeros(MIXED.total(), WIDTH);
                 Host.write(device, prediction, (long) MIXED.offset(2) * WIDTH + 3, broken);
-                double[] sums = device.squaredError(prediction, device.zeros(MIXED.total(), WIDTH), MIXED, 1)
-                        .sumS();
+                double[] sums =
+                        device.read(device.squaredError(prediction, device.zeros(MIXED.total(), WIDTH), MIXED, 1)
+                                .sumS());
                 assertEquals(0, sums[0]);
                 assertEquals(0, sums[1]);
                 assertFalse(Double.isFinite(sums[2]));

@@ -59,8 +59,39 @@ interface VectorContract extends DeviceContract {
             assertTrue(Double.isFinite(sums[1]));
             assertFalse(Double.isFinite(sums[2]));
             assertTrue(Double.isFinite(sums[3]));
-            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 7, new double[60]));
-            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 10, new double[5]));
+            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 7, device.scalars(60), 0));
+            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 10, device.scalars(5), 0));
+            assertThrows(IllegalArgumentException.class, () -> device.sumOfSquares(vector, 10, device.scalars(8), 3));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldLeaveSumsWhereTheyAreAskedFor(DType dtype) {
+        try (Device device = open(dtype)) {
+            Tensor vector = Host.tensor(device, new double[] {1, 2, 3, 4, 5, 6}, 6);
+            Scalars sums = device.scalars(5);
+            device.sumOfSquares(vector, 2, sums, 1);
+            assertArrayEquals(new double[] {0, 5, 25, 61, 0}, device.read(sums));
+            device.sumOfSquares(device.view(vector, 4, 2), 2, sums, 0);
+            device.sum(sums, 3, sums, 4);
+            assertArrayEquals(new double[] {61, 5, 25, 61, 91}, device.read(sums));
+        }
+    }
+
+    /** In float64, (1e16 + 1) − 1e16 is 0 and (1e16 − 1e16) + 1 is 1. */
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldAddScalarsFromTheFirstToTheLast(DType dtype) {
+        try (Device device = open(dtype)) {
+            Scalars terms = device.scalars(4);
+            Scalars sum = device.scalars(1);
+            device.sumOfSquares(Host.tensor(device, new double[] {1e8, 1, 1, 1}, 4), 1, terms, 0);
+            device.sum(terms, 4, sum, 0);
+            assertArrayEquals(new double[] {1e16}, device.read(sum));
+            device.sumOfSquares(Host.tensor(device, new double[] {1, 1, 1, 1e8}, 4), 1, terms, 0);
+            device.sum(terms, 4, sum, 0);
+            assertArrayEquals(new double[] {1e16 + 4}, device.read(sum));
         }
     }
 

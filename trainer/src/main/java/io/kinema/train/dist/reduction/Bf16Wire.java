@@ -1,35 +1,18 @@
 package io.kinema.train.dist.reduction;
 
+import io.kinema.train.tensor.Bfloat16;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
-/**
- * Lets fp32 vectors travel in {@link Wire#BF16}. Not thread-safe.
- *
- * <p>Conversions are three and ten times as fast with the Vector API as in loops that the compiler is left to make
- * vectors of: it does not narrow or widen well.
- */
+/** Lets fp32 vectors travel in {@link Wire#BF16}. Not thread-safe. */
 final class Bf16Wire {
-    private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
-    /** As many lanes as {@link #INTS}. */
-    private static final VectorSpecies<Short> SHORTS =
-            VectorSpecies.of(short.class, VectorShape.forBitSize(INTS.vectorBitSize() / 2));
+    private static final int LANES = Bfloat16.FLOATS.length();
 
     /** Elements converted at a time, whole vectors. */
     private static final int BLOCK = 2048;
 
-    private static final int UPPER = 16;
-    private static final int BELOW_HALF = 0x7fff;
-    private static final int MAGNITUDE = 0x7fff_ffff;
-    private static final int INFINITY = 0x7f80_0000;
-    /** Without this bit a NaN whose lower half is cut off could be an infinity. */
-    private static final int QUIET = 0x40_0000;
-
-    private final int[] bits = new int[BLOCK];
+    private final float[] values = new float[BLOCK];
     private final short[] upper = new short[BLOCK];
 
     /** A vector as it travels: what is read of it is rounded, what is written to it widened. */
@@ -39,21 +22,14 @@ final class Bf16Wire {
 
     /** Whole vectors: what lies behind the length is made of old values, and not used. */
     private void round(int length) {
-        for (int i = 0; i < length; i += INTS.length()) {
-            IntVector of = IntVector.fromArray(INTS, bits, i);
-            IntVector odd = of.lanewise(VectorOperators.LSHR, UPPER).and(1);
-            IntVector rounded = of.add(BELOW_HALF).add(odd);
-            IntVector kept = rounded.blend(of.or(QUIET), of.and(MAGNITUDE).compare(VectorOperators.GT, INFINITY));
-            IntVector narrow = kept.lanewise(VectorOperators.LSHR, UPPER);
-            ((ShortVector) narrow.convertShape(VectorOperators.I2S, SHORTS, 0)).intoArray(upper, i);
+        for (int i = 0; i < length; i += LANES) {
+            Bfloat16.of(FloatVector.fromArray(Bfloat16.FLOATS, values, i)).intoArray(upper, i);
         }
     }
 
     private void widen(int length) {
-        for (int i = 0; i < length; i += INTS.length()) {
-            ShortVector narrow = ShortVector.fromArray(SHORTS, upper, i);
-            IntVector wide = (IntVector) narrow.convertShape(VectorOperators.S2I, INTS, 0);
-            wide.lanewise(VectorOperators.LSHL, UPPER).intoArray(bits, i);
+        for (int i = 0; i < length; i += LANES) {
+            Bfloat16.toFloats(ShortVector.fromArray(Bfloat16.SHORTS, upper, i)).intoArray(values, i);
         }
     }
 
@@ -79,7 +55,7 @@ final class Bf16Wire {
             long numElements = to.byteSize() / Short.BYTES;
             for (long at = 0; at < numElements; at += BLOCK) {
                 int length = (int) Math.min(BLOCK, numElements - at);
-                fp32.read(first + at, MemorySegment.ofArray(bits).asSlice(0, (long) length * Integer.BYTES));
+                fp32.read(first + at, MemorySegment.ofArray(values).asSlice(0, (long) length * Float.BYTES));
                 round(length);
                 MemorySegment.copy(MemorySegment.ofArray(upper), 0, to, at * Short.BYTES, (long) length * Short.BYTES);
             }
@@ -93,7 +69,7 @@ final class Bf16Wire {
                 MemorySegment.copy(
                         from, at * Short.BYTES, MemorySegment.ofArray(upper), 0, (long) length * Short.BYTES);
                 widen(length);
-                fp32.write(first + at, MemorySegment.ofArray(bits).asSlice(0, (long) length * Integer.BYTES));
+                fp32.write(first + at, MemorySegment.ofArray(values).asSlice(0, (long) length * Float.BYTES));
             }
         }
     }

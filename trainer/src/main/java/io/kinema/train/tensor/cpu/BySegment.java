@@ -5,6 +5,9 @@ import static io.kinema.train.tensor.cpu.Lanes.store;
 import static io.kinema.train.tensor.cpu.Vectors.LANES;
 
 import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.HostScalars;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
@@ -32,7 +35,7 @@ final class BySegment {
         CpuTensor gate = memory.inside(gateSD);
         CpuTensor out = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
                 long gateRow =
@@ -62,7 +65,7 @@ final class BySegment {
         CpuTensor into = RowKernels.requireFp32("dGate", memory.inside(dGate)).changed();
         CpuTensor dy = memory.allocateLike(y.dtype(), y);
         int width = y.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
                 TileSums sums = TileSums.of(memory, tiles.count(), width)) {
             workers.run(tiles.count(), (tile, worker) -> {
@@ -102,7 +105,7 @@ final class BySegment {
         CpuTensor x = memory.inside(xLD);
         CpuTensor mean = memory.allocate(workingType, segments.count(), x.columns());
         int width = x.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, width);
                 TileSums sums = TileSums.of(memory, tiles.count(), width)) {
             workers.run(tiles.count(), (tile, worker) -> {
@@ -127,7 +130,7 @@ final class BySegment {
         CpuTensor dy = memory.inside(dySD);
         CpuTensor dx = memory.allocate(workingType, segments.total(), dy.columns());
         int width = dy.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
                 int s = tiles.segment(tile);
@@ -147,18 +150,16 @@ final class BySegment {
         return dx;
     }
 
-    Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+    Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments) {
         Shapes.requireRows("a", aLP, segments);
         Shapes.requireSame("b", bLP, "a", aLP);
-        if (weightA.length != segments.count() || weightB.length != segments.count()) {
-            throw new IllegalArgumentException(
-                    weightA.length + " and " + weightB.length + " weights for " + segments.count() + " segments");
-        }
+        weightA.requireFit(segments);
+        weightB.requireFit(segments);
         CpuTensor a = memory.inside(aLP);
         CpuTensor b = memory.inside(bLP);
         CpuTensor out = memory.allocateLike(DType.FP32, a);
         int width = a.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
                 int s = tiles.segment(tile);
@@ -167,21 +168,22 @@ final class BySegment {
                     long first = (long) row * width;
                     long aRow = RowKernels.floats(a, first, scratch.row(worker, 0), width);
                     long bRow = RowKernels.floats(b, first, scratch.row(worker, 1), width);
-                    RowKernels.mix(aRow, (float) weightA[s], bRow, (float) weightB[s], out.address(first), width);
+                    RowKernels.mix(
+                            aRow, (float) weightA.get(s), bRow, (float) weightB.get(s), out.address(first), width);
                 }
             });
         }
         return out;
     }
 
-    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
+    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale, Scalars sumS) {
         Shapes.requireRows("prediction", predictionLP, segments);
         Shapes.requireSame("target", targetLP, "prediction", predictionLP);
         CpuTensor prediction = memory.inside(predictionLP);
         CpuTensor target = memory.inside(targetLP);
         CpuTensor dPrediction = memory.allocateLike(prediction.dtype(), prediction);
         int width = prediction.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         double[] tileSums = new double[tiles.count()];
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
@@ -204,10 +206,10 @@ final class BySegment {
                 }
             });
         }
-        double[] sumS = new double[segments.count()];
-        for (int s = 0; s < sumS.length; s++) {
+        double[] sums = HostScalars.values(sumS);
+        for (int s = 0; s < sums.length; s++) {
             for (int tile = tiles.firstTile(s); tile < tiles.firstTile(s + 1); tile++) {
-                sumS[s] += tileSums[tile];
+                sums[s] += tileSums[tile];
             }
         }
         return new SquaredError(sumS, dPrediction);

@@ -1,6 +1,7 @@
 package io.kinema.train.tensor.cpu;
 
 import io.kinema.train.tensor.DType;
+import io.kinema.train.tensor.RowIds;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 
@@ -64,21 +65,21 @@ final class Columns {
         return out;
     }
 
-    Tensor embedding(Tensor tableVD, int[] ids) {
-        requireIds(tableVD, ids);
+    Tensor embedding(Tensor tableVD, RowIds ids) {
+        ids.requireInside(tableVD);
         CpuTensor table = memory.inside(tableVD);
         int width = table.columns();
-        CpuTensor y = memory.allocate(DType.FP32, ids.length, width);
-        forRows(ids.length, width, row -> {
-            long from = table.address((long) ids[row] * width);
+        CpuTensor y = memory.allocate(DType.FP32, ids.count(), width);
+        forRows(ids.count(), width, row -> {
+            long from = table.address((long) ids.get(row) * width);
             Vectors.copy(from, table.dtype(), y.address((long) row * width), DType.FP32, width);
         });
         return y;
     }
 
-    void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
-        requireIds(dTable, ids);
-        Shapes.require("dy", dyLD, ids.length, dTable.dim(1));
+    void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable) {
+        ids.requireInside(dTable);
+        Shapes.require("dy", dyLD, ids.count(), dTable.dim(1));
         CpuTensor dy = memory.inside(dyLD);
         CpuTensor into = RowKernels.requireFp32("dTable", memory.inside(dTable)).changed();
         int width = into.columns();
@@ -86,22 +87,12 @@ final class Columns {
             workers.run((width + STRIPE - 1) / STRIPE, (stripe, worker) -> {
                 int column = stripe * STRIPE;
                 int n = Math.min(STRIPE, width - column);
-                for (int row = 0; row < ids.length; row++) {
+                for (int row = 0; row < ids.count(); row++) {
                     long grad = RowKernels.floats(dy, (long) row * width + column, scratch.row(worker, 0), n);
-                    long sum = into.address((long) ids[row] * width + column);
+                    long sum = into.address((long) ids.get(row) * width + column);
                     RowKernels.add(sum, grad, sum, n);
                 }
             });
-        }
-    }
-
-    private static void requireIds(Tensor tableVD, int[] ids) {
-        Shapes.requireRank("table", tableVD, 2);
-        for (int id : ids) {
-            if (id < 0 || id >= tableVD.dim(0)) {
-                throw new IllegalArgumentException(
-                        "id " + id + " is no row of the table " + Shapes.text(tableVD.shape()));
-            }
         }
     }
 

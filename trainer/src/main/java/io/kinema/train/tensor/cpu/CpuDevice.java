@@ -5,10 +5,15 @@ import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.DType;
-import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Footprint;
 import io.kinema.train.tensor.Gated;
 import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.ImmediateDevice;
+import io.kinema.train.tensor.MeteredDevice;
 import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.RowIds;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
@@ -24,7 +29,9 @@ import java.lang.foreign.MemorySegment;
  * FP32, so that no loss scaling is needed). Products are made of BF16 values, by the processor's own instructions where
  * it has them, else widened.
  */
-public final class CpuDevice implements Device {
+public final class CpuDevice implements MeteredDevice, ImmediateDevice {
+    static final String NAME = "cpu";
+
     private final DType workingType;
     private final Memory memory;
     private final Workers workers;
@@ -38,15 +45,6 @@ public final class CpuDevice implements Device {
     private final Columns columns;
     private final FlashAttention attention;
     private final FlashAttentionBackward attentionBackward;
-
-    /**
-     * What a device holds.
-     *
-     * @param tensorBytes what was allocated outside scopes
-     * @param packedBytes weights laid out for products, and what oneDNN keeps
-     * @param workspacePeakBytes the most that scopes have held at a time
-     */
-    public record Footprint(long tensorBytes, long packedBytes, long workspacePeakBytes) {}
 
     private CpuDevice(DType workingType, int threads, boolean planning) {
         if (workingType != DType.FP32 && workingType != DType.BF16) {
@@ -92,20 +90,7 @@ public final class CpuDevice implements Device {
         return new CpuDevice(workingType, threads, true);
     }
 
-    /**
-     * Returns whether the processor multiplies BF16 by itself (AVX512_BF16 or AMX).
-     *
-     * @return whether mixed precision is faster than FP32 here
-     */
-    public static boolean hasNativeBf16() {
-        return OneDnn.hasNativeBf16();
-    }
-
-    /**
-     * Returns how much memory the device has taken so far.
-     *
-     * @return bytes
-     */
+    @Override
     public Footprint footprint() {
         long tensorBytes = memory.tensorBytes();
         return new Footprint(tensorBytes, memory.lastingBytes() - tensorBytes, memory.workspacePeakBytes());
@@ -113,7 +98,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public String name() {
-        return "cpu";
+        return NAME;
     }
 
     @Override
@@ -157,11 +142,6 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public void finish() {
-        // Operations have ended when they return.
-    }
-
-    @Override
     public void read(Tensor from, long offset, MemorySegment to) {
         CpuTensor tensor = memory.inside(from);
         Shapes.requireInside(tensor, offset, to);
@@ -195,8 +175,8 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public void sumOfSquares(Tensor vector, int block, double[] sums) {
-        updates.sumOfSquares(vector, block, sums);
+    public void sumOfSquares(Tensor vector, int block, Scalars sums, int first) {
+        updates.sumOfSquares(vector, block, sums, first);
     }
 
     @Override
@@ -330,12 +310,12 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor embedding(Tensor tableVD, int[] ids) {
+    public Tensor embedding(Tensor tableVD, RowIds ids) {
         return columns.embedding(tableVD, ids);
     }
 
     @Override
-    public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
+    public void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable) {
         columns.embeddingBackward(dyLD, ids, dTable);
     }
 
@@ -360,13 +340,13 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+    public Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments) {
         return bySegment.mix(aLP, bLP, weightA, weightB, segments);
     }
 
     @Override
     public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
-        return bySegment.squaredError(predictionLP, targetLP, segments, scale);
+        return bySegment.squaredError(predictionLP, targetLP, segments, scale, scalars(segments.count()));
     }
 
     @Override

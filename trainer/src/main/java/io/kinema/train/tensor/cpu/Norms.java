@@ -87,7 +87,7 @@ final class Norms {
         CpuTensor scale = memory.inside(scaleSD);
         CpuTensor y = memory.allocateLike(workingType, x);
         int width = x.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width)) {
             workers.run(tiles.count(), (tile, worker) -> {
                 long ofSegment = (long) tiles.segment(tile) * width;
@@ -124,7 +124,7 @@ final class Norms {
                 RowKernels.requireFp32("dScale", memory.inside(dScale)).changed();
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         int width = x.columns();
-        SegmentTiles tiles = new SegmentTiles(segments);
+        SegmentTiles tiles = SegmentTiles.of(memory, segments);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 3, width);
                 TileSums sums = TileSums.of(memory, tiles.count(), 2 * Lanes.filledLength(width))) {
             workers.run(tiles.count(), (tile, worker) -> {

@@ -12,12 +12,17 @@ final class SegmentTiles {
     /** [S + 1]. */
     private final int[] firstTiles;
 
-    SegmentTiles(Segments segments) {
+    private SegmentTiles(Segments segments) {
         this.segments = segments;
         firstTiles = new int[segments.count() + 1];
         for (int s = 0; s < segments.count(); s++) {
             firstTiles[s + 1] = firstTiles[s] + (segments.length(s) + ROWS - 1) / ROWS;
         }
+    }
+
+    /** The tiles that a device cuts a table into, once for all operations that take the table. */
+    static SegmentTiles of(Memory device, Segments segments) {
+        return segments.copies().of(device, SegmentTiles.class, () -> new SegmentTiles(segments));
     }
 
     int count() {

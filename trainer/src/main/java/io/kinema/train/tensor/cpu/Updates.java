@@ -5,6 +5,8 @@ import static io.kinema.train.tensor.cpu.Vectors.load;
 import static io.kinema.train.tensor.cpu.Vectors.store;
 
 import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.HostScalars;
+import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
@@ -83,15 +85,16 @@ final class Updates {
         }
     }
 
-    void sumOfSquares(Tensor vectorAny, int block, double[] sums) {
-        int numBlocks = Shapes.requireBlocks(vectorAny, block, sums);
+    void sumOfSquares(Tensor vectorAny, int block, Scalars sums, int firstSum) {
+        int numBlocks = Shapes.requireBlocks(vectorAny, block, sums, firstSum);
+        double[] into = HostScalars.values(sums);
         CpuTensor vector = memory.inside(vectorAny);
         int perTile = RowKernels.perTile(block);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
             workers.run((numBlocks + perTile - 1) / perTile, (tile, worker) -> {
                 int end = Math.min(numBlocks, (tile + 1) * perTile);
                 for (int i = tile * perTile; i < end; i++) {
-                    sums[i] = sumOfSquares(vector, (long) i * block, block, scratch.row(worker, 0));
+                    into[firstSum + i] = sumOfSquares(vector, (long) i * block, block, scratch.row(worker, 0));
                 }
             });
         }

@@ -1,15 +1,13 @@
 package io.kinema.train.tensor.cpu;
 
+import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -20,11 +18,7 @@ import jdk.incubator.vector.VectorSpecies;
  * machine's vectors.
  */
 final class Vectors {
-    static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
-    static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
-    /** As many lanes as {@link #FLOATS}. */
-    static final VectorSpecies<Short> SHORTS =
-            VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+    static final VectorSpecies<Float> FLOATS = Bfloat16.FLOATS;
 
     static final int LANES = FLOATS.length();
     static final ByteOrder ORDER = ByteOrder.nativeOrder();
@@ -34,10 +28,6 @@ final class Vectors {
 
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-
-    private static final int ROUND_HALF = 0x7FFF;
-    private static final int QUIET = 0x0040_0000;
-    private static final int UPPER = 16;
 
     private Vectors() {}
 
@@ -79,34 +69,12 @@ final class Vectors {
         return sum;
     }
 
-    static float widen(short bits) {
-        return Float.intBitsToFloat(bits << UPPER);
-    }
-
-    /** Rounds to nearest, ties to even; a NaN stays one. */
-    static short narrow(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        if (value != value) {
-            return (short) ((bits | QUIET) >>> UPPER);
-        }
-        return (short) (bits + ROUND_HALF + (bits >>> UPPER & 1) >>> UPPER);
-    }
-
     static FloatVector widen(long address) {
-        ShortVector bits = ShortVector.fromMemorySegment(SHORTS, ALL, address, ORDER);
-        return ((IntVector) bits.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0))
-                .lanewise(VectorOperators.LSHL, UPPER)
-                .reinterpretAsFloats();
+        return Bfloat16.toFloats(ShortVector.fromMemorySegment(Bfloat16.SHORTS, ALL, address, ORDER));
     }
 
     static void narrow(FloatVector v, long address) {
-        IntVector bits = v.reinterpretAsInts();
-        IntVector even = bits.lanewise(VectorOperators.LSHR, UPPER).and(1);
-        IntVector rounded = bits.add(ROUND_HALF).add(even);
-        rounded = rounded.blend(bits.or(QUIET), v.test(VectorOperators.IS_NAN).cast(INTS));
-        ShortVector upper = (ShortVector)
-                rounded.lanewise(VectorOperators.LSHR, UPPER).convertShape(VectorOperators.I2S, SHORTS, 0);
-        upper.intoMemorySegment(ALL, address, ORDER);
+        Bfloat16.of(v).intoMemorySegment(ALL, address, ORDER);
     }
 
     /** Copies n elements of BF16 to FP32. */
@@ -116,7 +84,7 @@ final class Vectors {
             store(widen(from + 2L * i), to + 4L * i);
         }
         for (; i < n; i++) {
-            set(to + 4L * i, widen(ALL.get(SHORT, from + 2L * i)));
+            set(to + 4L * i, Bfloat16.toFloat(ALL.get(SHORT, from + 2L * i)));
         }
     }
 
@@ -127,7 +95,7 @@ final class Vectors {
             narrow(load(from + 4L * i), to + 2L * i);
         }
         for (; i < n; i++) {
-            ALL.set(SHORT, to + 2L * i, narrow(get(from + 4L * i)));
+            ALL.set(SHORT, to + 2L * i, Bfloat16.of(get(from + 4L * i)));
         }
     }
 

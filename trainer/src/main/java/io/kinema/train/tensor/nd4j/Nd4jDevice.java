@@ -3,9 +3,14 @@ package io.kinema.train.tensor.nd4j;
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
+import io.kinema.train.tensor.Completion;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.ImmediateDevice;
 import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.RowIds;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
@@ -23,7 +28,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>The threads of BLAS and of ND4J are set by the environment before the JVM starts; results are the same from run to
  * run for the same setting of {@code OMP_NUM_THREADS} and {@code OPENBLAS_NUM_THREADS}. Kinema sets both to 1.
  */
-public final class Nd4jDevice implements Device {
+public final class Nd4jDevice implements ImmediateDevice {
+    static final String NAME = "nd4j";
+
     private final Nd4jMemory memory;
     private final Nd4jVectors vectors;
     private final Nd4jLayers layers;
@@ -53,7 +60,7 @@ public final class Nd4jDevice implements Device {
      *     the cards at hand
      */
     public static Device open(DType workingType) {
-        boolean onCuda = isOnCuda();
+        boolean onCuda = CudaDriver.isBackendPresent();
         if (onCuda) {
             List<CudaProperties> cards = CudaDriver.cards(CudaDriver.LIBRARY);
             CudaProperties.requireServed(cards);
@@ -66,18 +73,9 @@ public final class Nd4jDevice implements Device {
                 : new Nd4jDevice(new Nd4jMemory(workingType));
     }
 
-    /**
-     * Returns whether ND4J computes on NVIDIA cards here, and so has products of FP16 worth the name.
-     *
-     * @return whether its CUDA backend is on the classpath
-     */
-    public static boolean isOnCuda() {
-        return CudaDriver.isBackendPresent();
-    }
-
     @Override
     public String name() {
-        return "nd4j";
+        return NAME;
     }
 
     @Override
@@ -116,8 +114,9 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public void finish() {
+    public Completion completion(Tensor... tensors) {
         Nd4j.getExecutioner().commit();
+        return Completion.DONE;
     }
 
     @Override
@@ -146,8 +145,8 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public void sumOfSquares(Tensor vector, int block, double[] sums) {
-        vectors.sumOfSquares(vector, block, sums);
+    public void sumOfSquares(Tensor vector, int block, Scalars sums, int first) {
+        vectors.sumOfSquares(vector, block, sums, first);
     }
 
     @Override
@@ -253,12 +252,12 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public Tensor embedding(Tensor tableVD, int[] ids) {
+    public Tensor embedding(Tensor tableVD, RowIds ids) {
         return layers.embedding(tableVD, ids);
     }
 
     @Override
-    public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
+    public void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable) {
         layers.embeddingBackward(dyLD, ids, dTable);
     }
 
@@ -283,13 +282,13 @@ public final class Nd4jDevice implements Device {
     }
 
     @Override
-    public Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+    public Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments) {
         return bySegment.mix(aLP, bLP, weightA, weightB, segments);
     }
 
     @Override
     public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
-        return bySegment.squaredError(predictionLP, targetLP, segments, scale);
+        return bySegment.squaredError(predictionLP, targetLP, segments, scale, scalars(segments.count()));
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.kinema.train.tensor.nd4j;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 import static io.kinema.train.tensor.nd4j.Nd4jMath.transposed;
 
+import io.kinema.train.tensor.RowIds;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import java.util.Arrays;
@@ -134,33 +135,23 @@ final class Nd4jLayers {
         Nd4jMath.multiply(dx, dy, dx);
     }
 
-    Tensor embedding(Tensor tableVD, int[] ids) {
-        requireIds(tableVD, ids);
-        Nd4jTensor yLD = memory.allocate(ids.length, tableVD.dim(1));
+    Tensor embedding(Tensor tableVD, RowIds ids) {
+        ids.requireInside(tableVD);
+        Nd4jTensor yLD = memory.allocate(ids.count(), tableVD.dim(1));
         try (Nd4jMemory.Scratch _ = memory.scratch()) {
-            Nd4jMath.gather(memory.inside(tableVD).rows(), Nd4j.createFromArray(ids), yLD.rows());
+            Nd4jMath.gather(memory.inside(tableVD).rows(), Nd4j.createFromArray(ids.toArray()), yLD.rows());
         }
         return yLD;
     }
 
-    void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
-        requireIds(dTable, ids);
-        Shapes.require("dy", dyLD, ids.length, dTable.dim(1));
+    void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable) {
+        ids.requireInside(dTable);
+        Shapes.require("dy", dyLD, ids.count(), dTable.dim(1));
         try (Nd4jMemory.Scratch _ = memory.scratch()) {
             Nd4jMath.scatterAdd(
                     memory.inside(dTable).rows(),
-                    Nd4j.createFromArray(ids),
+                    Nd4j.createFromArray(ids.toArray()),
                     memory.inside(dyLD).rows());
-        }
-    }
-
-    private static void requireIds(Tensor tableVD, int[] ids) {
-        Shapes.requireRank("table", tableVD, 2);
-        for (int id : ids) {
-            if (id < 0 || id >= tableVD.dim(0)) {
-                throw new IllegalArgumentException(
-                        "id " + id + " is no row of the table " + Shapes.text(tableVD.shape()));
-            }
         }
     }
 

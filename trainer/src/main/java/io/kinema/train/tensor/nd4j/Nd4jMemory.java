@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.IntToDoubleFunction;
 import org.nd4j.linalg.api.buffer.DataBuffer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.concurrency.AffinityManager.Location;
@@ -116,10 +117,10 @@ final class Nd4jMemory implements AutoCloseable {
         }
 
         /** A column with a value for each row, that of the row's segment. */
-        INDArray column(double[] valueOfSegment, Segments segments) {
+        INDArray column(IntToDoubleFunction valueOfSegment, Segments segments) {
             double[] values = new double[segments.total()];
             for (int s = 0; s < segments.count(); s++) {
-                Arrays.fill(values, segments.offset(s), segments.offset(s + 1), valueOfSegment[s]);
+                Arrays.fill(values, segments.offset(s), segments.offset(s + 1), valueOfSegment.applyAsDouble(s));
             }
             return filled(values, values.length, 1);
         }
@@ -133,13 +134,18 @@ final class Nd4jMemory implements AutoCloseable {
 
         /** Repeats each segment's row for all of the segment's tokens: [S, D] to [L, D]. */
         INDArray expanded(INDArray rowsSD, Segments segments) {
+            int[] segmentOfRow = segments.copies().of(Nd4jMemory.this, int[].class, () -> segmentOfRow(segments));
+            INDArray out = matrix(segments.total(), rowsSD.columns());
+            Nd4jMath.gather(rowsSD, Nd4j.createFromArray(segmentOfRow), out);
+            return out;
+        }
+
+        private static int[] segmentOfRow(Segments segments) {
             int[] segmentOfRow = new int[segments.total()];
             for (int s = 0; s < segments.count(); s++) {
                 Arrays.fill(segmentOfRow, segments.offset(s), segments.offset(s + 1), s);
             }
-            INDArray out = matrix(segments.total(), rowsSD.columns());
-            Nd4jMath.gather(rowsSD, Nd4j.createFromArray(segmentOfRow), out);
-            return out;
+            return segmentOfRow;
         }
 
         /** The squares of all elements in float64. */

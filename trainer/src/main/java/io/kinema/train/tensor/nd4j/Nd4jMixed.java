@@ -3,10 +3,14 @@ package io.kinema.train.tensor.nd4j;
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
+import io.kinema.train.tensor.Completion;
 import io.kinema.train.tensor.DType;
-import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.ImmediateDevice;
 import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.RowIds;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
@@ -19,7 +23,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Attention's products are FP32: for stacks of matrices nd4j-cuda has a kernel of its own that would add in FP16.
  */
-final class Nd4jMixed implements Device {
+final class Nd4jMixed implements ImmediateDevice {
     private final Nd4jMemory memory;
     private final Nd4jDevice wide;
     private final Nd4jLayers layers;
@@ -78,8 +82,8 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
-    public void finish() {
-        wide.finish();
+    public Completion completion(Tensor... tensors) {
+        return wide.completion(tensors);
     }
 
     @Override
@@ -114,8 +118,8 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
-    public void sumOfSquares(Tensor vector, int block, double[] sums) {
-        wide.sumOfSquares(vector, block, sums);
+    public void sumOfSquares(Tensor vector, int block, Scalars sums, int first) {
+        wide.sumOfSquares(vector, block, sums, first);
     }
 
     @Override
@@ -298,13 +302,15 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
-    public Tensor embedding(Tensor tableVD, int[] ids) {
+    public Tensor embedding(Tensor tableVD, RowIds ids) {
         return halves.stored(
-                DType.FP32, new int[] {ids.length, tableVD.dim(1)}, () -> wide.embedding(halves.widened(tableVD), ids));
+                DType.FP32,
+                new int[] {ids.count(), tableVD.dim(1)},
+                () -> wide.embedding(halves.widened(tableVD), ids));
     }
 
     @Override
-    public void embeddingBackward(Tensor dyLD, int[] ids, Tensor dTable) {
+    public void embeddingBackward(Tensor dyLD, RowIds ids, Tensor dTable) {
         try (Scope _ = openScope()) {
             wide.embeddingBackward(halves.widened(dyLD), ids, dTable);
         }
@@ -354,7 +360,7 @@ final class Nd4jMixed implements Device {
     }
 
     @Override
-    public Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+    public Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments) {
         return halves.stored(
                 DType.FP32,
                 aLP.shape(),

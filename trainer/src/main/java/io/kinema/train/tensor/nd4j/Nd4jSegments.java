@@ -2,6 +2,9 @@ package io.kinema.train.tensor.nd4j;
 
 import static io.kinema.train.tensor.nd4j.Nd4jMath.of;
 
+import io.kinema.train.tensor.HostScalars;
+import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
@@ -60,13 +63,9 @@ final class Nd4jSegments {
     Tensor segmentMeanBackward(Tensor dySD, Segments segments) {
         Shapes.require("dy", dySD, segments.count(), dySD.dim(1));
         Nd4jTensor dxLD = memory.allocate(segments.total(), dySD.dim(1));
-        double[] weightOfSegment = new double[segments.count()];
-        for (int s = 0; s < segments.count(); s++) {
-            weightOfSegment[s] = 1.0 / segments.length(s);
-        }
         try (Nd4jMemory.Scratch scratch = memory.scratch()) {
             INDArray dyLD = scratch.expanded(memory.inside(dySD).rows(), segments);
-            Nd4jMath.multiply(dyLD, scratch.column(weightOfSegment, segments), dxLD.rows());
+            Nd4jMath.multiply(dyLD, scratch.column(s -> 1.0 / segments.length(s), segments), dxLD.rows());
         }
         return dxLD;
     }
@@ -77,38 +76,36 @@ final class Nd4jSegments {
         Nd4jMath.matmul(of(memory.onesRow(segments.length(s))), of(rows), weight, 1, intoSD.rows(s, 1));
     }
 
-    Tensor mix(Tensor aLP, Tensor bLP, double[] weightA, double[] weightB, Segments segments) {
+    Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments) {
         Shapes.requireRows("a", aLP, segments);
         Shapes.requireSame("b", bLP, "a", aLP);
-        if (weightA.length != segments.count() || weightB.length != segments.count()) {
-            throw new IllegalArgumentException(
-                    weightA.length + " and " + weightB.length + " weights for " + segments.count() + " segments");
-        }
+        weightA.requireFit(segments);
+        weightB.requireFit(segments);
         Nd4jTensor out = memory.allocate(aLP.shape());
         try (Nd4jMemory.Scratch scratch = memory.scratch()) {
             INDArray a = memory.inside(aLP).rows();
             INDArray term = scratch.like(a);
-            Nd4jMath.multiply(memory.inside(bLP).rows(), scratch.column(weightB, segments), term);
-            Nd4jMath.multiply(a, scratch.column(weightA, segments), out.rows());
+            Nd4jMath.multiply(memory.inside(bLP).rows(), scratch.column(weightB::get, segments), term);
+            Nd4jMath.multiply(a, scratch.column(weightA::get, segments), out.rows());
             Nd4jMath.add(out.rows(), term, out.rows());
         }
         return out;
     }
 
-    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
+    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale, Scalars sumS) {
         Shapes.requireRows("prediction", predictionLP, segments);
         Shapes.requireSame("target", targetLP, "prediction", predictionLP);
         Nd4jTensor dPrediction = memory.allocate(predictionLP.shape());
         INDArray difference = dPrediction.rows();
         Nd4jMath.subtract(
                 memory.inside(predictionLP).rows(), memory.inside(targetLP).rows(), difference);
-        double[] sumS = new double[segments.count()];
+        double[] sums = HostScalars.values(sumS);
         try (Nd4jMemory.Scratch scratch = memory.scratch()) {
             INDArray squares = scratch.squaredInDouble(difference);
             double[] sumL = squares.sum(1).data().asDouble();
-            for (int s = 0; s < sumS.length; s++) {
+            for (int s = 0; s < sums.length; s++) {
                 for (int row = segments.offset(s); row < segments.offset(s + 1); row++) {
-                    sumS[s] += sumL[row];
+                    sums[s] += sumL[row];
                 }
             }
         }

@@ -1,6 +1,8 @@
 package io.kinema.train.tensor.nd4j;
 
 import io.kinema.train.tensor.AdamWStep;
+import io.kinema.train.tensor.HostScalars;
+import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.Tensor;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -31,8 +33,9 @@ final class Nd4jVectors {
         Nd4jMath.add(sum, memory.inside(term).flat(0, into.size()), sum);
     }
 
-    void sumOfSquares(Tensor vector, int block, double[] sums) {
-        int numBlocks = Shapes.requireBlocks(vector, block, sums);
+    void sumOfSquares(Tensor vector, int block, Scalars sums, int firstSum) {
+        int numBlocks = Shapes.requireBlocks(vector, block, sums, firstSum);
+        double[] into = HostScalars.values(sums);
         Nd4jTensor all = memory.inside(vector);
         int blocksAtOnce = Math.max(1, PIECE / block);
         for (int first = 0; first < numBlocks; first += blocksAtOnce) {
@@ -40,7 +43,7 @@ final class Nd4jVectors {
             try (Nd4jMemory.Scratch scratch = memory.scratch()) {
                 INDArray squares = scratch.squaredInDouble(all.flat((long) first * block, (long) count * block));
                 double[] pieceSums = squares.reshape(count, block).sum(1).data().asDouble();
-                System.arraycopy(pieceSums, 0, sums, first, count);
+                System.arraycopy(pieceSums, 0, into, firstSum + first, count);
             }
         }
     }

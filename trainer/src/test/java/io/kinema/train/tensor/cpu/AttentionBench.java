@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
+import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Qkv;
@@ -35,7 +36,7 @@ final class AttentionBench implements AutoCloseable {
             if (type == DType.FP32) {
                 Vectors.set(tensor.address(i), (float) values[i]);
             } else {
-                Vectors.ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, tensor.address(i), Vectors.narrow((float) values[i]));
+                Vectors.ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, tensor.address(i), Bfloat16.of((float) values[i]));
             }
         }
         return tensor;
@@ -47,7 +48,7 @@ final class AttentionBench implements AutoCloseable {
         for (int i = 0; i < values.length; i++) {
             values[i] = own.dtype() == DType.FP32
                     ? Vectors.get(own.address(i))
-                    : Vectors.widen(Vectors.ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, own.address(i)));
+                    : Bfloat16.toFloat(Vectors.ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, own.address(i)));
         }
         return values;
     }

@@ -2,6 +2,7 @@ package io.kinema.train.tensor.cpu;
 
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
+import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Qkv;
@@ -64,7 +65,7 @@ record AttentionProblem(DType type, int heads, int width, Segments queries, Segm
     }
 
     private static float rounded(DType type, float value) {
-        return type == DType.FP32 ? value : Vectors.widen(Vectors.narrow(value));
+        return type == DType.FP32 ? value : Bfloat16.toFloat(Bfloat16.of(value));
     }
 
     /** All results by the nd4j device, in the order of {@link AttentionBench#RESULTS}. */

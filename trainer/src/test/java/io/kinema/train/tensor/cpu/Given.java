@@ -1,5 +1,6 @@
 package io.kinema.train.tensor.cpu;
 
+import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Shapes;
@@ -22,7 +23,7 @@ record Given(DType type, int[] shape, double[] values) {
         double[] values = new double[Math.toIntExact(Shapes.sizeOf(shape))];
         for (int i = 0; i < values.length; i++) {
             float value = (float) random.nextGaussian();
-            values[i] = type == DType.BF16 ? Vectors.widen(Vectors.narrow(value)) : value;
+            values[i] = type == DType.BF16 ? Bfloat16.toFloat(Bfloat16.of(value)) : value;
         }
         return new Given(type, shape, values);
     }
@@ -40,7 +41,7 @@ record Given(DType type, int[] shape, double[] values) {
             MemorySegment bytes = arena.allocate((long) values.length * own.bytes(), 64);
             for (int i = 0; i < values.length; i++) {
                 switch (own) {
-                    case BF16 -> bytes.setAtIndex(ValueLayout.JAVA_SHORT, i, Vectors.narrow((float) values[i]));
+                    case BF16 -> bytes.setAtIndex(ValueLayout.JAVA_SHORT, i, Bfloat16.of((float) values[i]));
                     case FP32 -> bytes.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
                     case FP64 -> bytes.setAtIndex(ValueLayout.JAVA_DOUBLE, i, values[i]);
                 }
@@ -57,7 +58,7 @@ record Given(DType type, int[] shape, double[] values) {
             double[] values = new double[Math.toIntExact(tensor.size())];
             for (int i = 0; i < values.length; i++) {
                 values[i] = switch (tensor.dtype()) {
-                    case BF16 -> Vectors.widen(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i));
+                    case BF16 -> Bfloat16.toFloat(bytes.getAtIndex(ValueLayout.JAVA_SHORT, i));
                     case FP16 -> throw new IllegalArgumentException("the cpu device has no tensors of FP16");
                     case FP32 -> bytes.getAtIndex(ValueLayout.JAVA_FLOAT, i);
                     case FP64 -> bytes.getAtIndex(ValueLayout.JAVA_DOUBLE, i);

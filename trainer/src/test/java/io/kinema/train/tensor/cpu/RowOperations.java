@@ -6,6 +6,8 @@ import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.HeadRotation;
 import io.kinema.train.tensor.Qkv;
+import io.kinema.train.tensor.RowIds;
+import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
@@ -158,7 +160,7 @@ final class RowOperations {
                 "concat",
                 List.of(any(numRows, width), any(numRows, 2), any(numRows, width + 1)),
                 (d, in) -> List.of(d.concat(in)));
-        int[] ids = random.ints(numRows, 0, 5).toArray();
+        RowIds ids = RowIds.of(random.ints(numRows, 0, 5).toArray());
         add("embedding", List.of(any(5, width)), (d, in) -> List.of(d.embedding(in[0], ids)));
         add("embedding backward", List.of(any(numRows, width), fp32(5, width)), (d, in) -> {
             d.embeddingBackward(in[0], ids, in[1]);
@@ -190,21 +192,26 @@ final class RowOperations {
                 (d, in) -> List.of(d.gatedResidualBackward(in[0], in[1], in[2], segments, in[3]), in[3]));
         ops.add("mean", List.of(ops.any(shape)), (d, in) -> List.of(d.segmentMean(in[0], segments)));
         ops.add("mean backward", List.of(ops.any(each)), (d, in) -> List.of(d.segmentMeanBackward(in[0], segments)));
-        double[] weightA = ops.random.doubles(segments.count()).toArray();
-        double[] weightB = ops.random.doubles(segments.count()).toArray();
+        SegmentWeights weightA = weights(ops.random, segments);
+        SegmentWeights weightB = weights(ops.random, segments);
         ops.add(
                 "mix",
                 List.of(ops.any(shape), ops.any(shape)),
                 (d, in) -> List.of(d.mix(in[0], in[1], weightA, weightB, segments)));
         ops.add("squared error", List.of(ops.any(shape), ops.any(shape)), (d, in) -> {
             SquaredError error = d.squaredError(in[0], in[1], segments, 0.25);
-            float[] sums = new float[error.sumS().length];
+            double[] wide = d.read(error.sumS());
+            float[] sums = new float[wide.length];
             for (int s = 0; s < sums.length; s++) {
-                sums[s] = (float) error.sumS()[s];
+                sums[s] = (float) wide[s];
             }
             return List.of(error.dPrediction(), d.of(sums, sums.length));
         });
         return ops.all;
+    }
+
+    private static SegmentWeights weights(Random random, Segments segments) {
+        return SegmentWeights.of(random.doubles(segments.count()).toArray());
     }
 
     /** Heads of tokens. */
