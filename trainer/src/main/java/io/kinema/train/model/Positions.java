@@ -61,7 +61,7 @@ final class Positions {
      */
     Tensor absolute(Device device, Packing packing, int width) {
         int numRows = packing.tokens().total();
-        float[] both = first.room(numRows * width);
+        float[] both = first.room(Math.multiplyExact(numRows, width));
         fill(packing.grids(), width / 2, new RotationRows(both, 0, both, width / 2, width));
         return first.tensor(device, numRows, width);
     }

@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
 public final class ShardedAdamW {
     private final Device device;
     private final AdamWConfig config;
-    private final int size;
+    private final long size;
     private final Tensor working;
     private final Tensor master;
     private final Tensor firstMoment;
@@ -43,11 +43,11 @@ public final class ShardedAdamW {
      * @param size elements of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}; 0 where there are more ranks
      *     than blocks
      */
-    public ShardedAdamW(Device device, AdamWConfig config, Tensor working, int size) {
+    public ShardedAdamW(Device device, AdamWConfig config, Tensor working, long size) {
         this.device = device;
         this.config = config;
         this.size = size;
-        int allocated = Math.max(size, 1);
+        long allocated = Math.max(size, 1);
         this.working = working;
         this.master = working.dtype() == device.dtype() ? working : device.zeros(allocated);
         this.firstMoment = device.zeros(allocated);

@@ -103,7 +103,7 @@ public final class GradientSum implements Parameters {
     }
 
     private static int blocks(Group group) {
-        return group.size() / Device.SHARD_ALIGNMENT;
+        return Math.toIntExact(group.size() / Device.SHARD_ALIGNMENT);
     }
 
     /**
