@@ -185,8 +185,7 @@ public final class Philox {
     }
 
     /** As {@link #normals(Purpose, long, long, float[], int, int)}, the deviates after so many blocks of four. */
-    private void normals(
-            Purpose purpose, long step, long clip, int firstBlock, float[] out, int offset, int length) {
+    private void normals(Purpose purpose, long step, long clip, int firstBlock, float[] out, int offset, int length) {
         int[] words = new int[4];
         for (int i = 0; i < length; i += 4) {
             block(purpose, step, clip, firstBlock + (i >>> 2), words);
@@ -208,7 +207,8 @@ public final class Philox {
     }
 
     /**
-     * Fills with a part of the deviates that {@link #normals(Purpose, long, long, float[], int, int)} gives a longer array.
+     * Fills with a part of the deviates that {@link #normals(Purpose, long, long, float[], int, int)} gives a longer
+     * array.
      *
      * @param purpose what they are for
      * @param step below 2³²

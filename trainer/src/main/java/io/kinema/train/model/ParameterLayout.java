@@ -1,6 +1,8 @@
 package io.kinema.train.model;
 
 import io.kinema.data.order.Philox;
+import io.kinema.train.optim.ParameterAttributes;
+import io.kinema.train.optim.Stretch;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Shapes;
 import java.lang.foreign.MemorySegment;
@@ -11,8 +13,8 @@ import java.util.List;
 
 /**
  * The parameters of a model in groups, of layers that a pass goes through together: the stem, each block, the final
- * layer. A group is a vector: its parameters end to end in the order of docs/numerics.md, filled up with zeros, which no
- * gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}. Offsets count through all groups, one after the
+ * layer. A group is a vector: its parameters end to end in the order of docs/numerics.md, filled up with zeros, which
+ * no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}. Offsets count through all groups, one after the
  * other; no tensor holds more than one of them.
  */
 public final class ParameterLayout {
@@ -49,8 +51,10 @@ public final class ParameterLayout {
      * @param offset of its first element, counted through all groups
      * @param group the index of its group
      * @param init how it starts
+     * @param attributes how training treats it
      */
-    public record Entry(int index, String name, int[] shape, long offset, int group, Init init) {
+    public record Entry(
+            int index, String name, int[] shape, long offset, int group, Init init, ParameterAttributes attributes) {
         /**
          * Returns the number of elements.
          *
@@ -85,6 +89,31 @@ public final class ParameterLayout {
             }
             return isLike;
         }
+
+        /**
+         * Cuts a range of the group where attributes change. What fills the group up goes with the last parameter.
+         *
+         * @param from the first element, counted from the beginning of the group
+         * @param length elements of the range
+         * @return stretches whose offsets count from {@code from}; end to end they are the range
+         */
+        public List<Stretch> stretches(long from, long length) {
+            List<Stretch> stretches = new ArrayList<>();
+            for (Entry entry : entries) {
+                long first = Math.max(0, entry.offset - offset - from);
+                long end = entry == entries.getLast()
+                        ? length
+                        : Math.min(length, entry.offset + entry.size() - offset - from);
+                if (first >= end) {
+                    continue;
+                }
+                if (!stretches.isEmpty() && stretches.getLast().attributes().equals(entry.attributes)) {
+                    first = stretches.removeLast().offset();
+                }
+                stretches.add(new Stretch(first, end - first, entry.attributes));
+            }
+            return List.copyOf(stretches);
+        }
     }
 
     ParameterLayout() {}
@@ -97,7 +126,11 @@ public final class ParameterLayout {
     }
 
     Entry add(String name, Init init, int... shape) {
-        Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init);
+        return add(name, init, ParameterAttributes.DECAYED, shape);
+    }
+
+    Entry add(String name, Init init, ParameterAttributes attributes, int... shape) {
+        Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init, attributes);
         entries.add(entry);
         numElements += entry.size();
         end += entry.size();

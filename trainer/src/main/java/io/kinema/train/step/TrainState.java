@@ -63,7 +63,11 @@ public final class TrainState {
                 ? new GatheredWeights(ranks, groups)
                 : new ReplicatedWeights(ranks, model.layout());
         for (Group group : groups) {
-            optimizers.add(new ShardedAdamW(device, config.adamw(), weights.shard(group), sharding.size(group)));
+            optimizers.add(new ShardedAdamW(
+                    device,
+                    config.adamw(),
+                    weights.shard(group),
+                    group.stretches(sharding.offset(group), sharding.size(group))));
         }
         lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
     }

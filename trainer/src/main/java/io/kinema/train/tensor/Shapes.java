@@ -24,7 +24,7 @@ public final class Shapes {
      * @return as in {@code [3, 4]}
      */
     public static String text(Tensor tensor) {
-        return tensor.rank() == 1 ? "[" + tensor.size() + "]" : text(tensor);
+        return tensor.rank() == 1 ? "[" + tensor.size() + "]" : text(tensor.shape());
     }
 
     /**
@@ -177,8 +177,8 @@ public final class Shapes {
             isSame = tensor.dim(axis) == other.dim(axis);
         }
         if (!isSame) {
-            throw new IllegalArgumentException(name + " has shape " + text(tensor) + " but " + otherName
-                    + " has shape " + text(other));
+            throw new IllegalArgumentException(
+                    name + " has shape " + text(tensor) + " but " + otherName + " has shape " + text(other));
         }
     }
 
@@ -192,8 +192,8 @@ public final class Shapes {
      */
     public static void requireSameSize(String name, Tensor tensor, String otherName, Tensor other) {
         if (tensor.size() != other.size()) {
-            throw new IllegalArgumentException(name + " " + text(tensor) + " has " + tensor.size()
-                    + " elements but " + otherName + " " + text(other) + " has " + other.size());
+            throw new IllegalArgumentException(name + " " + text(tensor) + " has " + tensor.size() + " elements but "
+                    + otherName + " " + text(other) + " has " + other.size());
         }
     }
 
@@ -207,8 +207,7 @@ public final class Shapes {
      */
     public static int requireBlocks(Tensor vector, int block, double[] each) {
         if (block < 1 || vector.size() % block != 0) {
-            throw new IllegalArgumentException(
-                    "blocks of " + block + " do not divide the vector " + text(vector));
+            throw new IllegalArgumentException("blocks of " + block + " do not divide the vector " + text(vector));
         }
         if (each.length < vector.size() / block) {
             throw new IllegalArgumentException("the vector " + text(vector) + " has " + vector.size() / block

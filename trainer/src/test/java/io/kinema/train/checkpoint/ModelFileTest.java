@@ -51,9 +51,7 @@ class ModelFileTest {
             ParameterSet loaded = weights.load(LAYOUT, device);
             for (Group group : LAYOUT.groups()) {
                 device.read(
-                        loaded.flat(group),
-                        0,
-                        flat.asSlice(group.offset() * Float.BYTES, group.size() * Float.BYTES));
+                        loaded.flat(group), 0, flat.asSlice(group.offset() * Float.BYTES, group.size() * Float.BYTES));
             }
         }
         return flat;

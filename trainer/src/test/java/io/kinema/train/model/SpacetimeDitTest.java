@@ -120,7 +120,8 @@ class SpacetimeDitTest {
         List<double[]> again = gradients(Recompute.BLOCKS);
         assertEquals(kept.size(), again.size());
         for (int i = 0; i < kept.size(); i++) {
-            assertArrayEquals(kept.get(i), again.get(i), model.layout().entries().get(i).name());
+            assertArrayEquals(
+                    kept.get(i), again.get(i), model.layout().entries().get(i).name());
         }
     }
 
@@ -179,7 +180,9 @@ class SpacetimeDitTest {
         try (Device device = Nd4jDevice.open(DType.FP64)) {
             ParameterSet weights = ParameterSet.weights(device, model.layout());
             for (ParameterLayout.Entry entry : model.layout().entries()) {
-                device.add(weights.get(entry), device.of(ParameterLayout.initial(1, entry, 0, (int) entry.size()), entry.shape()));
+                device.add(
+                        weights.get(entry),
+                        device.of(ParameterLayout.initial(1, entry, 0, (int) entry.size()), entry.shape()));
             }
             Tensor x = device.of(normals(new Random(1), PACKING.tokens().total() * values, 1), 14, values);
             Tensor output = model.forward(device, weights, x, PACKING, TIMES).outputLP();

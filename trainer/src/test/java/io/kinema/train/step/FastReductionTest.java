@@ -130,8 +130,8 @@ class FastReductionTest {
         for (Group group : state.groups().reversed()) {
             gradients.enter(group, group);
             for (ParameterLayout.Entry entry : group.entries()) {
-                MemorySegment values = MemorySegment.ofArray(leaf)
-                        .asSlice(entry.offset() * Float.BYTES, entry.size() * Float.BYTES);
+                MemorySegment values =
+                        MemorySegment.ofArray(leaf).asSlice(entry.offset() * Float.BYTES, entry.size() * Float.BYTES);
                 device.write(gradients.get(entry), 0, values);
             }
             gradients.leave(group);

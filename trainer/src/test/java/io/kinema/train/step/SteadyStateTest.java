@@ -116,10 +116,10 @@ class SteadyStateTest {
             AdamWConfig constants = new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.99);
             List<Group> groups = model.layout().groups();
             List<ShardedAdamW> optimizers = groups.stream()
-                    .map(group -> new ShardedAdamW(device, constants, weights.flat(group), group.size()))
+                    .map(group ->
+                            new ShardedAdamW(device, constants, weights.flat(group), group.stretches(0, group.size())))
                     .toList();
-            double[] squares =
-                    new double[Math.toIntExact(model.layout().flatSize() / Device.SHARD_ALIGNMENT)];
+            double[] squares = new double[Math.toIntExact(model.layout().flatSize() / Device.SHARD_ALIGNMENT)];
             DiffusionLoss loss = new DiffusionLoss(model, device);
             for (int patchesOfTime : new int[] {4, 1}) {
                 Microbatch batch = microbatch(config, patchesOfTime);

@@ -56,8 +56,9 @@ final class Nd4jTensor implements Tensor {
     /** The extents of a vector. */
     static int[] vector(long size) {
         if (size > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("a vector of " + size + " elements is too long for the device nd4j, whose "
-                    + "longest has " + Integer.MAX_VALUE + "; use --device cpu");
+            throw new IllegalArgumentException(
+                    "a vector of " + size + " elements is too long for the device nd4j, whose " + "longest has "
+                            + Integer.MAX_VALUE + "; use --device cpu");
         }
         return new int[] {(int) size};
     }
