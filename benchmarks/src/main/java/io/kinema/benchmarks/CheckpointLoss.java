@@ -3,7 +3,7 @@ package io.kinema.benchmarks;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.command.CommandLine;
 import io.kinema.train.checkpoint.Checkpoint;
-import io.kinema.train.checkpoint.WeightsKind;
+import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
@@ -12,8 +12,6 @@ import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -50,12 +48,8 @@ public final class CheckpointLoss {
         SpacetimeDit model = new SpacetimeDit(from.state().config().model().toConfig());
         Objective diffusion = Objective.named(
                 from.state().config().diffusion(), from.state().config().timeShift());
-        try (Device on = Devices.open(device);
-                Arena arena = Arena.ofConfined()) {
-            ParameterSet weights = ParameterSet.weights(on, model.layout());
-            MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
-            from.readWeights(WeightsKind.MODEL, model.layout(), 0, flat);
-            weights.write(on, 0, flat);
+        try (Device on = Devices.open(device)) {
+            ParameterSet weights = TrainedWeights.open(from.folder(), "model").load(model.layout(), on);
             Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
             try (Device.Scope _ = on.openScope()) {
                 return Arrays.stream(on.read(new DiffusionLoss(model, on).forward(weights, batch)))

@@ -32,7 +32,7 @@ final class Formulas {
 
     /** Every parameter nonzero, so that every gradient is exercised. */
     static float[] parameter(ParameterLayout.Entry entry) {
-        float[] values = new float[entry.size()];
+        float[] values = new float[Math.toIntExact(entry.size())];
         int[] shape = entry.shape();
         for (int i = 0; i < values.length; i++) {
             double s = Math.sin(0.7 * i + 1.3 * entry.index() + 0.0137 * i * i);

@@ -11,6 +11,7 @@ import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 
 /** A model with its optimizer, and one microbatch to train it on. */
 final class KinemaStep {
@@ -25,15 +26,26 @@ final class KinemaStep {
     private final DiffusionLoss loss;
     private final Gradients gradients;
     private final Microbatch batch;
-    private final Tensor flatWeights;
-    private final Tensor flatSums;
-    private final Tensor master;
-    private final Tensor firstMoment;
-    private final Tensor secondMoment;
+    private final List<GroupState> groups;
     private final Scalars squares;
     private final double flops;
     private final long values;
     private long count;
+
+    /** What an update of a group of parameters reads and changes. */
+    private record GroupState(
+            Tensor weights, Tensor sums, Tensor master, Tensor firstMoment, Tensor secondMoment, int blocks) {
+        static GroupState of(Device device, Tensor weights, Tensor sums) {
+            long size = weights.size();
+            Tensor master = weights;
+            if (device.workingType() != device.dtype()) {
+                master = device.zeros(size);
+                device.copy(master, weights);
+            }
+            int blocks = Math.toIntExact(size / Device.SHARD_ALIGNMENT);
+            return new GroupState(weights, sums, master, device.zeros(size), device.zeros(size), blocks);
+        }
+    }
 
     /** Allocates in the innermost scope. */
     KinemaStep(Device device, StepCase of) {
@@ -41,50 +53,37 @@ final class KinemaStep {
         SpacetimeDit model = new SpacetimeDit(of.model());
         ParameterSet weights = Formulas.weights(device, model);
         ParameterSet sums = ParameterSet.gradients(device, model.layout());
-        flatWeights = weights.flat();
-        flatSums = sums.flat();
+        groups = model.layout().groups().stream()
+                .map(group -> GroupState.of(device, weights.flat(group), sums.flat(group)))
+                .toList();
         loss = new DiffusionLoss(model, device);
         gradients = new Gradients(weights, sums);
         batch = of.microbatch();
         flops = Flops.training(of.model(), batch.packing());
         values = batch.numValues(of.model().patch());
-        int size = Math.toIntExact(flatWeights.size());
-        squares = device.scalars(size / Device.SHARD_ALIGNMENT);
-        if (device.workingType() == device.dtype()) {
-            master = flatWeights;
-        } else {
-            master = device.zeros(size);
-            device.copy(master, flatWeights);
-        }
-        firstMoment = device.zeros(size);
-        secondMoment = device.zeros(size);
+        squares = device.scalars(groups.stream().mapToInt(GroupState::blocks).sum());
     }
 
     /** Forward, backward, the gradient's norm and an update of all weights; returns the loss. */
     double run() {
-        device.zero(flatSums);
+        groups.forEach(group -> device.zero(group.sums));
         double[] errorS;
         try (Device.Scope _ = device.openScope()) {
             Scalars errors = loss.forwardBackward(gradients, batch, 1.0 / values);
-            device.sumOfSquares(flatSums, Device.SHARD_ALIGNMENT, squares, 0);
+            int first = 0;
+            for (GroupState group : groups) {
+                device.sumOfSquares(group.sums, Device.SHARD_ALIGNMENT, squares, first);
+                first += group.blocks;
+            }
             errorS = device.read(errors);
         }
         double norm = Math.sqrt(Arrays.stream(device.read(squares)).sum());
         count++;
-        device.adamw(
-                master,
-                flatSums,
-                firstMoment,
-                secondMoment,
-                flatWeights,
-                new AdamWStep(
-                        LEARNING_RATE,
-                        BETA1,
-                        BETA2,
-                        EPSILON,
-                        WEIGHT_DECAY,
-                        count,
-                        norm > CLIP_NORM ? CLIP_NORM / norm : 1));
+        double clip = norm > CLIP_NORM ? CLIP_NORM / norm : 1;
+        AdamWStep step = new AdamWStep(LEARNING_RATE, BETA1, BETA2, EPSILON, WEIGHT_DECAY, count, clip);
+        for (GroupState group : groups) {
+            device.adamw(group.master, group.sums, group.firstMoment, group.secondMoment, group.weights, step);
+        }
         return Arrays.stream(errorS).sum() / values;
     }
 

@@ -131,8 +131,22 @@ public final class Philox {
      * @param out is overwritten
      */
     public void uniforms(Purpose purpose, long step, long clip, double[] out) {
+        uniforms(purpose, step, clip, 0, out);
+    }
+
+    /**
+     * Fills with a part of the numbers that {@link #uniforms(Purpose, long, long, double[])} gives a longer array.
+     *
+     * @param purpose what they are for
+     * @param step below 2³²
+     * @param clip below 2³²
+     * @param first place of the first number in the longer array, a multiple of 4, below 2³⁴
+     * @param out is overwritten
+     */
+    public void uniforms(Purpose purpose, long step, long clip, long first, double[] out) {
+        int firstBlock = firstBlock(first);
         for (int i = 0; i < out.length; i += 4) {
-            int[] words = block(purpose, step, clip, i >>> 2);
+            int[] words = block(purpose, step, clip, firstBlock + (i >>> 2));
             for (int j = 0; j < 4 && i + j < out.length; j++) {
                 out[i + j] = unit(words[j]);
             }
@@ -167,9 +181,14 @@ public final class Philox {
      * @param length number of elements
      */
     public void normals(Purpose purpose, long step, long clip, float[] out, int offset, int length) {
+        normals(purpose, step, clip, 0, out, offset, length);
+    }
+
+    /** As {@link #normals(Purpose, long, long, float[], int, int)}, the deviates after so many blocks of four. */
+    private void normals(Purpose purpose, long step, long clip, int firstBlock, float[] out, int offset, int length) {
         int[] words = new int[4];
         for (int i = 0; i < length; i += 4) {
-            block(purpose, step, clip, i >>> 2, words);
+            block(purpose, step, clip, firstBlock + (i >>> 2), words);
             for (int j = 0; j < 4 && i + j < length; j += 2) {
                 double radius = StrictMath.sqrt(-2 * StrictMath.log(unit(words[j])));
                 int quarters = words[j + 1] + EIGHTH_TURN >>> QUARTER_BITS;
@@ -185,6 +204,28 @@ public final class Philox {
                 }
             }
         }
+    }
+
+    /**
+     * Fills with a part of the deviates that {@link #normals(Purpose, long, long, float[], int, int)} gives a longer
+     * array.
+     *
+     * @param purpose what they are for
+     * @param step below 2³²
+     * @param clip below 2³²
+     * @param first place of the first deviate in the longer array, a multiple of 4, below 2³⁴
+     * @param out is overwritten
+     */
+    public void normals(Purpose purpose, long step, long clip, long first, float[] out) {
+        normals(purpose, step, clip, firstBlock(first), out, 0, out.length);
+    }
+
+    /** The block of four words that a number comes from; blocks are counted by 32 bits. */
+    private static int firstBlock(long first) {
+        if (first % 4 != 0) {
+            throw new IllegalArgumentException("first=" + first + " is no multiple of 4");
+        }
+        return word(first / 4, "first / 4");
     }
 
     /**

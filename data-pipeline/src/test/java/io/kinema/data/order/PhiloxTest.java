@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.kinema.data.order.Philox.Purpose;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 class PhiloxTest {
@@ -58,6 +59,25 @@ class PhiloxTest {
             assertEquals(radius * Math.cos(angle), normals[i], 1e-6);
             assertEquals(radius * Math.sin(angle), normals[i + 1], 1e-6);
         }
+    }
+
+    @Test
+    void shouldGiveAPartAsTheWhole() {
+        Philox philox = new Philox(11);
+        double[] uniforms = new double[23];
+        float[] normals = new float[23];
+        philox.uniforms(Purpose.INIT, 1, 2, uniforms);
+        philox.normals(Purpose.INIT, 1, 2, normals, 0, normals.length);
+        for (int first = 0; first < normals.length; first += 4) {
+            double[] someUniforms = new double[normals.length - first];
+            float[] someNormals = new float[someUniforms.length];
+            philox.uniforms(Purpose.INIT, 1, 2, first, someUniforms);
+            philox.normals(Purpose.INIT, 1, 2, first, someNormals);
+            assertArrayEquals(Arrays.copyOfRange(uniforms, first, uniforms.length), someUniforms);
+            assertArrayEquals(Arrays.copyOfRange(normals, first, normals.length), someNormals);
+        }
+        assertThrows(IllegalArgumentException.class, () -> philox.normals(Purpose.INIT, 1, 2, 2, normals));
+        assertThrows(IllegalArgumentException.class, () -> philox.normals(Purpose.INIT, 1, 2, 1L << 34, normals));
     }
 
     @Test

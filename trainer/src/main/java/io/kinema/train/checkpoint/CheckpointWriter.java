@@ -19,6 +19,9 @@ import java.util.Optional;
  * One process begins, then each writes its share of the optimizer's state, then the first writes weights and commits.
  */
 public final class CheckpointWriter {
+    /** Elements: extents of tensors in files are read as ints. */
+    private static final int LONGEST_PIECE = 1 << 30;
+
     private final CheckpointFolder folder;
     private final long step;
 
@@ -88,17 +91,16 @@ public final class CheckpointWriter {
     private static void addPieces(Moments share, ParameterLayout.Entry entry, List<Safetensors.Entry> pieces) {
         long begin = Math.max(share.from, entry.offset());
         long end = Math.min(share.to(), entry.offset() + entry.size());
-        if (begin >= end) {
-            return;
+        for (long first = begin; first < end; first += LONGEST_PIECE) {
+            int[] shape = {(int) Math.min(LONGEST_PIECE, end - first)};
+            String where = entry.name() + "@" + (first - entry.offset());
+            long offset = (first - share.from) * Float.BYTES;
+            long bytes = (long) shape[0] * Float.BYTES;
+            pieces.add(new Safetensors.Entry(
+                    Checkpoint.FIRST_MOMENT + where, DType.FP32, shape, share.first.asSlice(offset, bytes)));
+            pieces.add(new Safetensors.Entry(
+                    Checkpoint.SECOND_MOMENT + where, DType.FP32, shape, share.second.asSlice(offset, bytes)));
         }
-        String where = entry.name() + "@" + (begin - entry.offset());
-        long offset = (begin - share.from) * Float.BYTES;
-        long bytes = (end - begin) * Float.BYTES;
-        int[] shape = {Math.toIntExact(end - begin)};
-        pieces.add(new Safetensors.Entry(
-                Checkpoint.FIRST_MOMENT + where, DType.FP32, shape, share.first.asSlice(offset, bytes)));
-        pieces.add(new Safetensors.Entry(
-                Checkpoint.SECOND_MOMENT + where, DType.FP32, shape, share.second.asSlice(offset, bytes)));
     }
 
     /** Weights that are written a group at a time. The file begins with the first. */
@@ -130,7 +132,7 @@ public final class CheckpointWriter {
             }
             for (ParameterLayout.Entry entry : group.entries()) {
                 long offset = (entry.offset() - group.offset()) * Float.BYTES;
-                MemorySegment data = values.asSlice(offset, (long) entry.size() * Float.BYTES);
+                MemorySegment data = values.asSlice(offset, entry.size() * Float.BYTES);
                 file.get().append(new Safetensors.Entry(entry.name(), DType.FP32, entry.shape(), data));
             }
         }

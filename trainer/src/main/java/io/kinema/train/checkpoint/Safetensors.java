@@ -286,7 +286,7 @@ public final class Safetensors {
             long begin = node.path("data_offsets").path(0).asLong(-1);
             long end = node.path("data_offsets").path(1).asLong(-1);
             int[] shape = shape(node.path("shape"));
-            long bytes = product(shape) * type.get().bytes();
+            long bytes = bytes(shape, type.get());
             if (begin != expected || end != begin + bytes || end > data.byteSize()) {
                 throw bad(
                         file,
@@ -306,15 +306,29 @@ public final class Safetensors {
     private static long product(int[] shape) {
         long product = 1;
         for (int extent : shape) {
-            product *= extent;
+            product = Math.multiplyExact(product, extent);
         }
         return product;
+    }
+
+    /** The bytes of a tensor; -1, which no tensor has, where the shape is of none or of more than can be. */
+    private static long bytes(int[] shape, DType type) {
+        for (int extent : shape) {
+            if (extent < 0) {
+                return -1;
+            }
+        }
+        try {
+            return Math.multiplyExact(product(shape), type.bytes());
+        } catch (ArithmeticException e) {
+            return -1;
+        }
     }
 
     private static int[] shape(JsonNode array) {
         int[] shape = new int[array.size()];
         for (int i = 0; i < shape.length; i++) {
-            shape[i] = array.get(i).asInt(-1);
+            shape[i] = array.get(i).canConvertToInt() ? array.get(i).intValue() : -1;
         }
         return shape;
     }

@@ -54,9 +54,9 @@ public record TrainedWeights(CheckpointState.Config config, Path file) {
         ParameterSet weights = ParameterSet.weights(device, layout);
         for (Group group : layout.groups()) {
             try (Arena arena = Arena.ofConfined()) {
-                MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
+                MemorySegment values = arena.allocate(group.size() * Float.BYTES, Long.BYTES);
                 Checkpoint.readWeights(file, layout, group.offset(), values);
-                weights.write(device, group.offset(), values);
+                weights.write(device, group, values);
             }
         }
         return weights;

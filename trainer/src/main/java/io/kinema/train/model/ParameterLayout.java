@@ -1,22 +1,30 @@
 package io.kinema.train.model;
 
 import io.kinema.data.order.Philox;
+import io.kinema.train.optim.ParameterAttributes;
+import io.kinema.train.optim.Stretch;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Shapes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * Where each parameter stands in the one flat vector that holds them all, in the order of docs/numerics.md. The vector
- * is cut into groups, of layers that a pass goes through together: the stem, each block, the final layer. Each group is
- * filled up with zeros, which no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}.
+ * The parameters of a model in groups, of layers that a pass goes through together: the stem, each block, the final
+ * layer. A group is a vector: its parameters end to end in the order of docs/numerics.md, filled up with zeros, which
+ * no gradient reaches, to a multiple of {@link Device#SHARD_ALIGNMENT}. Offsets count through all groups, one after the
+ * other; no tensor holds more than one of them.
  */
 public final class ParameterLayout {
     private static final double EMBEDDING_DEVIATION = 0.02;
+    /** Elements of a parameter that are started at a time, a multiple of 4. */
+    private static final int PIECE = 1 << 20;
 
     private final List<Entry> entries = new ArrayList<>();
     private final List<String> groupNames = new ArrayList<>();
-    /** Where groups begin; the last one ends where the last entry does, filled up. */
+    /** Where groups begin; the last group ends where the last entry does, filled up. */
     private final List<Long> groupOffsets = new ArrayList<>();
 
     private long numElements;
@@ -40,22 +48,20 @@ public final class ParameterLayout {
      * @param index its place in the order
      * @param name as in files
      * @param shape extents
-     * @param offset of its first element in the flat vector
+     * @param offset of its first element, counted through all groups
      * @param group the index of its group
      * @param init how it starts
+     * @param attributes how training treats it
      */
-    public record Entry(int index, String name, int[] shape, long offset, int group, Init init) {
+    public record Entry(
+            int index, String name, int[] shape, long offset, int group, Init init, ParameterAttributes attributes) {
         /**
          * Returns the number of elements.
          *
          * @return the product of the extents
          */
-        public int size() {
-            int size = 1;
-            for (int extent : shape) {
-                size = Math.multiplyExact(size, extent);
-            }
-            return size;
+        public long size() {
+            return Shapes.sizeOf(shape);
         }
     }
 
@@ -64,11 +70,11 @@ public final class ParameterLayout {
      *
      * @param index its place among the groups
      * @param name as in "blocks.3"
-     * @param offset of its first element in the flat vector, a multiple of {@link Device#SHARD_ALIGNMENT}
+     * @param offset of its first element, counted through all groups, a multiple of {@link Device#SHARD_ALIGNMENT}
      * @param size elements with the filling, likewise
      * @param entries its parameters, in order
      */
-    public record Group(int index, String name, long offset, int size, List<Entry> entries) {
+    public record Group(int index, String name, long offset, long size, List<Entry> entries) {
         /**
          * Tells whether memory for one of two groups can serve the other.
          *
@@ -83,6 +89,31 @@ public final class ParameterLayout {
             }
             return isLike;
         }
+
+        /**
+         * Cuts a range of the group where attributes change. What fills the group up goes with the last parameter.
+         *
+         * @param from the first element, counted from the beginning of the group
+         * @param length elements of the range
+         * @return stretches whose offsets count from {@code from}; end to end they are the range
+         */
+        public List<Stretch> stretches(long from, long length) {
+            List<Stretch> stretches = new ArrayList<>();
+            for (Entry entry : entries) {
+                long first = Math.max(0, entry.offset - offset - from);
+                long end = entry == entries.getLast()
+                        ? length
+                        : Math.min(length, entry.offset + entry.size() - offset - from);
+                if (first >= end) {
+                    continue;
+                }
+                if (!stretches.isEmpty() && stretches.getLast().attributes().equals(entry.attributes)) {
+                    first = stretches.removeLast().offset();
+                }
+                stretches.add(new Stretch(first, end - first, entry.attributes));
+            }
+            return List.copyOf(stretches);
+        }
     }
 
     ParameterLayout() {}
@@ -94,8 +125,8 @@ public final class ParameterLayout {
         groupOffsets.add(end);
     }
 
-    Entry add(String name, Init init, int... shape) {
-        Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init);
+    Entry add(String name, Init init, ParameterAttributes attributes, int... shape) {
+        Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init, attributes);
         entries.add(entry);
         numElements += entry.size();
         end += entry.size();
@@ -109,7 +140,7 @@ public final class ParameterLayout {
     /**
      * Returns the groups in the order of a forward pass.
      *
-     * @return end to end they are the flat vector
+     * @return end to end, as offsets count
      */
     public List<Group> groups() {
         List<Group> groups = new ArrayList<>();
@@ -119,7 +150,7 @@ public final class ParameterLayout {
             long next = i + 1 < groupNames.size() ? groupOffsets.get(i + 1) : flatSize();
             List<Entry> own =
                     entries.stream().filter(entry -> entry.group() == index).toList();
-            groups.add(new Group(i, groupNames.get(i), offset, Math.toIntExact(next - offset), own));
+            groups.add(new Group(i, groupNames.get(i), offset, next - offset, own));
         }
         return List.copyOf(groups);
     }
@@ -143,7 +174,7 @@ public final class ParameterLayout {
     }
 
     /**
-     * Returns the length of the flat vector.
+     * Returns the length of all groups together.
      *
      * @return a multiple of {@link Device#SHARD_ALIGNMENT}, at least {@link #numElements()}
      */
@@ -152,29 +183,41 @@ public final class ParameterLayout {
     }
 
     /**
-     * Returns how a model starts: a function of the seed alone.
+     * Returns how the parameters of a group start: a function of the seed alone.
      *
      * @param seed of the run
-     * @param entry the parameter
-     * @return its elements, row-major
+     * @param group of this layout
+     * @param values fp32, native byte order, as many as the group has elements; what fills the group up stays
      */
-    public float[] initial(long seed, Entry entry) {
-        float[] values = new float[entry.size()];
+    public static void initialise(long seed, Group group, MemorySegment values) {
+        for (Entry entry : group.entries()) {
+            long size = entry.size();
+            for (long first = 0; first < size; first += PIECE) {
+                float[] piece = initial(seed, entry, first, (int) Math.min(PIECE, size - first));
+                long offset = entry.offset() - group.offset() + first;
+                MemorySegment.copy(piece, 0, values, ValueLayout.JAVA_FLOAT, offset * Float.BYTES, piece.length);
+            }
+        }
+    }
+
+    /** Some of the elements of a parameter, row-major; the first of them is at a multiple of 4. */
+    static float[] initial(long seed, Entry entry, long first, int count) {
+        float[] values = new float[count];
         Philox philox = new Philox(seed);
         switch (entry.init()) {
             case ZEROS -> {}
             case ONES -> Arrays.fill(values, 1f);
             case EMBEDDING -> {
-                philox.normals(Philox.Purpose.INIT, entry.index(), 0, values, 0, values.length);
-                for (int i = 0; i < values.length; i++) {
+                philox.normals(Philox.Purpose.INIT, entry.index(), 0, first, values);
+                for (int i = 0; i < count; i++) {
                     values[i] *= (float) EMBEDDING_DEVIATION;
                 }
             }
             case XAVIER -> {
-                double bound = Math.sqrt(6.0 / (entry.shape()[0] + entry.shape()[1]));
-                double[] uniforms = new double[values.length];
-                philox.uniforms(Philox.Purpose.INIT, entry.index(), 0, uniforms);
-                for (int i = 0; i < values.length; i++) {
+                double bound = Math.sqrt(6.0 / ((double) entry.shape()[0] + entry.shape()[1]));
+                double[] uniforms = new double[count];
+                philox.uniforms(Philox.Purpose.INIT, entry.index(), 0, first, uniforms);
+                for (int i = 0; i < count; i++) {
                     values[i] = (float) (bound * (2 * uniforms[i] - 1));
                 }
             }

@@ -1,25 +1,25 @@
 package io.kinema.train.model;
 
 import io.kinema.train.model.ParameterLayout.Entry;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/** One value for each parameter of a model, in one flat tensor: its weights, their gradient, or their average. */
+/** One value for each parameter of a model, a vector a group: its weights, their gradient, or their average. */
 public final class ParameterSet implements Parameters {
     /** Elements rounded at a time. */
     private static final int PIECE = 1 << 20;
 
-    private final Tensor flat;
-    private final List<Tensor> views;
+    private final List<Group> groups;
+    private final List<ParameterVector> vectors;
 
     private ParameterSet(Device device, DType type, ParameterLayout layout) {
-        Tensor vector = device.zeros(type, Math.toIntExact(layout.flatSize()));
-        this.flat = vector;
-        this.views = layout.entries().stream()
-                .map(entry -> device.view(vector, entry.offset(), entry.shape()))
+        groups = layout.groups();
+        vectors = groups.stream()
+                .map(group -> ParameterVector.allocate(device, type, group))
                 .toList();
     }
 
@@ -48,40 +48,50 @@ public final class ParameterSet implements Parameters {
     }
 
     /**
-     * Replaces values, rounding them where this set's type is narrower.
+     * Replaces the values of a group, rounding them where this set's type is narrower.
      *
      * @param device that this set is on
-     * @param offset the first element to replace
-     * @param values elements of {@link Device#dtype()}, native byte order
+     * @param group of the layout
+     * @param values of the whole group, elements of {@link Device#dtype()}, native byte order
      */
-    public void write(Device device, long offset, MemorySegment values) {
+    public void write(Device device, Group group, MemorySegment values) {
+        Tensor flat = flat(group);
         if (flat.dtype() == device.dtype()) {
-            device.write(flat, offset, values);
+            device.write(flat, 0, values);
             return;
         }
         int bytes = device.dtype().bytes();
-        long numElements = values.byteSize() / bytes;
-        for (long first = 0; first < numElements; first += PIECE) {
-            int count = (int) Math.min(PIECE, numElements - first);
+        for (long first = 0; first < group.size(); first += PIECE) {
+            long count = Math.min(PIECE, group.size() - first);
             try (Device.Scope _ = device.openScope()) {
                 Tensor piece = device.zeros(count);
-                device.write(piece, 0, values.asSlice(first * bytes, (long) count * bytes));
-                device.copy(device.view(flat, offset + first, count), piece);
+                device.write(piece, 0, values.asSlice(first * bytes, count * bytes));
+                device.copy(device.view(flat, first, count), piece);
             }
         }
     }
 
     /**
-     * Returns all parameters end to end.
+     * Returns the parameters of a group end to end.
      *
-     * @return [flatSize]
+     * @param group of the layout
+     * @return [size of the group]
      */
-    public Tensor flat() {
-        return flat;
+    public Tensor flat(Group group) {
+        return vectors.get(group.index()).flat();
+    }
+
+    /**
+     * Returns the memory that they take.
+     *
+     * @return bytes
+     */
+    public long bytes() {
+        return vectors.stream().mapToLong(ParameterVector::bytes).sum();
     }
 
     @Override
     public Tensor get(Entry entry) {
-        return views.get(entry.index());
+        return vectors.get(entry.group()).get(groups.get(entry.group()), entry);
     }
 }

@@ -4,6 +4,7 @@ import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * AdamW and the average of the weights over one rank's shard of a vector of parameters (ZeRO stage 1; Rajbhandari et
@@ -13,12 +14,18 @@ import java.lang.foreign.MemorySegment;
 public final class ShardedAdamW {
     private final Device device;
     private final AdamWConfig config;
-    private final int size;
+    private final long size;
     private final Tensor working;
     private final Tensor master;
     private final Tensor firstMoment;
     private final Tensor secondMoment;
     private final Tensor average;
+    /** In their order; those that are not trained are left out. */
+    private final List<Trained> trained;
+
+    /** A stretch of the shard that updates change. */
+    private record Trained(
+            Stretch stretch, Tensor working, Tensor master, Tensor firstMoment, Tensor secondMoment, Tensor average) {}
 
     /**
      * The constants of the optimizer.
@@ -40,19 +47,37 @@ public final class ShardedAdamW {
      * @param device of the weights
      * @param config constants
      * @param working the shard of the working weights, which updates change [size], or [1] where that is 0
-     * @param size elements of the shard, a multiple of {@link Device#SHARD_ALIGNMENT}; 0 where there are more ranks
-     *     than blocks
+     * @param stretches end to end they are the shard; none where there are more ranks than blocks
      */
-    public ShardedAdamW(Device device, AdamWConfig config, Tensor working, int size) {
+    public ShardedAdamW(Device device, AdamWConfig config, Tensor working, List<Stretch> stretches) {
         this.device = device;
         this.config = config;
-        this.size = size;
-        int allocated = Math.max(size, 1);
+        this.size = stretches.stream().mapToLong(Stretch::size).sum();
+        long allocated = Math.max(size, 1);
         this.working = working;
         this.master = working.dtype() == device.dtype() ? working : device.zeros(allocated);
         this.firstMoment = device.zeros(allocated);
         this.secondMoment = device.zeros(allocated);
         this.average = device.zeros(allocated);
+        this.trained = stretches.stream()
+                .filter(stretch -> stretch.attributes().isTrainable())
+                .map(this::trained)
+                .toList();
+    }
+
+    private Trained trained(Stretch stretch) {
+        Tensor masterPart = part(master, stretch);
+        return new Trained(
+                stretch,
+                working == master ? masterPart : part(working, stretch),
+                masterPart,
+                part(firstMoment, stretch),
+                part(secondMoment, stretch),
+                part(average, stretch));
+    }
+
+    private Tensor part(Tensor shard, Stretch stretch) {
+        return device.view(shard, stretch.offset(), stretch.size());
     }
 
     /** Lets the average begin at the master weights as they are now. */
@@ -93,7 +118,7 @@ public final class ShardedAdamW {
     }
 
     /**
-     * Makes one update.
+     * Makes one update. An element's result does not depend on where shards and stretches are cut.
      *
      * @param gradient of the shard, before clipping, times the loss scale
      * @param lossScale what the loss was multiplied by; 1 where it was not
@@ -102,13 +127,21 @@ public final class ShardedAdamW {
      * @param count the number of the update, from 1
      */
     public void update(Tensor gradient, double lossScale, double globalNorm, double learningRate, long count) {
-        if (size == 0) {
-            return;
-        }
         double clip = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
-        AdamWStep step = new AdamWStep(
-                learningRate, config.beta1, config.beta2, config.epsilon, config.weightDecay, count, clip / lossScale);
-        device.adamw(master, gradient, firstMoment, secondMoment, working, step);
-        device.ema(average, master, Math.min(config.emaDecay, (1.0 + count) / (10.0 + count)));
+        double decay = Math.min(config.emaDecay, (1.0 + count) / (10.0 + count));
+        for (Trained of : trained) {
+            ParameterAttributes attributes = of.stretch.attributes();
+            AdamWStep step = new AdamWStep(
+                    learningRate * attributes.rateFactor(),
+                    config.beta1,
+                    config.beta2,
+                    config.epsilon,
+                    attributes.decays() ? config.weightDecay : 0,
+                    count,
+                    clip / lossScale);
+            Tensor gradientPart = part(gradient, of.stretch);
+            device.adamw(of.master, gradientPart, of.firstMoment, of.secondMoment, of.working, step);
+            device.ema(of.average, of.master, decay);
+        }
     }
 }

@@ -104,7 +104,7 @@ public final class BackgroundCheckpoint implements AutoCloseable {
 
     private MemorySegment valuesOf(WeightsKind kind, Group group) {
         long offset = isFirst() ? group.offset() * Float.BYTES : 0;
-        return weights.get(kind).asSlice(offset, (long) group.size() * Float.BYTES);
+        return weights.get(kind).asSlice(offset, group.size() * Float.BYTES);
     }
 
     /** Begins to write this rank's files. */

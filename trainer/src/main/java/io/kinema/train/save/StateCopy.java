@@ -41,7 +41,7 @@ public record StateCopy(TrainState state, Collectives collectives) {
     List<Moments> allocateMoments(Arena arena) {
         List<Moments> moments = new ArrayList<>();
         for (Group group : state.groups()) {
-            int size = state.sharding().size(group);
+            long size = state.sharding().size(group);
             if (size > 0) {
                 long from = group.offset() + state.sharding().offset(group);
                 moments.add(new Moments(from, allocate(arena, size), allocate(arena, size)));

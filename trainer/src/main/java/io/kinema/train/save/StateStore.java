@@ -225,7 +225,7 @@ public final class StateStore implements AutoCloseable {
                 try (CheckpointWriter.WeightsFile file =
                         writer.weights(kind, state.model().layout())) {
                     for (Group group : state.groups()) {
-                        MemorySegment values = memory.asSlice(0, (long) group.size() * Float.BYTES);
+                        MemorySegment values = memory.asSlice(0, group.size() * Float.BYTES);
                         copy.weights(kind, group, values);
                         // The others go through all groups, so rank 0 does too.
                         if (state.rank() == 0 && problem == null) {
@@ -315,7 +315,7 @@ public final class StateStore implements AutoCloseable {
         Device device = state.device();
         ParameterLayout layout = state.model().layout();
         for (Group group : state.groups()) {
-            int size = state.sharding().size(group);
+            long size = state.sharding().size(group);
             if (size == 0) {
                 continue;
             }

@@ -69,7 +69,7 @@ final class GatheredWeights implements WorkingWeights {
             return;
         }
         ParameterVector vector = pool.take(group);
-        int size = ranks.sharding().size(group);
+        long size = ranks.sharding().size(group);
         if (size > 0) {
             Device device = ranks.device();
             device.copy(device.view(vector.flat(), ranks.sharding().offset(group), size), shards.get(group.index()));

@@ -108,7 +108,7 @@ final class GradientSum implements Parameters {
     }
 
     private static int blocks(Group group) {
-        return group.size() / Device.SHARD_ALIGNMENT;
+        return Math.toIntExact(group.size() / Device.SHARD_ALIGNMENT);
     }
 
     /**
@@ -224,12 +224,22 @@ final class GradientSum implements Parameters {
             sendToOwners(group, List.of());
             return;
         }
+        clearUntrained(group, sum.current);
         device.sumOfSquares(sum.current.flat(), Device.SHARD_ALIGNMENT, squares, 0);
         device.sum(squares, blocks(group), squaresOfGroups, groupsLeft++);
         sum.local.add(microbatch, sum.current);
         sum.current = null;
         if (microbatch == leaves(round).orElseThrow().hi() - 1) {
             sendToOwners(group, sum.local.partials());
+        }
+    }
+
+    /** Parameters that are not trained have no part in the gradient's norm, nor in what is judged by it. */
+    private void clearUntrained(Group group, ParameterVector gradient) {
+        for (Entry entry : group.entries()) {
+            if (!entry.attributes().isTrainable()) {
+                device.zero(gradient.get(group, entry));
+            }
         }
     }
 

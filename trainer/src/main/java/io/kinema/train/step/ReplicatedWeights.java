@@ -1,11 +1,13 @@
 package io.kinema.train.step;
 
 import io.kinema.train.dist.collective.Pending;
+import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Group;
-import io.kinema.train.model.ParameterVector;
+import io.kinema.train.model.ParameterSet;
 import io.kinema.train.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -14,23 +16,20 @@ import java.util.Optional;
  */
 final class ReplicatedWeights implements WorkingWeights {
     private final GroupExchange ranks;
-    private final List<Group> groups;
-    private final List<ParameterVector> vectors = new ArrayList<>();
-    private final List<Optional<Pending>> coming = new ArrayList<>();
+    private final ParameterSet weights;
+    /** By group. */
+    private final List<Optional<Pending>> coming;
 
     /** Allocates all weights, all zero. */
-    ReplicatedWeights(GroupExchange ranks, List<Group> groups) {
+    ReplicatedWeights(GroupExchange ranks, ParameterLayout layout) {
         this.ranks = ranks;
-        this.groups = groups;
-        for (Group group : groups) {
-            vectors.add(ParameterVector.allocate(ranks.device(), ranks.device().workingType(), group));
-            coming.add(Optional.empty());
-        }
+        weights = ParameterSet.weights(ranks.device(), layout);
+        coming = new ArrayList<>(Collections.nCopies(layout.groups().size(), Optional.empty()));
     }
 
     @Override
     public Tensor get(Entry entry) {
-        return vectors.get(entry.group()).get(groups.get(entry.group()), entry);
+        return weights.get(entry);
     }
 
     @Override
@@ -40,8 +39,8 @@ final class ReplicatedWeights implements WorkingWeights {
 
     @Override
     public Tensor shard(Group group) {
-        int size = ranks.sharding().size(group);
-        Tensor flat = vectors.get(group.index()).flat();
+        long size = ranks.sharding().size(group);
+        Tensor flat = weights.flat(group);
         return size == 0
                 ? ranks.device().zeros(flat.dtype(), 1)
                 : ranks.device().view(flat, ranks.sharding().offset(group), size);
@@ -49,11 +48,11 @@ final class ReplicatedWeights implements WorkingWeights {
 
     @Override
     public long bytes() {
-        return vectors.stream().mapToLong(ParameterVector::bytes).sum();
+        return weights.bytes();
     }
 
     @Override
     public void beginGather(Group group) {
-        coming.set(group.index(), ranks.gather(group, vectors.get(group.index()).flat()));
+        coming.set(group.index(), ranks.gather(group, weights.flat(group)));
     }
 }

@@ -35,8 +35,8 @@ public record Sharding(ZeroStage stage, int rank, int worldSize) {
      * @param group of the model
      * @return in elements
      */
-    public int offset(Group group) {
-        return Math.toIntExact(of(group).offset(rank));
+    public long offset(Group group) {
+        return of(group).offset(rank);
     }
 
     /**
@@ -45,8 +45,8 @@ public record Sharding(ZeroStage stage, int rank, int worldSize) {
      * @param group of the model
      * @return in elements
      */
-    public int size(Group group) {
-        return Math.toIntExact(of(group).length(rank));
+    public long size(Group group) {
+        return of(group).length(rank);
     }
 
     /** Blocks of {@link Device#SHARD_ALIGNMENT} elements of a rank's shard. */
@@ -62,11 +62,11 @@ public record Sharding(ZeroStage stage, int rank, int worldSize) {
      * @return a slice
      */
     public MemorySegment part(Group group, MemorySegment values) {
-        return values.asSlice((long) offset(group) * Float.BYTES, (long) size(group) * Float.BYTES);
+        return values.asSlice(offset(group) * Float.BYTES, size(group) * Float.BYTES);
     }
 
     /** As {@link #size}, but 1 where that is 0: tensors are not empty. */
-    int allocated(Group group) {
+    long allocated(Group group) {
         return Math.max(1, size(group));
     }
 }

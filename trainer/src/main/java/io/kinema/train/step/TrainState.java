@@ -13,7 +13,6 @@ import io.kinema.train.run.ZeroStage;
 import io.kinema.train.tensor.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -62,9 +61,13 @@ public final class TrainState {
         ranks = new GroupExchange(device, sharding, sharding.isAlone() ? Optional.empty() : collectives, () -> step);
         weights = sharding.stage() == ZeroStage.PARAMETERS && !sharding.isAlone()
                 ? new GatheredWeights(ranks, groups)
-                : new ReplicatedWeights(ranks, groups);
+                : new ReplicatedWeights(ranks, model.layout());
         for (Group group : groups) {
-            optimizers.add(new ShardedAdamW(device, config.adamw(), weights.shard(group), sharding.size(group)));
+            optimizers.add(new ShardedAdamW(
+                    device,
+                    config.adamw(),
+                    weights.shard(group),
+                    group.stretches(sharding.offset(group), sharding.size(group))));
         }
         lossScale = config.precision().scalesLoss() ? LossScale.INITIAL : LossScale.NONE;
     }
@@ -77,16 +80,8 @@ public final class TrainState {
     public void initialise(long seed) {
         for (Group group : groups) {
             try (Arena arena = Arena.ofConfined()) {
-                MemorySegment values = arena.allocate((long) group.size() * Float.BYTES, Long.BYTES);
-                for (ParameterLayout.Entry entry : group.entries()) {
-                    MemorySegment.copy(
-                            model.layout().initial(seed, entry),
-                            0,
-                            values,
-                            ValueLayout.JAVA_FLOAT,
-                            (entry.offset() - group.offset()) * Float.BYTES,
-                            entry.size());
-                }
+                MemorySegment values = arena.allocate(group.size() * Float.BYTES, Long.BYTES);
+                ParameterLayout.initialise(seed, group, values);
                 optimizer(group).writeMaster(sharding().part(group, values));
             }
             optimizer(group).startAverage();

@@ -16,9 +16,9 @@ package io.kinema.train.tensor;
  * type. Parameters' gradients are of {@link #dtype()}.
  *
  * <p>Every operation gives bitwise the same result for the same inputs on the same machine. {@link #add},
- * {@link #adamw} and {@link #ema} treat each element alike wherever it stands, so that a vector may be cut at any
- * multiple of {@link #SHARD_ALIGNMENT} elements and updated piecewise. A device is used by one thread at a time; others
- * may only read and write tensors, see {@link #completion}.
+ * {@link #adamw} and {@link #ema} treat each element alike wherever it stands, so that a vector may be cut anywhere and
+ * updated piecewise. A device is used by one thread at a time; others may only read and write tensors, see
+ * {@link #completion}.
  */
 public interface Device extends TensorMemory, ParameterUpdates {
 

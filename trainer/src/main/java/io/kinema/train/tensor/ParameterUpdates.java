@@ -1,8 +1,8 @@
 package io.kinema.train.tensor;
 
 /**
- * What a {@link Device} does to flat vectors of parameters, gradients and moments, which ranks cut among them: each
- * element is treated alike wherever it stands.
+ * What a {@link Device} does to flat vectors of parameters, gradients and moments. Ranks cut them among themselves, and
+ * parameters' attributes cut them further: each element is treated alike wherever it stands.
  */
 public interface ParameterUpdates {
 

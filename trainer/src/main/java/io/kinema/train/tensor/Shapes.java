@@ -18,6 +18,29 @@ public final class Shapes {
     }
 
     /**
+     * Writes a tensor's extents.
+     *
+     * @param tensor the tensor
+     * @return as in {@code [3, 4]}
+     */
+    public static String text(Tensor tensor) {
+        return tensor.rank() == 1 ? "[" + tensor.size() + "]" : text(tensor.shape());
+    }
+
+    /**
+     * Requires that a vector is not empty.
+     *
+     * @param size elements
+     * @return the same
+     */
+    public static long requireVector(long size) {
+        if (size < 1) {
+            throw new IllegalArgumentException("a vector has at least one element, not " + size);
+        }
+        return size;
+    }
+
+    /**
      * Returns the number of elements.
      *
      * @param shape extents, of which there must be one, each at least 1
@@ -44,7 +67,7 @@ public final class Shapes {
      * @param shape extents
      */
     public static void requireFilled(MemorySegment values, int... shape) {
-        if (values.byteSize() != sizeOf(shape) * Float.BYTES) {
+        if (values.byteSize() != Math.multiplyExact(sizeOf(shape), Float.BYTES)) {
             throw new IllegalArgumentException(
                     values.byteSize() / Float.BYTES + " values do not fill the shape " + text(shape));
         }
@@ -53,12 +76,12 @@ public final class Shapes {
     /**
      * Requires that a part lies within the whole.
      *
-     * @param whole extents of the whole
+     * @param whole the whole
      * @param first element of the part
-     * @param part extents of the part
+     * @param part the part
      */
-    public static void requirePart(int[] whole, long first, int... part) {
-        if (first < 0 || first + sizeOf(part) > sizeOf(whole)) {
+    public static void requirePart(Tensor whole, long first, Tensor part) {
+        if (first < 0 || part.size() > whole.size() - first) {
             throw new IllegalArgumentException(
                     "a part " + text(part) + " at element " + first + " does not lie within " + text(whole));
         }
@@ -74,9 +97,9 @@ public final class Shapes {
     public static void requireInside(Tensor tensor, long offset, MemorySegment host) {
         int bytes = tensor.dtype().bytes();
         long count = host.byteSize() / bytes;
-        if (host.byteSize() % bytes != 0 || count < 1 || offset < 0 || offset + count > tensor.size()) {
+        if (host.byteSize() % bytes != 0 || count < 1 || offset < 0 || count > tensor.size() - offset) {
             throw new IllegalArgumentException(host.byteSize() + " bytes at element " + offset
-                    + " do not fit the tensor " + text(tensor.shape()) + " of " + tensor.dtype());
+                    + " do not fit the tensor " + text(tensor) + " of " + tensor.dtype());
         }
     }
 
@@ -137,7 +160,7 @@ public final class Shapes {
 
     private static IllegalArgumentException misfit(String name, Tensor tensor, int... expected) {
         return new IllegalArgumentException(
-                name + " has shape " + text(tensor.shape()) + " where " + text(expected) + " is needed");
+                name + " has shape " + text(tensor) + " where " + text(expected) + " is needed");
     }
 
     /**
@@ -154,8 +177,8 @@ public final class Shapes {
             isSame = tensor.dim(axis) == other.dim(axis);
         }
         if (!isSame) {
-            throw new IllegalArgumentException(name + " has shape " + text(tensor.shape()) + " but " + otherName
-                    + " has shape " + text(other.shape()));
+            throw new IllegalArgumentException(
+                    name + " has shape " + text(tensor) + " but " + otherName + " has shape " + text(other));
         }
     }
 
@@ -169,8 +192,8 @@ public final class Shapes {
      */
     public static void requireSameSize(String name, Tensor tensor, String otherName, Tensor other) {
         if (tensor.size() != other.size()) {
-            throw new IllegalArgumentException(name + " " + text(tensor.shape()) + " has " + tensor.size()
-                    + " elements but " + otherName + " " + text(other.shape()) + " has " + other.size());
+            throw new IllegalArgumentException(name + " " + text(tensor) + " has " + tensor.size() + " elements but "
+                    + otherName + " " + text(other) + " has " + other.size());
         }
     }
 
@@ -185,11 +208,10 @@ public final class Shapes {
      */
     public static int requireBlocks(Tensor vector, int block, Scalars each, int first) {
         if (block < 1 || vector.size() % block != 0) {
-            throw new IllegalArgumentException(
-                    "blocks of " + block + " do not divide the vector " + text(vector.shape()));
+            throw new IllegalArgumentException("blocks of " + block + " do not divide the vector " + text(vector));
         }
         if (each.count() - first < vector.size() / block) {
-            throw new IllegalArgumentException("the vector " + text(vector.shape()) + " has " + vector.size() / block
+            throw new IllegalArgumentException("the vector " + text(vector) + " has " + vector.size() / block
                     + " blocks of " + block + " but there is room for " + (each.count() - first));
         }
         return Math.toIntExact(vector.size() / block);
@@ -205,7 +227,7 @@ public final class Shapes {
     public static void requireRank(String name, Tensor tensor, int rank) {
         if (tensor.rank() != rank) {
             throw new IllegalArgumentException(
-                    name + " has shape " + text(tensor.shape()) + " where " + rank + " extents are needed");
+                    name + " has shape " + text(tensor) + " where " + rank + " extents are needed");
         }
     }
 
@@ -219,7 +241,7 @@ public final class Shapes {
     public static void requireRows(String name, Tensor tensor, Segments segments) {
         requireRank(name, tensor, 2);
         if (tensor.dim(0) != segments.total()) {
-            throw new IllegalArgumentException(name + " has shape " + text(tensor.shape()) + " but the segments hold "
+            throw new IllegalArgumentException(name + " has shape " + text(tensor) + " but the segments hold "
                     + segments.total() + " rows: " + segments);
         }
     }

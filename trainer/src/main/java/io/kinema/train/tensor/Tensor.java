@@ -9,9 +9,11 @@ package io.kinema.train.tensor;
 public interface Tensor {
 
     /**
-     * Returns the extents, outermost first.
+     * Returns the extents, outermost first. A vector of more elements than an {@code int} counts has a {@link #size()}
+     * only.
      *
      * @return a fresh array, all extents at least 1
+     * @throws IllegalStateException of a vector that is too long
      */
     int[] shape();
 
@@ -43,6 +45,7 @@ public interface Tensor {
      *
      * @param axis which, from 0 at the outermost
      * @return that extent
+     * @throws IllegalStateException of a vector that is too long
      */
     default int dim(int axis) {
         return shape()[axis];

@@ -42,6 +42,27 @@ public interface TensorMemory extends UploadMemory, AutoCloseable {
     Tensor zeros(DType type, int... shape);
 
     /**
+     * Allocates a vector of zeros, which may have more elements than an {@code int} counts.
+     *
+     * @param type {@link #dtype()} or {@link #workingType()}
+     * @param size elements, at least 1
+     * @return the vector, owned as that of {@link #zeros(DType, int...)}
+     * @throws IllegalArgumentException where the device has no vectors of this size
+     */
+    Tensor zeros(DType type, long size);
+
+    /**
+     * Allocates a vector of zeros of {@link #dtype()}.
+     *
+     * @param size elements, at least 1
+     * @return the vector, owned as that of {@link #zeros(DType, int...)}
+     * @throws IllegalArgumentException where the device has no vectors of this size
+     */
+    default Tensor zeros(long size) {
+        return zeros(dtype(), size);
+    }
+
+    /**
      * Allocates a tensor of zeros of {@link #dtype()}.
      *
      * @param shape extents, each at least 1
@@ -108,6 +129,16 @@ public interface TensorMemory extends UploadMemory, AutoCloseable {
      * @return the part, which lives as long as the whole
      */
     Tensor view(Tensor tensor, long offset, int... shape);
+
+    /**
+     * Names a contiguous part of a tensor as a vector; both share their elements.
+     *
+     * @param tensor the whole
+     * @param offset its first element, counted in the flattened whole
+     * @param size elements of the part, at least 1
+     * @return the part, which lives as long as the whole
+     */
+    Tensor view(Tensor tensor, long offset, long size);
 
     /**
      * Names the end of the operations that were begun so far and read or write some tensors, a group of parameters for

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.kinema.data.command.ConfigException;
+import io.kinema.train.model.ParameterLayout.Group;
+import io.kinema.train.model.ParameterSet;
 import io.kinema.train.tensor.Bfloat16;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
@@ -47,7 +49,11 @@ class ModelFileTest {
     private static MemorySegment read(TrainedWeights weights, Arena arena) throws IOException {
         MemorySegment flat = arena.allocate(LAYOUT.flatSize() * Float.BYTES, 8);
         try (Device device = Nd4jDevice.open(DType.FP32)) {
-            device.read(weights.load(LAYOUT, device).flat(), 0, flat);
+            ParameterSet loaded = weights.load(LAYOUT, device);
+            for (Group group : LAYOUT.groups()) {
+                device.read(
+                        loaded.flat(group), 0, flat.asSlice(group.offset() * Float.BYTES, group.size() * Float.BYTES));
+            }
         }
         return flat;
     }

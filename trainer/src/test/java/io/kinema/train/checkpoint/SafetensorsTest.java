@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -80,6 +81,22 @@ class SafetensorsTest {
         Files.write(cut, Arrays.copyOf(whole, whole.length + 4));
         try (Arena arena = Arena.ofConfined()) {
             assertThrows(IOException.class, () -> Safetensors.read(cut, arena));
+        }
+    }
+
+    /** Products that wrap around to no elements, and an extent that wraps around to one. */
+    @Test
+    void shouldRefuseShapesBeyondWhatNumbersHold() throws IOException {
+        for (String shape : List.of("[65536,65536,65536,65536]", "[4611686018427387904]", "[-1,-1]")) {
+            Path file = folder.resolve("wrapped.safetensors");
+            String header = "{\"a\":{\"dtype\":\"F32\",\"shape\":" + shape + ",\"data_offsets\":[0,0]}}";
+            ByteBuffer bytes = ByteBuffer.allocate(8 + header.length()).order(ByteOrder.LITTLE_ENDIAN);
+            bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+            Files.write(file, bytes.array());
+            try (Arena arena = Arena.ofConfined()) {
+                IOException e = assertThrows(IOException.class, () -> Safetensors.read(file, arena), shape);
+                assertTrue(e.getMessage().contains(file.toString()), e.getMessage());
+            }
         }
     }
 

@@ -53,7 +53,7 @@ public record WholeCheckpoint(
             MemorySegment values = kind == WeightsKind.MODEL ? weights : average;
             try (CheckpointWriter.WeightsFile file = writer.weights(kind, layout)) {
                 for (Group group : layout.groups()) {
-                    file.append(group, values.asSlice(group.offset() * Float.BYTES, (long) group.size() * Float.BYTES));
+                    file.append(group, values.asSlice(group.offset() * Float.BYTES, group.size() * Float.BYTES));
                 }
             }
         }

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
@@ -45,6 +46,24 @@ class EstimateTest {
                 "15");
         assertTrue(text.contains("921,600 tokens (1800 x 16 x 32)"), text);
         assertTrue(text.contains("13.82 at 15 a million tokens"), text);
+    }
+
+    @Test
+    void shouldSayTheMemoryOfMoreParametersThanAnIntCounts() throws IOException {
+        String text = output("--model", "40x2048x16", "--caption-model", "6x512x8", "--precision", "fp32");
+        assertTrue(text.contains("3,475,770,496 parameters"), text);
+        assertTrue(text.contains("memory, --zero 3"), text);
+        // One block has more than 2³¹.
+        String wide = output("--model", "1x16384x16", "--caption-model", "6x512x8", "--precision", "fp32");
+        assertTrue(wide.contains("6,235,430,016 parameters"), wide);
+        for (String found : List.of(text, wide)) {
+            Matcher memory = Pattern.compile("([\\d,]+) parameters.*?([\\d,.]+) MB a rank", Pattern.DOTALL)
+                    .matcher(found);
+            assertTrue(memory.find(), found);
+            double parameters = Double.parseDouble(memory.group(1).replace(",", ""));
+            double bytes = 1e6 * Double.parseDouble(memory.group(2).replace(",", ""));
+            assertTrue(bytes > 28 * parameters && bytes < 33 * parameters, found);
+        }
     }
 
     @Test

@@ -10,9 +10,11 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.LaunchedProgram;
 import io.kinema.train.TinyData;
 import io.kinema.train.Train;
+import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.run.FlagText;
 import io.kinema.train.run.RankSetup;
+import io.kinema.train.run.Recipe;
 import io.kinema.train.run.RunSettings;
 import io.kinema.train.tensor.Precision;
 import java.io.IOException;
@@ -111,6 +113,26 @@ class MemoryCheckTest {
             assertTrue(e.getMessage().contains("it fits with --zero 3"), e::getMessage);
             MemoryCheck.require(dataset, need(flags + " --zero 3"), limits);
         }
+    }
+
+    /** Every tensor of a step, none of which is really allocated. */
+    @Test
+    void shouldForetellMoreParametersThanAnIntCounts() throws IOException {
+        RankMemory.Setup small = need(flags("debug", "bf16", 2));
+        DitConfig model = DitConfig.parse("40x2048x16", "6x512x8")
+                .withPatch(small.config().model().patch());
+        List<RankMemory> ranks;
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            Recipe config = small.config().withModel(model);
+            ranks = RankMemory.of(small.with(config), LargestMicrobatches.of(dataset, config));
+        }
+        double parameters = Workload.parameters(model);
+        assertTrue(parameters > 3e9, "parameters: " + parameters);
+        RankMemory last = ranks.getLast();
+        assertEquals(2 * parameters, last.weightBytes(), 1e-3 * parameters);
+        assertEquals(16 / 2 * parameters, last.optimizerBytes(), 1e-3 * parameters);
+        assertTrue(last.packedBytes() > 2 * parameters, last::toString);
+        assertTrue(last.workspaceBytes() > 128 * 2048 * 40L, last::toString);
     }
 
     @Test

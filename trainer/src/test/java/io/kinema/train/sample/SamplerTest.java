@@ -45,7 +45,7 @@ class SamplerTest {
         ParameterSet weights = ParameterSet.weights(device, model.layout());
         ParameterLayout.Entry bias = model.layout().entries().getLast();
         assertEquals("final.linear.bias", bias.name());
-        float[] values = new float[bias.size()];
+        float[] values = new float[Math.toIntExact(bias.size())];
         Arrays.fill(values, OUTPUT);
         device.add(weights.get(bias), device.of(values, values.length));
         return new Sampler(model, Objective.named(diffusion, 1), device, weights);

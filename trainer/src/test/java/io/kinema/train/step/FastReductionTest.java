@@ -105,10 +105,10 @@ class FastReductionTest {
             }
             gradients.await();
             for (Group group : state.groups()) {
-                float[] shard = new float[sharding.allocated(group)];
+                float[] shard = new float[Math.toIntExact(sharding.allocated(group))];
                 state.device().read(gradients.shard(group), 0, MemorySegment.ofArray(shard));
                 int offset = Math.toIntExact(group.offset() + sharding.offset(group));
-                System.arraycopy(shard, 0, whole, offset, sharding.size(group));
+                System.arraycopy(shard, 0, whole, offset, Math.toIntExact(sharding.size(group)));
             }
         }
     }
@@ -130,8 +130,8 @@ class FastReductionTest {
         for (Group group : state.groups().reversed()) {
             gradients.enter(group, group);
             for (ParameterLayout.Entry entry : group.entries()) {
-                MemorySegment values = MemorySegment.ofArray(leaf)
-                        .asSlice(entry.offset() * Float.BYTES, (long) entry.size() * Float.BYTES);
+                MemorySegment values =
+                        MemorySegment.ofArray(leaf).asSlice(entry.offset() * Float.BYTES, entry.size() * Float.BYTES);
                 device.write(gradients.get(entry), 0, values);
             }
             gradients.leave(group);

@@ -17,6 +17,7 @@ import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
@@ -120,21 +121,30 @@ class SteadyStateTest {
             ParameterSet weights = ParameterSet.weights(device, model.layout());
             ParameterSet sums = ParameterSet.gradients(device, model.layout());
             Gradients gradients = new Gradients(weights, sums);
-            int size = Math.toIntExact(model.layout().flatSize());
-            ShardedAdamW optimizer =
-                    new ShardedAdamW(device, new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.99), weights.flat(), size);
-            Scalars squares = device.scalars(size / Device.SHARD_ALIGNMENT);
+            AdamWConfig constants = new AdamWConfig(0.9, 0.95, 1e-8, 0.01, 1, 0.99);
+            List<Group> groups = model.layout().groups();
+            List<ShardedAdamW> optimizers = groups.stream()
+                    .map(group ->
+                            new ShardedAdamW(device, constants, weights.flat(group), group.stretches(0, group.size())))
+                    .toList();
+            Scalars squares = device.scalars(Math.toIntExact(model.layout().flatSize() / Device.SHARD_ALIGNMENT));
             DiffusionLoss loss = new DiffusionLoss(model, device);
             for (int patchesOfTime : new int[] {4, 1}) {
                 Microbatch batch = microbatch(config, patchesOfTime);
                 expectAtMost(STEP_BYTES, "cpu-worker", () -> {
-                    device.zero(sums.flat());
+                    groups.forEach(group -> device.zero(sums.flat(group)));
                     try (Device.Scope _ = device.openScope()) {
                         loss.forwardBackward(gradients, batch, 1e-4);
                     }
-                    device.sumOfSquares(sums.flat(), Device.SHARD_ALIGNMENT, squares, 0);
+                    int first = 0;
+                    for (Group group : groups) {
+                        device.sumOfSquares(sums.flat(group), Device.SHARD_ALIGNMENT, squares, first);
+                        first += (int) (group.size() / Device.SHARD_ALIGNMENT);
+                    }
                     double norm = Math.sqrt(Arrays.stream(device.read(squares)).sum());
-                    optimizer.update(sums.flat(), 1, norm, 1e-4, 1);
+                    for (Group group : groups) {
+                        optimizers.get(group.index()).update(sums.flat(group), 1, norm, 1e-4, 1);
+                    }
                 });
             }
         }

@@ -87,6 +87,25 @@ interface MemoryContract extends DeviceContract {
     }
 
     @Test
+    default void shouldCountTheElementsOfVectorsByLongs() {
+        try (Device device = open(DType.FP32)) {
+            long size = 6;
+            Tensor vector = device.zeros(size);
+            assertArrayEquals(new int[] {6}, vector.shape());
+            Tensor matrix = device.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
+            Tensor part = device.view(matrix, 1, size - 2);
+            assertArrayEquals(new int[] {4}, part.shape());
+            assertArrayEquals(new double[] {2, 3, 4, 5}, Host.read(device, part));
+            for (long wrong : new long[] {0, -1, Long.MIN_VALUE}) {
+                assertThrows(IllegalArgumentException.class, () -> device.zeros(wrong));
+                assertThrows(IllegalArgumentException.class, () -> device.view(matrix, 0, wrong));
+            }
+            assertThrows(IllegalArgumentException.class, () -> device.view(matrix, 1, size));
+            assertThrows(IllegalArgumentException.class, () -> device.view(matrix, Long.MAX_VALUE, size));
+        }
+    }
+
+    @Test
     default void shouldRefuseWhatDoesNotFit() {
         try (Device device = open(DType.FP32)) {
             Tensor six = device.zeros(2, 3);

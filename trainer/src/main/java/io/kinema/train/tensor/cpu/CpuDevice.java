@@ -118,10 +118,23 @@ public final class CpuDevice implements MeteredDevice, ImmediateDevice {
 
     @Override
     public Tensor zeros(DType type, int... shape) {
+        return zeroed(memory.allocate(known(type), shape.clone()));
+    }
+
+    @Override
+    public Tensor zeros(DType type, long size) {
+        return zeroed(memory.allocate(known(type), size));
+    }
+
+    private DType known(DType type) {
         if (type != DType.FP32 && type != workingType) {
             throw new IllegalArgumentException("this device's tensors are FP32 or " + workingType + ", not " + type);
         }
-        CpuTensor tensor = memory.allocate(type, shape.clone());
+        return type;
+    }
+
+    /** What lasts is zero already. */
+    private Tensor zeroed(CpuTensor tensor) {
         if (!tensor.lifetime().lasting) {
             updates.zero(tensor);
         }
@@ -139,6 +152,11 @@ public final class CpuDevice implements MeteredDevice, ImmediateDevice {
     @Override
     public Tensor view(Tensor tensor, long offset, int... shape) {
         return memory.inside(tensor).part(offset, shape.clone());
+    }
+
+    @Override
+    public Tensor view(Tensor tensor, long offset, long size) {
+        return memory.inside(tensor).part(offset, size);
     }
 
     @Override

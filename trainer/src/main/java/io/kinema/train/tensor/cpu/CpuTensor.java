@@ -37,25 +37,45 @@ final class CpuTensor implements Tensor {
     private final Lifetime lifetime;
     private final long address;
     private final DType type;
+    /** Empty for a vector of more elements than an int counts. */
     private final int[] shape;
+
     private final long size;
 
-    CpuTensor(Lifetime lifetime, long address, DType type, int[] shape) {
+    private CpuTensor(Lifetime lifetime, long address, DType type, int[] shape, long size) {
         this.lifetime = lifetime;
         this.address = address;
         this.type = type;
         this.shape = shape;
-        this.size = Shapes.sizeOf(shape);
+        this.size = size;
+    }
+
+    CpuTensor(Lifetime lifetime, long address, DType type, int[] shape) {
+        this(lifetime, address, type, shape, Shapes.sizeOf(shape));
+    }
+
+    /** A vector. */
+    CpuTensor(Lifetime lifetime, long address, DType type, long size) {
+        this(lifetime, address, type, size > Integer.MAX_VALUE ? new int[0] : new int[] {(int) size}, size);
     }
 
     /** A tensor of this shape elsewhere. */
     CpuTensor like(Lifetime otherLifetime, long otherAddress, DType otherType) {
-        return new CpuTensor(otherLifetime, otherAddress, otherType, shape);
+        return new CpuTensor(otherLifetime, otherAddress, otherType, shape, size);
     }
 
     CpuTensor part(long first, int[] partShape) {
-        Shapes.requirePart(shape, first, partShape);
-        return new CpuTensor(lifetime, address + first * type.bytes(), type, partShape);
+        return inside(first, new CpuTensor(lifetime, address(first), type, partShape));
+    }
+
+    /** A part as a vector. */
+    CpuTensor part(long first, long partSize) {
+        return inside(first, new CpuTensor(lifetime, address(first), type, Shapes.requireVector(partSize)));
+    }
+
+    private CpuTensor inside(long first, CpuTensor part) {
+        Shapes.requirePart(this, first, part);
+        return part;
     }
 
     Lifetime lifetime() {
@@ -74,7 +94,7 @@ final class CpuTensor implements Tensor {
 
     /** The last extent. */
     int columns() {
-        return shape[shape.length - 1];
+        return extents()[shape.length - 1];
     }
 
     /** The product of all extents but the last. */
@@ -93,19 +113,26 @@ final class CpuTensor implements Tensor {
         return type;
     }
 
+    private int[] extents() {
+        if (shape.length == 0) {
+            throw new IllegalStateException("a vector of " + size + " elements has no extent that is an int");
+        }
+        return shape;
+    }
+
     @Override
     public int[] shape() {
-        return shape.clone();
+        return extents().clone();
     }
 
     @Override
     public int rank() {
-        return shape.length;
+        return Math.max(1, shape.length);
     }
 
     @Override
     public int dim(int axis) {
-        return shape[axis];
+        return extents()[axis];
     }
 
     @Override

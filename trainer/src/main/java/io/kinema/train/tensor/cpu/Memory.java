@@ -67,30 +67,37 @@ final class Memory implements AutoCloseable {
 
     /** Allocates a tensor in the innermost scope, or for good where none is open; its contents are undefined. */
     CpuTensor allocate(DType type, int... shape) {
-        requireOpen();
-        long bytes = Shapes.sizeOf(shape) * type.bytes();
-        if (innermost != null) {
-            return new CpuTensor(innermost.lifetime, reserve(bytes), type, shape);
-        }
-        return new CpuTensor(lastingLifetime(), allocateTensor(bytes), type, shape);
+        long address = allocateTensor(type, Shapes.sizeOf(shape));
+        return new CpuTensor(lifetimeOfNew(), address, type, shape);
     }
 
-    /** Allocates a tensor of another's shape, as {@link #allocate} does. */
+    /** Allocates a vector, as {@link #allocate(DType, int...)} does. */
+    CpuTensor allocate(DType type, long size) {
+        long address = allocateTensor(type, Shapes.requireVector(size));
+        return new CpuTensor(lifetimeOfNew(), address, type, size);
+    }
+
+    /** Allocates a tensor of another's shape, as {@link #allocate(DType, int...)} does. */
     CpuTensor allocateLike(DType type, CpuTensor other) {
-        requireOpen();
-        long bytes = other.size() * type.bytes();
-        return innermost == null
-                ? other.like(lastingLifetime(), allocateTensor(bytes), type)
-                : other.like(innermost.lifetime, reserve(bytes), type);
+        long address = allocateTensor(type, other.size());
+        return other.like(lifetimeOfNew(), address, type);
     }
 
-    private CpuTensor.Lifetime lastingLifetime() {
+    private CpuTensor.Lifetime lifetimeOfNew() {
+        if (innermost != null) {
+            return innermost.lifetime;
+        }
         CpuTensor.Lifetime lifetime = new CpuTensor.Lifetime(this, true);
         lifetimes.add(lifetime);
         return lifetime;
     }
 
-    private long allocateTensor(long bytes) {
+    private long allocateTensor(DType type, long size) {
+        requireOpen();
+        long bytes = Math.multiplyExact(size, type.bytes());
+        if (innermost != null) {
+            return reserve(bytes);
+        }
         long before = lastingBytes;
         long address = allocateLasting(bytes);
         tensorBytes += lastingBytes - before;
@@ -134,11 +141,11 @@ final class Memory implements AutoCloseable {
     /** The tensor as one of this memory's, still alive. */
     CpuTensor inside(Tensor tensor) {
         if (!(tensor instanceof CpuTensor own) || own.lifetime().memory != this) {
-            throw new IllegalArgumentException("a tensor " + Shapes.text(tensor.shape()) + " of another device");
+            throw new IllegalArgumentException("a tensor " + Shapes.text(tensor) + " of another device");
         }
         if (own.lifetime().isOver()) {
             throw new IllegalStateException(
-                    "the tensor " + Shapes.text(tensor.shape()) + " was used after its scope was closed");
+                    "the tensor " + Shapes.text(tensor) + " was used after its scope was closed");
         }
         return own;
     }

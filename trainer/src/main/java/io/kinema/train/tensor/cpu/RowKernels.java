@@ -62,7 +62,7 @@ final class RowKernels {
     static CpuTensor requireFp32(String name, CpuTensor tensor) {
         if (tensor.dtype() != DType.FP32) {
             throw new IllegalArgumentException(
-                    name + " " + Shapes.text(tensor.shape()) + " is " + tensor.dtype() + " where FP32 is needed");
+                    name + " " + Shapes.text(tensor) + " is " + tensor.dtype() + " where FP32 is needed");
         }
         return tensor;
     }

@@ -104,6 +104,11 @@ public final class Nd4jDevice implements ImmediateDevice {
     }
 
     @Override
+    public Tensor zeros(DType type, long size) {
+        return zeros(type, Nd4jTensor.vector(size));
+    }
+
+    @Override
     public Tensor of(MemorySegment values, int... shape) {
         return memory.of(values, shape);
     }
@@ -111,6 +116,11 @@ public final class Nd4jDevice implements ImmediateDevice {
     @Override
     public Tensor view(Tensor tensor, long offset, int... shape) {
         return memory.inside(tensor).part(offset, shape.clone());
+    }
+
+    @Override
+    public Tensor view(Tensor tensor, long offset, long size) {
+        return view(tensor, offset, Nd4jTensor.vector(size));
     }
 
     @Override

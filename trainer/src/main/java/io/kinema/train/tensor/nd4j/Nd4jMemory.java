@@ -203,11 +203,11 @@ final class Nd4jMemory implements AutoCloseable {
     /** Looks inside a tensor: the one place where a foreign or dead one is refused. */
     Nd4jTensor inside(Tensor tensor) {
         if (!(tensor instanceof Nd4jTensor own) || !own.isOf(this)) {
-            throw new IllegalArgumentException("a tensor " + Shapes.text(tensor.shape()) + " of another device");
+            throw new IllegalArgumentException("a tensor " + Shapes.text(tensor) + " of another device");
         }
         if (own.isOver()) {
             throw new IllegalStateException(
-                    "the tensor " + Shapes.text(tensor.shape()) + " was used after its scope was closed");
+                    "the tensor " + Shapes.text(tensor) + " was used after its scope was closed");
         }
         return own;
     }

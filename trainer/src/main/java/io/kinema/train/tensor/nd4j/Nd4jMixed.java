@@ -72,6 +72,11 @@ final class Nd4jMixed implements ImmediateDevice {
     }
 
     @Override
+    public Tensor zeros(DType type, long size) {
+        return zeros(type, Nd4jTensor.vector(size));
+    }
+
+    @Override
     public Tensor of(MemorySegment values, int... shape) {
         return wide.of(values, shape);
     }
@@ -79,6 +84,11 @@ final class Nd4jMixed implements ImmediateDevice {
     @Override
     public Tensor view(Tensor tensor, long offset, int... shape) {
         return wide.view(tensor, offset, shape);
+    }
+
+    @Override
+    public Tensor view(Tensor tensor, long offset, long size) {
+        return wide.view(tensor, offset, size);
     }
 
     @Override

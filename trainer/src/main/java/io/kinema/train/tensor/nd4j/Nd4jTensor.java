@@ -53,6 +53,16 @@ final class Nd4jTensor implements Tensor {
         return tensor;
     }
 
+    /** The extents of a vector. */
+    static int[] vector(long size) {
+        if (size > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException(
+                    "a vector of " + size + " elements is too long for the device nd4j, whose " + "longest has "
+                            + Integer.MAX_VALUE + "; use --device cpu");
+        }
+        return new int[] {(int) size};
+    }
+
     /** The extents of {@link #rows}. */
     static long[] rowExtents(int[] shape) {
         long size = Shapes.sizeOf(shape);
@@ -61,8 +71,9 @@ final class Nd4jTensor implements Tensor {
     }
 
     Nd4jTensor part(long first, int[] partShape) {
-        Shapes.requirePart(shape, first, partShape);
-        return new Nd4jTensor(lifetime, dtype, root, offset + first, partShape);
+        Nd4jTensor part = new Nd4jTensor(lifetime, dtype, root, offset + first, partShape);
+        Shapes.requirePart(this, first, part);
+        return part;
     }
 
     boolean isOf(Nd4jMemory memory) {
