@@ -10,9 +10,11 @@ usage: benchmarks/recaption-loop.sh --output DIR [flags]
 Trains a small model twice on the same synthetic videos of one shape, of which half have a short caption and half none:
   sparse      on these captions
   recaptioned on what a captioner says of all of them, mixed with these
-and compares them on videos that neither has seen: the loss with their true captions (launch/evaluate.sh), and how much of
-what their captions ask for shows in videos sampled for them (launch/recaption.sh score). The captioner has learned from
-other videos. Ends with a table in DIR/result.md. What is finished is not done again when it is run again with the same DIR.
+and compares them on videos that neither has seen: the loss with their true captions (launch/evaluate.sh), and how much
+of what their captions ask for shows in videos sampled for them (launch/recaption.sh score). The captioner has learned
+from
+other videos. Ends with a table in DIR/result.md.
+Parts that are finished are not done again when the script is run again with the same DIR.
 
   --output DIR      folder for everything, some 350 MB
   --captioner DIR   a captioner that launch/recaption.sh train has made; one is trained if absent
@@ -68,7 +70,8 @@ if [ -z "$captioner" ]; then
   captioner=$output/captioner
   [ -e "$captioner/model.json" ] || "$launch/recaption.sh" train --data data/annotated --output "$captioner"
 fi
-[ -e data/recaptioned/manifest.json ] || "$launch/recaption.sh" run --data data/sparse --model "$captioner" --output data/recaptioned
+[ -e data/recaptioned/manifest.json ] \
+  || "$launch/recaption.sh" run --data data/sparse --model "$captioner" --output data/recaptioned
 
 checkpoint() { printf 'runs/%s/checkpoints/step-%08d' "$1" "$steps"; }
 
@@ -92,11 +95,13 @@ for style in short detailed; do
   for name in sparse recaptioned; do
     baseline=()
     [ "$name" = sparse ] || baseline=(--baseline "loss-sparse-$style.csv")
-    "$launch/evaluate.sh" --checkpoint "$(checkpoint "$name")" --data "data/held-out-$style" --output "loss-$name-$style.csv" "${baseline[@]}" \
+    "$launch/evaluate.sh" --checkpoint "$(checkpoint "$name")" --data "data/held-out-$style" \
+      --output "loss-$name-$style.csv" "${baseline[@]}" \
       >"loss-$name-$style.txt"
     [ ! -e "score-$name-$style/score.md" ] || continue
     rm -rf "score-$name-$style"
-    "$launch/recaption.sh" score --checkpoint "$(checkpoint "$name")" --prompts "prompts-$style.txt" --model "$captioner" \
+    "$launch/recaption.sh" score --checkpoint "$(checkpoint "$name")" --prompts "prompts-$style.txt" \
+      --model "$captioner" \
       --output "score-$name-$style" --sample "--width 32 --height 32 --frames 8 --fps 2 --steps 25 --guidance 3"
   done
 done

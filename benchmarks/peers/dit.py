@@ -1,6 +1,7 @@
 """The spacetime diffusion transformer of docs/numerics.md in plain PyTorch: forward only, autograd does the rest.
 
-Written from docs/numerics.md alone, so that it can witness against the Java implementation. Parameter names are those of
+Written from docs/numerics.md alone, so that it can witness against the Java implementation.
+Parameter names are those of
 the checkpoint: `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))` works as it stands.
 
 Legend: S clips of a packed microbatch, L tokens of all clips end to end, P values a patch, D width, N heads, K = D/N,

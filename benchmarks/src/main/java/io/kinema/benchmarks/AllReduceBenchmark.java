@@ -126,7 +126,8 @@ public final class AllReduceBenchmark {
         if (available.isPresent() && available.getAsLong() < needed) {
             throw new ConfigException(String.format(
                     Locale.ROOT,
-                    "%d ranks with %d MB each take about %.1f GB on %s, this host has %.1f; lower --ranks or --megabytes",
+                    "%d ranks with %d MB each take about %.1f GB on %s, this host has %.1f; lower --ranks or"
+                            + " --megabytes",
                     ranks,
                     megabytes,
                     needed / 1e9,

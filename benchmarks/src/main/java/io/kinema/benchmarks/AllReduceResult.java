@@ -31,7 +31,8 @@ record AllReduceResult(int megabytes, int ranks, double kinemaMs, Map<AllReduceP
     /** The table, in Markdown. */
     static String table(List<AllReduceResult> results) {
         StringBuilder text = new StringBuilder("""
-                | MB | ranks | Kinema ms | GB/s | Gloo ms | GB/s | Open MPI ms | GB/s | Gloo ms / Kinema ms | Open MPI ms / Kinema ms |
+                | MB | ranks | Kinema ms | GB/s | Gloo ms | GB/s | Open MPI ms | GB/s | Gloo ms / Kinema ms | \
+                Open MPI ms / Kinema ms |
                 |---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
                 """);
         for (AllReduceResult result : results) {

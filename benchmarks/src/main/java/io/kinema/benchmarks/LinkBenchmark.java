@@ -56,7 +56,8 @@ public final class LinkBenchmark {
         List<Gloo> gloo = AllReduceBenchmark.gloo(python, "benchmarks/allreduce-veth.sh");
         List<Team> teams = new ArrayList<>();
         StringBuilder table = new StringBuilder("""
-                | MB | Kinema ms | Gbit/s | Gloo ms | Gbit/s | iperf3 Gbit/s | Gloo ms / Kinema ms | Kinema, % of iperf3 |
+                | MB | Kinema ms | Gbit/s | Gloo ms | Gbit/s | iperf3 Gbit/s | Gloo ms / Kinema ms | Kinema, % \
+                of iperf3 |
                 |---:|---:|---:|---:|---:|---:|---:|---:|
                 """);
         try {

@@ -201,9 +201,9 @@ class FailuresTest {
         String report = reportWith(run, "did not arrive: rank 1\n", "FaultAgent.entered", "SpacetimeDit.backward");
         assertTrue(
                 report.lines()
-                        .anyMatch(
-                                line -> line.matches(
-                                        "rank . waited \\d+ s in reduce-scatter of step \\d+ \\(gradients.*\\) for (.* and )?rank 1 \\(.*")),
+                        .anyMatch(line ->
+                                line.matches("rank . waited \\d+ s in reduce-scatter of step \\d+ \\(gradients.*\\)"
+                                        + " for (.* and )?rank 1 \\(.*")),
                 report);
         assertTrue(report.contains("\n  rank 0 ") && report.contains("\n  rank 2 "), report);
     }

@@ -33,9 +33,12 @@ final class DiffCommand {
         Flags flags = new Flags();
         CommandLine line = new CommandLine(
                 CheckpointCommand.PROGRAM + " diff",
-                "says what differs between two checkpoints, however many ranks wrote each: step, seed, data, model, flags;"
-                        + " then of each tensor of the weights, their average and the optimizer's moments whether all bits are"
-                        + " equal, or how many elements are not, and by how much at most (relative: to the larger of the two)."
+                "says what differs between two checkpoints, however many ranks wrote each: step, seed, data,"
+                        + " model, flags;"
+                        + " then of each tensor of the weights, their average and the optimizer's moments"
+                        + " whether all bits are"
+                        + " equal, or how many elements are not, and by how much at most (relative: to the"
+                        + " larger of the two)."
                         + " The exit code is 0 if all tensors are equal, 1 if not",
                 flags);
         if (!line.parse(args)) {

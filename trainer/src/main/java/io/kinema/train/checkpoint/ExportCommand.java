@@ -48,7 +48,8 @@ final class ExportCommand {
         Flags flags = new Flags();
         CommandLine line = new CommandLine(
                 CheckpointCommand.PROGRAM + " export",
-                "writes the weights of a checkpoint, with all that sampling has to know of the model, to one safetensors"
+                "writes the weights of a checkpoint, with all that sampling has to know of the model, to one"
+                        + " safetensors"
                         + " file for launch/sample.sh --checkpoint FILE and for Python",
                 flags);
         if (!line.parse(args)) {

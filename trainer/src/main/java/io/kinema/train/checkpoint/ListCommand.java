@@ -32,8 +32,10 @@ final class ListCommand {
         Flags flags = new Flags();
         CommandLine line = new CommandLine(
                 CheckpointCommand.PROGRAM + " list",
-                "lists the checkpoints of a run, newest first: step, when it was written, size, how many ranks wrote it,"
-                        + " whether all files are there and have their size (verify reads them), whether LATEST names it",
+                "lists the checkpoints of a run, newest first: step, when it was written, size, how many ranks"
+                        + " wrote it,"
+                        + " whether all files are there and have their size (verify reads them), whether LATEST"
+                        + " names it",
                 flags);
         if (!line.parse(args)) {
             return 0;

@@ -18,8 +18,10 @@ public final class DeviceFlags {
             order = 20,
             description =
                     "bf16 (weights to multiply by and activations in bf16, all else in fp32; device cpu), fp16 (the"
-                            + " same in fp16, in training with a scaled loss; device nd4j on NVIDIA cards) or fp32, whatever a"
-                            + " model was trained in; where none is given or named as default, bf16 if the processor has instructions for it")
+                            + " same in fp16, in training with a scaled loss; device nd4j on NVIDIA cards) or"
+                            + " fp32, whatever a"
+                            + " model was trained in; where none is given or named as default, bf16 if the"
+                            + " processor has instructions for it")
     private String precision;
 
     @Parameter(

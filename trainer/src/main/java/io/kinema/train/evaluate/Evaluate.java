@@ -26,9 +26,12 @@ public final class Evaluate {
     private static final String SUMMARY = """
             measures a checkpoint's loss on clips that it was not trained on
 
-            The loss is training's: the mean squared error over all values, at times that stand for equal shares of those that
-            training draws, with the caption that --caption-mix chooses. Noise and captions follow from the clips' ids and --seed,
-            so that two checkpoints are compared on the same; --baseline gives the difference and its interval. Intervals are
+            The loss is training's: the mean squared error over all values, at times that stand for equal \
+            shares of those that
+            training draws, with the caption that --caption-mix chooses. Noise and captions follow from the \
+            clips' ids and --seed,
+            so that two checkpoints are compared on the same; --baseline gives the difference and its interval. \
+            Intervals are
             95 % intervals over source videos, which a data set of more of them narrows.\
             """;
 
@@ -37,8 +40,8 @@ public final class Evaluate {
                 names = "--checkpoint",
                 order = 0,
                 required = true,
-                description =
-                        "Folder such as RUN/checkpoints/step-00000100, or a file that launch/checkpoint.sh export wrote")
+                description = "Folder such as RUN/checkpoints/step-00000100, or a file that launch/checkpoint.sh"
+                        + " export wrote")
         private String checkpoint = "";
 
         @Parameter(

@@ -75,7 +75,8 @@ final class HostAddress {
         }
         throw new ConfigException(
                 "no host of " + hosts.stream().map(ClusterHost::name).toList()
-                        + " has a name that resolves, so this host's address towards them is not known; give it by --address");
+                        + " has a name that resolves, so this host's address towards them is not known; give it"
+                        + " by --address");
     }
 
     /** An address of this host. */

@@ -114,7 +114,8 @@ final class RemoteShell implements AutoCloseable {
         String first = classPath.split(":")[0];
         return "for f in " + quote(java) + " "
                 + quote(Path.of(first).toAbsolutePath().toString())
-                + "; do [ -e \"$f\" ] || { echo \"$f is not there; install Kinema and its JDK at the same paths on every host\"; exit 2; };"
+                + "; do [ -e \"$f\" ] || { echo \"$f is not there; install Kinema and its JDK at the same paths"
+                + " on every host\"; exit 2; };"
                 + " done; " + String.join(" ", command);
     }
 

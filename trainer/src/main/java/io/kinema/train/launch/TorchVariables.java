@@ -60,7 +60,8 @@ public record TorchVariables(
     Secret secret(String flag) {
         if (worldSize > 1 && flag.isEmpty() && !HostAddress.isLoopback(masterAddress)) {
             throw new ConfigException("MASTER_ADDR=" + masterAddress
-                    + " is reached from other hosts, so ranks need a secret by which they know each other: make a file by `"
+                    + " is reached from other hosts, so ranks need a secret by which they know each other: make"
+                    + " a file by `"
                     + SecretFile.MAKE
                     + "`, the same on every host, and give --secret-file FILE; --secret-file none does without");
         }

@@ -29,7 +29,8 @@ public final class Estimate {
             says how many tokens a video is, and what sampling it and training on such videos cost
 
             Operations are those of all matrix products, attention and captions included. Memory is what a rank of
-            launch/train.sh on the device cpu keeps from step to step: weights, sums of gradients, the optimizer's state, the
+            launch/train.sh on the device cpu keeps from step to step: weights, sums of gradients, the \
+            optimizer's state, the
             average. Activations, weights laid out for products and Java come on top; launch/train.sh prints all of it.\
             """;
     private static final double MILLION = 1e6;
@@ -91,8 +92,8 @@ public final class Estimate {
         @Parameter(
                 names = "--microbatches",
                 order = 13,
-                description =
-                        "Of a step, some of whose gradients are kept for their exact sum; 8, or --nodes where they are more, if absent")
+                description = "Of a step, some of whose gradients are kept for their exact sum; 8, or --nodes where"
+                        + " they are more, if absent")
         private int microbatches;
 
         @Parameter(names = "--precision", order = 14, description = "Of the training: bf16 or fp32, for memory")

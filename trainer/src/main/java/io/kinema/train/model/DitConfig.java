@@ -82,9 +82,9 @@ public record DitConfig(
     public static DitConfig parse(String model, String captionModel) {
         boolean isPreset = !SIZE.matcher(model).matches();
         if (!isPreset && captionModel.isEmpty()) {
-            throw new ConfigException(
-                    "--model " + model
-                            + " is no preset, so --caption-model is needed too; give its depth, width and heads, such as 2x128x4");
+            throw new ConfigException("--model " + model
+                    + " is no preset, so --caption-model is needed too; give its depth, width and"
+                    + " heads, such as 2x128x4");
         }
         DitConfig preset = isPreset ? preset(model) : preset("S");
         int[] blocks = isPreset ? new int[] {preset.depth, preset.width, preset.heads} : size("--model", model);

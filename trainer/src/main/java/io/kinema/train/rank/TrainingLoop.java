@@ -95,10 +95,10 @@ final class TrainingLoop {
             String tried = spikes.checkpoint() == 0
                     ? "there is no checkpoint from before to go back to"
                     : "going back to step " + spikes.checkpoint() + " has not helped " + spikes.returns() + " times";
-            throw new TrainingException(
-                    "step " + spike.step() + ": " + spike.because() + ", spike number "
-                            + spikes.inRow() + " in a row, and " + tried
-                            + "; no weight was changed; lower --learning-rate or --clip-norm, or raise --spike-sigma, and resume");
+            throw new TrainingException("step " + spike.step() + ": " + spike.because() + ", spike number "
+                    + spikes.inRow() + " in a row, and " + tried
+                    + "; no weight was changed; lower --learning-rate or --clip-norm, or raise"
+                    + " --spike-sigma, and resume");
         }
         log.spike(spike.returningTo(spikes.checkpoint()));
         checkpoints.goBack();

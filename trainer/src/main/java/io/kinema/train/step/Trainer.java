@@ -210,12 +210,12 @@ public final class Trainer implements AutoCloseable {
         }
         for (StepReport.Leaf leaf : report.leaves()) {
             if (!leaf.isFinite()) {
-                throw new TrainingException(
-                        "step " + (step + 1) + ", microbatch " + leaf.microbatch()
-                                + ": squared error " + leaf.squaredError() + ", squared gradient norm "
-                                + leaf.gradientSquare()
-                                + " with clips " + clips(step, leaf.microbatch())
-                                + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or look at these clips");
+                throw new TrainingException("step " + (step + 1) + ", microbatch " + leaf.microbatch()
+                        + ": squared error " + leaf.squaredError() + ", squared gradient norm "
+                        + leaf.gradientSquare()
+                        + " with clips " + clips(step, leaf.microbatch())
+                        + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or"
+                        + " look at these clips");
             }
         }
     }

@@ -16,8 +16,10 @@ final class FitCommand {
     private static final String SUMMARY = """
             fits scaling laws to points
 
-            L(N, D) = E + A/N^α + B/D^β by the Huber loss of log L from a grid of starts; the best division of a budget by that
-            law, by isoFLOP parabolas and by the minimum over curves (Hoffmann et al., 2203.15556); L(N), L(D) and L(C) without
+            L(N, D) = E + A/N^α + B/D^β by the Huber loss of log L from a grid of starts; the best division of \
+            a budget by that
+            law, by isoFLOP parabolas and by the minimum over curves (Hoffmann et al., 2203.15556); L(N), L(D) \
+            and L(C) without
             an offset (Kaplan et al., 2001.08361). In brackets 95 % intervals of a bootstrap of residuals.\
             """;
 

@@ -63,7 +63,8 @@ final class FitRemarks {
                     a * Math.abs(Math.pow(x[0], -exponent) - Math.pow(x[x.length - 1], -exponent)) / leastLoss();
             if (effect < Math.max(NO_EFFECT, 2 * result.quality().deviation())) {
                 remarks.add(format(
-                        "over the points %s moves the loss by %.2g %% only, so %s can be anything; widen their range of %s",
+                        "over the points %s moves the loss by %.2g %% only, so %s can be anything; widen their"
+                                + " range of %s",
                         isSize ? "size" : "data", 100 * effect, isSize ? "α" : "β", isSize ? "N" : "D"));
             }
         }
@@ -107,7 +108,8 @@ final class FitRemarks {
         }
         if (quality.condition() > WORST_CONDITION) {
             remarks.add(format(
-                    "condition %.3g: some combination of E, A, α, B and β is hardly determined; losses within the points' range are, exponents may not be",
+                    "condition %.3g: some combination of E, A, α, B and β is hardly determined; losses within"
+                            + " the points' range are, exponents may not be",
                     quality.condition()));
         }
         if (quality.rSquared() < LEAST_R_SQUARED) {
@@ -118,7 +120,8 @@ final class FitRemarks {
         outliers();
         if (Math.abs(result.leftOut().error()) > LARGEST_ERROR) {
             remarks.add(format(
-                    "the largest point is predicted with an error of %+.1f %% by the others; larger ones will be predicted no better",
+                    "the largest point is predicted with an error of %+.1f %% by the others; larger ones will"
+                            + " be predicted no better",
                     100 * result.leftOut().error()));
         }
     }

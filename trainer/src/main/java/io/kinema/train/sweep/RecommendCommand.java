@@ -22,7 +22,8 @@ final class RecommendCommand {
     private static final String SUMMARY = """
             says what size and how much data are best for a budget by a fit, and what loss to expect
 
-            In brackets 95 % intervals of the fit's bootstrap. They say how well the law is known, not whether it holds so far
+            In brackets 95 % intervals of the fit's bootstrap. They say how well the law is known, not whether \
+            it holds so far
             from the points; how far that is, is said too.\
             """;
     private static final int MOST_WIDTH = 1 << 15;
@@ -182,7 +183,8 @@ final class RecommendCommand {
         }
         text.append(String.format(
                 Locale.ROOT,
-                "nearest model    %s (width over depth %d, heads of %d), %,.0f parameters, %.4g tokens, expected loss %.5g%n",
+                "nearest model    %s (width over depth %d, heads of %d), %,.0f parameters, %.4g tokens,"
+                        + " expected loss %.5g%n",
                 shape,
                 sweep.aspectRatio,
                 sweep.headWidth,

@@ -77,8 +77,8 @@ final class SweepFlags {
     @Parameter(
             names = "--budgets",
             order = 8,
-            description =
-                    "Floating point operations of a training, such as 1e13,3e13: each model is trained with each (isoFLOP)")
+            description = "Floating point operations of a training, such as 1e13,3e13: each model is trained with"
+                    + " each (isoFLOP)")
     String budgets = "";
 
     @Parameter(
@@ -90,16 +90,16 @@ final class SweepFlags {
     @Parameter(
             names = "--flops",
             order = 10,
-            description =
-                    "How operations are counted: exact (all matrix products, attention and captions included) or 6nd (6 for"
-                            + " each parameter and token)")
+            description = "How operations are counted: exact (all matrix products, attention and captions included)"
+                    + " or 6nd (6 for"
+                    + " each parameter and token)")
     String flops = EXACT;
 
     @Parameter(
             names = "--learning-rates",
             order = 11,
-            description =
-                    "Peak learning rates of a model of --base-width; each point is trained with each, and fit takes the best")
+            description = "Peak learning rates of a model of --base-width; each point is trained with each, and fit"
+                    + " takes the best")
     String learningRates = "1e-3";
 
     @Parameter(

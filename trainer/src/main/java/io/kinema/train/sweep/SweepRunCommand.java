@@ -13,9 +13,12 @@ final class SweepRunCommand {
     private static final String SUMMARY = """
             trains a family of models and measures their loss on held-out clips
 
-            Each model of --widths (or --models) is trained with each of --budgets (or --token-counts) by launch/train.sh, in a
-            folder of its own below SWEEP/runs, and measured by launch/evaluate.sh; SWEEP/points.csv has a line for each. The
-            same command goes on with a sweep that was stopped, trains again what failed, and adds what was added to its lists.\
+            Each model of --widths (or --models) is trained with each of --budgets (or --token-counts) by \
+            launch/train.sh, in a
+            folder of its own below SWEEP/runs, and measured by launch/evaluate.sh; SWEEP/points.csv has a line \
+            for each. The
+            same command goes on with a sweep that was stopped, trains again what failed, and adds what was \
+            added to its lists.\
             """;
 
     private SweepRunCommand() {}

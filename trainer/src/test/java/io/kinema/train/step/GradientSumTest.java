@@ -38,7 +38,9 @@ class GradientSumTest {
                 sums.leave(group);
             }
             sums.await();
-            assertEquals(4 * trained, Arrays.stream(device.read(sums.squaresOfGroups())).sum());
+            assertEquals(
+                    4 * trained,
+                    Arrays.stream(device.read(sums.squaresOfGroups())).sum());
             for (Group group : groups) {
                 float[] values = new float[Math.toIntExact(group.size())];
                 device.read(sums.shard(group), 0, MemorySegment.ofArray(values));

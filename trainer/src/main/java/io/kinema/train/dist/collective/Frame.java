@@ -21,8 +21,10 @@ import org.agrona.MutableDirectBuffer;
  * 40 long  position              where the payload belongs, from the start of the shard or message:
  *                                elements of a vector, bytes of a message
  * 48 int   payload bytes
- * 52 short kind                  ordinal of {@link FrameKind}; 0x4000 more where the payload is in a {@link SharedRing}: then a long follows, its
- *                                place there; 0x2000 more where a {@link FrameTag} of 16 bytes is the end of the message
+ * 52 short kind                  ordinal of {@link FrameKind};
+ *                                0x4000 more where the payload is in a {@link SharedRing}: then a long follows,
+ *                                its place there;
+ *                                0x2000 more where a {@link FrameTag} of 16 bytes is the end of the message
  * 54 short node                  index of the cover node among the sender's; 0 where there are none
  * 56 long  total bytes           that this sender sends to this receiver in this collective
  * </pre>

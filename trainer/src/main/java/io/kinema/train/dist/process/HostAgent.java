@@ -216,7 +216,8 @@ public final class HostAgent implements AutoCloseable {
     private static String share(Path directory) throws IOException {
         if (!Files.isDirectory(directory)) {
             throw new IOException("the media driver's folder " + directory
-                    + " is not here; processes with a LOCAL_RANK share the machine, and its /dev/shm, with the one whose RANK is"
+                    + " is not here; processes with a LOCAL_RANK share the machine, and its /dev/shm, with the"
+                    + " one whose RANK is"
                     + " LOCAL_RANK less");
         }
         return directory.toString();

@@ -180,7 +180,8 @@ public final class Handshake {
                         "this " + protocol.who + " does not know the secret of " + server
                                 + (secret.isNone()
                                         ? ": it has none; give --secret-file with the launcher's file"
-                                        : ", but another: it belongs to another launch, or its --secret-file is not the launcher's");
+                                        : ", but another: it belongs to another launch, or its --secret-file is"
+                                                + " not the launcher's");
                     case NO_SECRET ->
                         server + " has no secret, this " + protocol.who + " has one; give all the same --secret-file";
                     default ->

@@ -79,9 +79,9 @@ final class TaggedInput extends InputStream {
     }
 
     private IOException wrong() {
-        return new IOException(
-                "record " + numRecords
-                        + " of the connection does not have the tag of this run: it was changed on its way, or another process has sent it");
+        return new IOException("record " + numRecords
+                + " of the connection does not have the tag of this run: it was changed on its way, or"
+                + " another process has sent it");
     }
 
     @Override

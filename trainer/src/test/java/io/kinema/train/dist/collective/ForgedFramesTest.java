@@ -157,7 +157,8 @@ class ForgedFramesTest {
                 CollectiveTimeoutException e =
                         assertThrows(CollectiveTimeoutException.class, () -> allReduceLeaf(collectives, length));
                 assertEquals(
-                        "rank 0 waited 2 s in reduce-scatter of step 17 (gradients) for rank 1 (0 of 800 bytes received);"
+                        "rank 0 waited 2 s in reduce-scatter of step 17 (gradients) for rank 1 (0 of 800 bytes"
+                                + " received);"
                                 + " it has rejected 1 frames that no rank of this run has sent, or not now",
                         e.getMessage());
                 return collectives.traffic();

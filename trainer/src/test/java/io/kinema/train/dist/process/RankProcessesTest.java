@@ -231,8 +231,8 @@ class RankProcessesTest {
 
     @Test
     void shouldBlameTheRankThatHangsAndAskItForItsStacks() throws Exception {
-        String deaf =
-                "trap 'echo all my threads; echo JNI global refs: 3' QUIT; trap '' TERM; while true; do sleep 0.1; done";
+        String deaf = "trap 'echo all my threads; echo JNI global refs: 3' QUIT; trap '' TERM; while true; do sleep"
+                + " 0.1; done";
         RunOutcome.Hung hung = assertInstanceOf(
                 RunOutcome.Hung.class,
                 outcomeOf(

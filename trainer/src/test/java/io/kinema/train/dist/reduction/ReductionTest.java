@@ -186,7 +186,8 @@ class ReductionTest {
         assertEquals(Reduction.EXACT, Reduction.parse("exact", "fp32"));
         assertEquals(BF16, Reduction.parse("fast", "bf16"));
         assertEquals(
-                "--wire bf16 rounds what ranks send, --reduction exact sums without; use --reduction fast with it, or --wire fp32",
+                "--wire bf16 rounds what ranks send, --reduction exact sums without; use --reduction fast with"
+                        + " it, or --wire fp32",
                 assertThrows(ConfigException.class, () -> Reduction.parse("exact", "bf16"))
                         .getMessage());
         assertEquals(

@@ -99,9 +99,12 @@ class HandshakeTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            right |       | this rank does not know the secret of the launcher at 127.0.0.1:PORT: it has none; give --secret-file with the launcher's file
-            right | wrong | this rank does not know the secret of the launcher at 127.0.0.1:PORT, but another: it belongs to another launch, or its --secret-file is not the launcher's
-                  | right | the launcher at 127.0.0.1:PORT has no secret, this rank has one; give all the same --secret-file
+            right |       | this rank does not know the secret of the launcher at 127.0.0.1:PORT: it has none; \
+            give --secret-file with the launcher's file
+            right | wrong | this rank does not know the secret of the launcher at 127.0.0.1:PORT, but another: \
+            it belongs to another launch, or its --secret-file is not the launcher's
+                  | right | the launcher at 127.0.0.1:PORT has no secret, this rank has one; give all the same \
+                  --secret-file
             """)
     void shouldSayInOneLineWhoDoesNotKnowTheSecret(String ofServer, String ofClient, String expected) throws Exception {
         try (ServerSocket listener = listen();
