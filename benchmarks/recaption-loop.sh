@@ -12,8 +12,7 @@ Trains a small model twice on the same synthetic videos of one shape, of which h
   recaptioned on what a captioner says of all of them, mixed with these
 and compares them on videos that neither has seen: the loss with their true captions (launch/evaluate.sh), and how much
 of what their captions ask for shows in videos sampled for them (launch/recaption.sh score). The captioner has learned
-from
-other videos. Ends with a table in DIR/result.md.
+from other videos. Ends with a table in DIR/result.md.
 Parts that are finished are not done again when the script is run again with the same DIR.
 
   --output DIR      folder for everything, some 350 MB

@@ -30,7 +30,7 @@ final class HouseTest {
     private static final Pattern PATTERN_NAME =
             Pattern.compile(".*(Manager|Helper|Utils?|Impl|Base|Factory|V2)\\.java");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)#\\s]+)(#[^)\\s]*)?\\)");
-    private static final Pattern SENTENCE_END = Pattern.compile("(?<=[.!?:])\\s+");
+    private static final Pattern SENTENCE_END = Pattern.compile("(?<=[.!?:]|[.!?:]\\*\\*|[.!?:]\\))\\s+");
 
     @Test
     void shouldHaveNoLineOver120Columns() throws IOException {
