@@ -7,8 +7,8 @@ import io.kinema.train.tensor.UploadBuffer;
 import java.util.List;
 
 /**
- * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Buffers may be the
- * loader's, which fills them again when the device has copied them.
+ * One packed microbatch, ready to train on. Its content follows from the seed, the step, its number, and the recipe and
+ * data set of the run. Buffers may be the loader's, which fills them again when the device has copied them.
  *
  * @param clipIds what it is made of, for messages
  * @param packing how the clips lie

@@ -28,7 +28,8 @@ import java.util.concurrent.Future;
 
 /**
  * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times.
- * What a microbatch holds is a function of (seed, step, microbatch) alone.
+ * What a microbatch holds follows from the seed, the step, its number, the sizes of all clips, {@code --tokens}, V and
+ * the patch; never from the rank or the world size.
  */
 public final class ClipLoader implements AutoCloseable {
     private static final int READ_AHEAD = 3;

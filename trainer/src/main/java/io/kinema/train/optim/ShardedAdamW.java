@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * AdamW and the average of the weights over one rank's shard of a vector of parameters (ZeRO stage 1; Rajbhandari et
- * al., 1910.02054, section 5.1): moments and average exist for that shard only, and so do master weights where the
- * weights that layers multiply by are narrower.
+ * AdamW and the average of the weights over one rank's shard of a vector of parameters, in every ZeRO stage
+ * (Rajbhandari et al., 1910.02054, section 5.1): moments and average exist for that shard only, and so do master
+ * weights where the weights that layers multiply by are narrower.
  */
 public final class ShardedAdamW {
     private final Device device;

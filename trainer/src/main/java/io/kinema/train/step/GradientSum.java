@@ -30,9 +30,7 @@ import java.util.stream.IntStream;
  * it, and the owners of shards carry partial sums from round to round.
  */
 final class GradientSum implements Parameters {
-    /**
-     * Of a kind, when gradients are exchanged after each microbatch: one that is computed, and one that is on its way.
-     */
+    /** Vectors of each shape in stages 2 and 3: backward fills the first while the exchange sends the second. */
     private static final int AT_ONCE = 2;
 
     private final GroupExchange ranks;

@@ -10,8 +10,7 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * Vectors for groups of parameters, used again and again: those of one group serve any that is like it, as blocks are
- * like each other.
+ * Vectors for groups of parameters, used again and again. Groups of equal shapes share their vectors, as all blocks do.
  */
 final class VectorPool {
     private final Device device;
