@@ -56,11 +56,11 @@ public final class CheckpointLoss {
             MemorySegment flat = arena.allocate(model.layout().flatSize() * Float.BYTES, Long.BYTES);
             from.readWeights(WeightsKind.MODEL, model.layout(), 0, flat);
             weights.write(on, 0, flat);
-            Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
+            Microbatch batch = Formulas.microbatch(model.config().tokens(), diffusion);
             try (Device.Scope _ = on.openScope()) {
                 return Arrays.stream(new DiffusionLoss(model, on).forward(weights, batch))
                                 .sum()
-                        / batch.numValues(model.config().patch());
+                        / batch.numValues(model.config().tokens());
             }
         }
     }

@@ -46,7 +46,7 @@ final class KinemaStep {
         gradients = new Gradients(weights, sums);
         batch = of.microbatch();
         flops = Flops.training(of.model(), batch.packing());
-        values = batch.numValues(of.model().patch());
+        values = batch.numValues(of.model().tokens());
         int size = Math.toIntExact(flatWeights.size());
         squares = new double[size / Device.SHARD_ALIGNMENT];
         if (device.workingType() == device.dtype()) {

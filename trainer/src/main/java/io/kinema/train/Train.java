@@ -10,7 +10,7 @@ import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.RunOutcome;
 import io.kinema.train.dist.rendezvous.Secret;
-import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
 import io.kinema.train.input.OrderTable;
 import io.kinema.train.input.SyntheticData;
 import io.kinema.train.launch.Cluster;
@@ -93,7 +93,9 @@ public final class Train {
                 .toString();
         RunFolder folder = new RunFolder(flags.runFolder());
         if (flags.data.isEmpty()) {
-            flags.data = SyntheticData.TRAINING.ensure(config.model().patch()).toString();
+            flags.data = SyntheticData.TRAINING
+                    .ensure(config.model().tokens().patch())
+                    .toString();
         }
         if (!flags.hosts.isEmpty()) {
             flags.hosts = Path.of(flags.hosts).toAbsolutePath().normalize().toString();
@@ -110,7 +112,7 @@ public final class Train {
         Optional<Checkpoint> from;
         String memory = "";
         try (Dataset dataset = Dataset.open(flags.data)) {
-            ClipLoader.order(dataset, config);
+            new ClipOrder(dataset, config);
             choice = new ResumeChoice(flags, config, dataset.sha256());
             from = choice.choose(Train::warn);
             if (flags.device().name().equals(DeviceConfig.CPU)) {
@@ -151,7 +153,9 @@ public final class Train {
     private static int explainOrder(TrainFlags flags) throws IOException {
         Recipe config = flags.toConfig();
         String data = flags.data.isEmpty()
-                ? SyntheticData.TRAINING.require(config.model().patch()).toString()
+                ? SyntheticData.TRAINING
+                        .require(config.model().tokens().patch())
+                        .toString()
                 : flags.data;
         try (Dataset dataset = Dataset.open(data)) {
             new OrderTable(dataset, config).print(flags.steps, System.out);

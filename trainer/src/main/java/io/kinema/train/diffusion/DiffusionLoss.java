@@ -1,10 +1,11 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.train.diffusion.Objective.Mixture;
+import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Packing;
+import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.Parameters;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.SquaredError;
@@ -12,8 +13,8 @@ import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.function.ToDoubleFunction;
 
-/** The squared error of a prediction on noised clips, forward and backward. */
-public final class DiffusionLoss {
+/** The weighted squared error of a prediction on noised clips, forward and backward. */
+public final class DiffusionLoss implements Trainable {
     private final SpacetimeDit model;
     private final Device device;
 
@@ -31,15 +32,27 @@ public final class DiffusionLoss {
         this.device = device;
     }
 
-    /**
-     * Adds the gradient of {@code scale · Σ error} over a microbatch.
-     *
-     * @param to weights, and sums to add to
-     * @param batch the clips
-     * @param scale one over the number of values of the whole step, so that microbatches weigh by their tokens, times
-     *     the loss scale
-     * @return the sum of squared errors of each clip [S], not scaled
-     */
+    @Override
+    public ParameterLayout layout() {
+        return model.layout();
+    }
+
+    @Override
+    public void visitGroups(Gradients to) {
+        model.visitGroups(to);
+    }
+
+    @Override
+    public int valuesOfToken() {
+        return model.config().tokens().values();
+    }
+
+    @Override
+    public double flops(Microbatch batch) {
+        return Flops.training(model.config(), batch.packing());
+    }
+
+    @Override
     public double[] forwardBackward(Gradients to, Microbatch batch, double scale) {
         Evaluated evaluated = evaluate(to.weights(), batch, scale);
         model.backward(device, to, evaluated.error.dPrediction(), evaluated.forward.saved());
@@ -51,7 +64,7 @@ public final class DiffusionLoss {
      *
      * @param weights the parameters
      * @param batch the clips
-     * @return the sum of squared errors of each clip [S]
+     * @return the weighted sum of squared errors of each clip [S]
      */
     public double[] forward(Parameters weights, Microbatch batch) {
         return evaluate(weights, batch, 0).error.sumS();
@@ -60,27 +73,29 @@ public final class DiffusionLoss {
     private Evaluated evaluate(Parameters weights, Microbatch batch, double scale) {
         Packing packing = batch.packing();
         int rows = packing.tokens().total();
-        int values = Patches.values(model.config().patch());
+        int values = valuesOfToken();
         Tensor cleanLP = device.of(firstOf(batch.cleanLP(), rows * values), rows, values);
         Tensor noiseLP = device.of(firstOf(batch.noiseLP(), rows * values), rows, values);
         Tensor noisedLP = mix(cleanLP, noiseLP, batch, Mixture::data, Mixture::noise);
         Tensor targetLP = mix(cleanLP, noiseLP, batch, Mixture::targetData, Mixture::targetNoise);
-        double[] timeS = each(batch, Mixture::tau);
-        SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, timeS);
-        return new Evaluated(forward, device.squaredError(forward.outputLP(), targetLP, packing.tokens(), scale));
+        Tensor weightL = device.of(firstOf(batch.weightL(), rows), rows);
+        double[] timeM = each(batch, Mixture::tau);
+        SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, timeM);
+        return new Evaluated(
+                forward, device.squaredError(forward.outputLP(), targetLP, weightL, packing.tokens(), scale));
     }
 
     private static MemorySegment firstOf(float[] values, int count) {
         return MemorySegment.ofArray(values).asSlice(0, (long) count * Float.BYTES);
     }
 
-    /** One number of each clip's mixture [S]. */
+    /** One number of each modulation row's mixture [M]. */
     private static double[] each(Microbatch batch, ToDoubleFunction<Mixture> number) {
-        double[] numberS = new double[batch.mixtures().size()];
-        for (int s = 0; s < numberS.length; s++) {
-            numberS[s] = number.applyAsDouble(batch.mixtures().get(s));
+        double[] numberM = new double[batch.mixtures().size()];
+        for (int m = 0; m < numberM.length; m++) {
+            numberM[m] = number.applyAsDouble(batch.mixtures().get(m));
         }
-        return numberS;
+        return numberM;
     }
 
     private Tensor mix(
@@ -94,6 +109,6 @@ public final class DiffusionLoss {
                 noiseLP,
                 each(batch, clean),
                 each(batch, noise),
-                batch.packing().tokens());
+                batch.packing().modulation());
     }
 }

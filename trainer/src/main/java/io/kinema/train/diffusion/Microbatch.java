@@ -1,30 +1,35 @@
 package io.kinema.train.diffusion;
 
-import io.kinema.data.clip.Patch;
 import io.kinema.train.diffusion.Objective.Mixture;
+import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.Packing;
-import io.kinema.train.model.Patches;
 import java.util.List;
 
 /**
  * One packed microbatch, ready to train on; all of it is a function of (seed, step, microbatch). Arrays may be the
- * loader's, which fills them again.
+ * loader's, which fills them again; elements beyond those of the packing's tokens mean nothing.
  *
  * @param clipIds what it is made of, for messages
  * @param packing how the clips lie
- * @param cleanLP the clips' patches, row-major [L, P]; what the array holds beyond them is not meant
- * @param noiseLP standard normal noise [L, P], likewise
- * @param mixtures the time of each clip
+ * @param cleanLP the clips' tokens, row-major [L, P]
+ * @param noiseLP standard normal noise [L, P]
+ * @param weightL the weight of each token in the loss [L]; a token of weight 0 is not trained on
+ * @param mixtures the time of each modulation row [M]
  */
 public record Microbatch(
-        List<String> clipIds, Packing packing, float[] cleanLP, float[] noiseLP, List<Mixture> mixtures) {
+        List<String> clipIds,
+        Packing packing,
+        float[] cleanLP,
+        float[] noiseLP,
+        float[] weightL,
+        List<Mixture> mixtures) {
     /**
      * Counts what the network predicts.
      *
-     * @param patch of the model
+     * @param tokens of the model
      * @return L·P
      */
-    public long numValues(Patch patch) {
-        return (long) packing.tokens().total() * Patches.values(patch);
+    public long numValues(ClipTokens tokens) {
+        return (long) packing.tokens().total() * tokens.values();
     }
 }

@@ -1,22 +1,14 @@
 package io.kinema.train.input;
 
-import io.kinema.data.clip.Patch;
-import io.kinema.data.order.DataOrder;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Clip;
-import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
-import io.kinema.train.model.CaptionBytes;
-import io.kinema.train.model.Grid;
-import io.kinema.train.model.Packing;
-import io.kinema.train.model.Patches;
 import io.kinema.train.run.Recipe;
 import java.io.IOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -32,28 +24,21 @@ public final class ClipLoader implements AutoCloseable {
     private static final int READ_AHEAD = 3;
 
     private final Dataset dataset;
-    private final DataOrder order;
+    private final ClipOrder order;
     private final Recipe config;
     private final Objective diffusion;
     private final Philox philox;
     private final List<Integer> microbatches;
     private final ExecutorService thread;
     private final ArrayDeque<Future<Microbatch>> ahead = new ArrayDeque<>();
-    private final UploadBuffers[] rooms = new UploadBuffers[READ_AHEAD];
+    /** Those that are ahead and the one that is returned have builders of their own. */
+    private final MicrobatchBuilder[] builders = new MicrobatchBuilder[READ_AHEAD];
+
+    private final long firstEpoch;
+    /** Of the first epoch; changed by the loader's thread. */
+    private volatile CaptionCuts captionCuts = CaptionCuts.NONE;
+
     private long submitted;
-
-    /** Where a microbatch's numbers are put, again and again: as long as the longest so far. */
-    private static final class UploadBuffers {
-        private float[] cleanLP = {};
-        private float[] noiseLP = {};
-
-        void reserve(int count) {
-            if (cleanLP.length < count) {
-                cleanLP = new float[count];
-                noiseLP = new float[count];
-            }
-        }
-    }
 
     /**
      * Begins to read.
@@ -66,48 +51,16 @@ public final class ClipLoader implements AutoCloseable {
      */
     public ClipLoader(Dataset dataset, Recipe config, List<Integer> microbatches, long firstStep, int rank) {
         this.dataset = dataset;
-        this.order = order(dataset, config);
+        this.order = new ClipOrder(dataset, config);
         this.config = config;
         this.diffusion = config.diffusion();
         this.philox = new Philox(config.seed());
         this.microbatches = List.copyOf(microbatches);
+        this.firstEpoch = order.epoch(firstStep);
         this.submitted = firstStep * microbatches.size();
-        Arrays.setAll(rooms, _ -> new UploadBuffers());
+        Arrays.setAll(builders, _ -> new MicrobatchBuilder(config.model().tokens()));
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
-    }
-
-    /**
-     * The order in which a run uses a data set.
-     *
-     * @param dataset the clips
-     * @param config of the run
-     * @return a function of the seed, the sizes of the clips, `--tokens` and V
-     */
-    public static DataOrder order(Dataset dataset, Recipe config) {
-        return new DataOrder(config.seed(), tokensOfClips(dataset, config), config.tokens(), config.microbatches());
-    }
-
-    /**
-     * The least that {@code --tokens} can be.
-     *
-     * @param dataset the clips
-     * @param config of the run
-     * @return tokens
-     */
-    public static int largestClipTokens(Dataset dataset, Recipe config) {
-        return Arrays.stream(tokensOfClips(dataset, config)).max().orElseThrow();
-    }
-
-    private static int[] tokensOfClips(Dataset dataset, Recipe config) {
-        Patch patch = config.model().patch();
-        return dataset.clips().stream()
-                .mapToInt(clip -> grid(clip, patch).tokens())
-                .toArray();
-    }
-
-    private static Grid grid(ClipEntry clip, Patch patch) {
-        return Grid.of(patch, clip.numFrames(), clip.height(), clip.width());
     }
 
     /**
@@ -122,10 +75,9 @@ public final class ClipLoader implements AutoCloseable {
         while (ahead.size() < READ_AHEAD && submitted < end) {
             long step = submitted / microbatches.size();
             int microbatch = microbatches.get((int) (submitted % microbatches.size()));
-            // Those that are ahead and the one that is returned have rooms of their own.
-            UploadBuffers room = rooms[(int) (submitted % READ_AHEAD)];
+            MicrobatchBuilder builder = builders[(int) (submitted % READ_AHEAD)];
             submitted++;
-            ahead.add(thread.submit(() -> load(step, microbatch, room)));
+            ahead.add(thread.submit(() -> load(step, microbatch, builder)));
         }
         try {
             return ahead.remove().get();
@@ -140,40 +92,39 @@ public final class ClipLoader implements AutoCloseable {
         }
     }
 
-    private Microbatch load(long step, int microbatch, UploadBuffers room) throws IOException {
+    private Microbatch load(long step, int microbatch, MicrobatchBuilder builder) throws IOException {
         int[] indices = order.clips(step, microbatch);
         long number = step * config.microbatches() + microbatch;
-        Patch patch = config.model().patch();
-        List<String> ids = new ArrayList<>();
-        List<Grid> grids = new ArrayList<>();
-        List<int[]> captions = new ArrayList<>();
-        List<Mixture> mixtures = new ArrayList<>();
-        int values = Patches.values(patch);
-        int rows = 0;
+        builder.begin(Math.toIntExact(order.tokens(step, microbatch)));
         for (int index : indices) {
-            rows += grid(dataset.clips().get(index), patch).tokens();
+            Clip clip = dataset.read(order.clip(index));
+            String caption = config.captions().draw(clip.captions(), philox, number, index);
+            if (order.epoch(step, microbatch) == firstEpoch) {
+                captionCuts = captionCuts.with(caption);
+            }
+            builder.add(
+                    clip,
+                    caption,
+                    mixture(number, index),
+                    (noiseLP, offset, count) ->
+                            philox.normals(Philox.Purpose.NOISE, number, index, noiseLP, offset, count));
         }
-        room.reserve(rows * values);
-        int offset = 0;
-        for (int index : indices) {
-            ClipEntry entry = dataset.clips().get(index);
-            Clip clip = dataset.read(entry);
-            Grid grid = grid(entry, patch);
-            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, room.cleanLP, offset);
-            philox.normals(Philox.Purpose.NOISE, number, index, room.noiseLP, offset, grid.tokens() * values);
-            offset += grid.tokens() * values;
-            ids.add(entry.id());
-            grids.add(grid);
-            captions.add(CaptionBytes.of(config.captions().draw(clip.captions(), philox, number, index)));
-            mixtures.add(mixture(number, index));
-        }
-        return new Microbatch(ids, Packing.of(grids, captions), room.cleanLP, room.noiseLP, mixtures);
+        return builder.build();
     }
 
     private Mixture mixture(long number, int index) {
         float[] normal = new float[1];
         philox.normals(Philox.Purpose.TIME, number, index, normal, 0, 1);
         return diffusion.draw(philox.uniform(Philox.Purpose.TIME, number, index, 1), normal[0]);
+    }
+
+    /**
+     * Counts the captions that were cut since the start, in the epoch that training began in.
+     *
+     * @return of the microbatches that were loaded so far
+     */
+    public CaptionCuts captionCuts() {
+        return captionCuts;
     }
 
     @Override

@@ -2,10 +2,12 @@ package io.kinema.train.memory;
 
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.dist.reduction.ReductionTree;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.Recompute;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.save.StateStore;
@@ -100,18 +102,18 @@ public record RankMemory(
     static RankMemory ofRank(Setup need, int rank, List<Microbatch> batches) {
         try (CpuDevice device = CpuDevice.planning(need.config.precision().workingType(), need.threads)) {
             Sharding sharding = new Sharding(need.zero, rank, need.nodes);
-            TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
+            Trainable trained = new DiffusionLoss(new SpacetimeDit(need.config.model(), need.recompute), device);
+            TrainState state = new TrainState(need.config, trained.layout(), device, sharding, Optional.empty());
             long weights = state.weights().bytes();
             long optimizer = device.footprint().tensorBytes() - weights;
-            goThroughStep(state, need.config.tree());
+            goThroughStep(trained, state, need.config.tree());
             long gradients = device.footprint().tensorBytes() - weights - optimizer;
 
             // In place of those that were counted, as batches are not a step.
-            ParameterSet sums = ParameterSet.gradients(device, state.model().layout());
-            DiffusionLoss loss = new DiffusionLoss(state.model(), device);
+            ParameterSet sums = ParameterSet.gradients(device, trained.layout());
             for (Microbatch batch : batches) {
                 try (Device.Scope _ = device.openScope()) {
-                    loss.forwardBackward(new Gradients(state.weights(), sums), batch, 1);
+                    trained.forwardBackward(new Gradients(state.weights(), sums), batch, 1);
                 }
             }
             return new RankMemory(
@@ -125,13 +127,13 @@ public record RankMemory(
     }
 
     /** Sums gradients as in a step, without computing any. */
-    private static void goThroughStep(TrainState state, ReductionTree tree) {
+    private static void goThroughStep(Trainable trained, TrainState state, ReductionTree tree) {
         GradientSum sums = new GradientSum(state.ranks(), state.groups(), tree);
         Gradients to = new Gradients(state.weights(), sums);
         for (int round = 0; round < sums.numRounds(); round++) {
             for (int microbatch : sums.microbatches(round)) {
                 sums.begin(round, microbatch);
-                state.model().visitGroups(to);
+                trained.visitGroups(to);
             }
         }
         sums.await();

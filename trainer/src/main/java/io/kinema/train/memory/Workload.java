@@ -62,7 +62,7 @@ public record Workload(DitConfig model, List<Packing> packings) {
      * @throws io.kinema.data.command.ConfigException on a mistake in the flags
      */
     public static Patch patch(List<String> args) {
-        return flags(args).toConfig().model().patch();
+        return flags(args).toConfig().model().tokens().patch();
     }
 
     private static TrainFlags flags(List<String> args) {

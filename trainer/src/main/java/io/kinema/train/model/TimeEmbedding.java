@@ -19,31 +19,31 @@ final class TimeEmbedding {
         this.out = out;
     }
 
-    /** What backward needs, and the embedding [S, D]. */
-    record Saved(Tensor sinusoids, Tensor inner, Tensor activated, Tensor ySD) {}
+    /** What backward needs, and the embedding [M, D]. */
+    record Saved(Tensor sinusoids, Tensor inner, Tensor activated, Tensor yMD) {}
 
     static TimeEmbedding add(ParameterLayout layout, int width) {
         return new TimeEmbedding(
                 Linear.add(layout, "time.in", 2 * FREQUENCIES, width), Linear.add(layout, "time.out", width, width));
     }
 
-    Saved forward(Device device, Parameters weights, double[] timeS) {
-        float[] values = waves.room(timeS.length * 2 * FREQUENCIES);
-        for (int s = 0; s < timeS.length; s++) {
+    Saved forward(Device device, Parameters weights, double[] timeM) {
+        float[] values = waves.room(timeM.length * 2 * FREQUENCIES);
+        for (int m = 0; m < timeM.length; m++) {
             for (int i = 0; i < FREQUENCIES; i++) {
-                double angle = timeS[s] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
-                values[s * 2 * FREQUENCIES + i] = (float) Math.cos(angle);
-                values[s * 2 * FREQUENCIES + FREQUENCIES + i] = (float) Math.sin(angle);
+                double angle = timeM[m] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
+                values[m * 2 * FREQUENCIES + i] = (float) Math.cos(angle);
+                values[m * 2 * FREQUENCIES + FREQUENCIES + i] = (float) Math.sin(angle);
             }
         }
-        Tensor sinusoids = waves.tensor(device, timeS.length, 2 * FREQUENCIES);
+        Tensor sinusoids = waves.tensor(device, timeM.length, 2 * FREQUENCIES);
         Tensor inner = in.forward(device, weights, sinusoids);
         Tensor activated = device.silu(inner);
         return new Saved(sinusoids, inner, activated, out.forward(device, weights, activated));
     }
 
-    void backward(Device device, Gradients to, Tensor dySD, Saved saved) {
-        Tensor dInner = device.siluBackward(out.backward(device, to, dySD, saved.activated), saved.inner);
+    void backward(Device device, Gradients to, Tensor dyMD, Saved saved) {
+        Tensor dInner = device.siluBackward(out.backward(device, to, dyMD, saved.activated), saved.inner);
         in.backwardParameters(device, to, dInner, saved.sinusoids);
     }
 }

@@ -5,6 +5,8 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.Devices;
+import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.dist.CollectiveException;
 import io.kinema.train.dist.CollectiveTimeoutException;
 import io.kinema.train.dist.PeerLostException;
@@ -108,9 +110,9 @@ final class Rank {
             try (Device device = Devices.open(flags.device());
                     Collectives collectives = join(dataset)) {
                 Sharding sharding = new Sharding(flags.zero(), environment.rank(), environment.worldSize());
-                TrainState state =
-                        new TrainState(config, flags.recompute(), device, sharding, Optional.of(collectives));
-                train(state, collectives, dataset);
+                Trainable trained = new DiffusionLoss(new SpacetimeDit(config.model(), flags.recompute()), device);
+                TrainState state = new TrainState(config, trained.layout(), device, sharding, Optional.of(collectives));
+                train(trained, state, collectives, dataset);
                 isComplete = state.step == config.steps();
             }
             if (environment.rank() == 0) {
@@ -137,7 +139,8 @@ final class Rank {
         }
     }
 
-    private void train(TrainState state, Collectives collectives, Dataset dataset) throws IOException {
+    private void train(Trainable trained, TrainState state, Collectives collectives, Dataset dataset)
+            throws IOException {
         CheckpointFolder checkpointFolder = new CheckpointFolder(folder.checkpoints());
         try (StateStore checkpoints = new StateStore(
                 checkpointFolder,
@@ -146,11 +149,12 @@ final class Rank {
                 flags.checkpointAsync
                         ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
                         : Optional.empty())) {
-            train(state, collectives, dataset, checkpoints);
+            train(trained, state, collectives, dataset, checkpoints);
         }
     }
 
-    private void train(TrainState state, Collectives collectives, Dataset dataset, StateStore checkpoints)
+    private void train(
+            Trainable trained, TrainState state, Collectives collectives, Dataset dataset, StateStore checkpoints)
             throws IOException {
         boolean isFirst = environment.rank() == 0;
         if (environment.resumeFrom().isEmpty()) {
@@ -173,7 +177,7 @@ final class Rank {
                 flags.checkpointEvery,
                 epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, flagsOfRun()));
         try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
-                Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
+                Trainer trainer = new Trainer(config, trained, state, collectives, dataset, peakFlops)) {
             TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
             haltWhenPeersAreLost(() -> loop.run(stop::get));
         }
@@ -230,7 +234,7 @@ final class Rank {
         return String.format(
                 "%s: %,d parameters, %d node%s, %d microbatches a step%s, %s, device %s",
                 where,
-                state.model().layout().numElements(),
+                state.layout().numElements(),
                 environment.worldSize(),
                 environment.worldSize() == 1 ? "" : "s",
                 config.microbatches(),

@@ -11,6 +11,7 @@ import io.kinema.train.device.DeviceFlags;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.dist.reduction.Reduction;
 import io.kinema.train.dist.transport.Transport;
+import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
@@ -169,7 +170,8 @@ public final class TrainFlags {
             names = "--caption-mix",
             order = 18,
             description =
-                    "Which captions to train on, such as original:0.05,detailed:0.75,short:0.2; the first if absent")
+                    "Which captions to train on, such as original:0.05,detailed:0.75,short:0.2; the first if absent. "
+                            + CaptionBytes.READ)
     String captionMix = "";
 
     @ParametersDelegate
@@ -279,7 +281,8 @@ public final class TrainFlags {
     @Parameter(
             names = "--sample-prompt",
             order = 27,
-            description = "What the video sampled at the end shows; a caption of the data set if absent")
+            description = "What the video sampled at the end shows; a caption of the data set if absent. "
+                    + CaptionBytes.READ)
     public String samplePrompt = "";
 
     @Parameter(

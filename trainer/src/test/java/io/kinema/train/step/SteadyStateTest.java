@@ -17,7 +17,6 @@ import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
@@ -95,12 +94,14 @@ class SteadyStateTest {
         List<int[]> captions = Collections.nCopies(CLIPS, CaptionBytes.of("a red circle moves over a blue wall"));
         Packing packing = Packing.of(grids, captions);
         Random random = new Random(1);
-        float[] values = new float[packing.tokens().total() * Patches.values(model.patch())];
+        float[] values = new float[packing.tokens().total() * model.tokens().values()];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextGaussian();
         }
         List<Mixture> mixtures = Collections.nCopies(CLIPS, new RectifiedFlow(1).at(0.5));
-        return new Microbatch(Collections.nCopies(CLIPS, "clip"), packing, values, values, mixtures);
+        float[] weights = new float[packing.tokens().total()];
+        Arrays.fill(weights, 1);
+        return new Microbatch(Collections.nCopies(CLIPS, "clip"), packing, values, values, weights, mixtures);
     }
 
     /** The same bound for clips of 16 and of 64 tokens: nothing grows with them. */

@@ -365,8 +365,9 @@ public final class CpuDevice implements Device {
     }
 
     @Override
-    public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
-        return bySegment.squaredError(predictionLP, targetLP, segments, scale);
+    public SquaredError squaredError(
+            Tensor predictionLP, Tensor targetLP, Tensor weightL, Segments segments, double scale) {
+        return bySegment.squaredError(predictionLP, targetLP, weightL, segments, scale);
     }
 
     @Override
