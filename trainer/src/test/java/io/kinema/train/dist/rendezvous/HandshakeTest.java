@@ -104,7 +104,7 @@ class HandshakeTest {
             right | wrong | this rank does not know the secret of the launcher at 127.0.0.1:PORT, but another: \
             it belongs to another launch, or its --secret-file is not the launcher's
                   | right | the launcher at 127.0.0.1:PORT has no secret, this rank has one; give all the same \
-                  --secret-file
+            --secret-file
             """)
     void shouldSayInOneLineWhoDoesNotKnowTheSecret(String ofServer, String ofClient, String expected) throws Exception {
         try (ServerSocket listener = listen();
