@@ -4,7 +4,6 @@ import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -21,16 +20,11 @@ public final class ShardedAdamW {
     private final Tensor firstMoment;
     private final Tensor secondMoment;
     private final Tensor average;
-    /** Those without decay first, so that neighbours share a step; those that are not trained are left out. */
+    /** In their order; those that are not trained are left out. */
     private final List<Trained> trained;
 
     /** Then one call averages the whole shard: fewer calls make less garbage, and each element comes out the same. */
     private final boolean isWhollyTrained;
-
-    /** The gradient of the last update, and its parts: most updates get the same tensor again. */
-    private Tensor cutGradient;
-
-    private List<Tensor> gradientParts = List.of();
 
     /** A stretch of the shard that updates change. */
     private record Trained(
@@ -70,7 +64,6 @@ public final class ShardedAdamW {
         this.average = device.zeros(allocated);
         this.trained = stretches.stream()
                 .filter(stretch -> stretch.attributes().isTrainable())
-                .sorted(Comparator.comparing(stretch -> stretch.attributes().decays()))
                 .map(this::trained)
                 .toList();
         this.isWhollyTrained = !trained.isEmpty() && trained.size() == stretches.size();
@@ -140,20 +133,18 @@ public final class ShardedAdamW {
     public void update(Tensor gradient, double lossScale, double globalNorm, double learningRate, long count) {
         double clip = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
         double decay = Math.min(config.emaDecay, (1.0 + count) / (10.0 + count));
-        if (gradient != cutGradient) {
-            cutGradient = gradient;
-            gradientParts =
-                    trained.stream().map(of -> part(gradient, of.stretch)).toList();
-        }
-        ParameterAttributes attributes = null;
-        AdamWStep step = null;
-        for (int i = 0; i < trained.size(); i++) {
-            Trained of = trained.get(i);
-            if (!of.stretch.attributes().equals(attributes)) {
-                attributes = of.stretch.attributes();
-                step = step(attributes, learningRate, count, clip / lossScale);
-            }
-            device.adamw(of.master, gradientParts.get(i), of.firstMoment, of.secondMoment, of.working, step);
+        for (Trained of : trained) {
+            ParameterAttributes attributes = of.stretch.attributes();
+            AdamWStep step = new AdamWStep(
+                    learningRate * attributes.rateFactor(),
+                    config.beta1,
+                    config.beta2,
+                    config.epsilon,
+                    attributes.decays() ? config.weightDecay : 0,
+                    count,
+                    clip / lossScale);
+            Tensor gradientPart = part(gradient, of.stretch);
+            device.adamw(of.master, gradientPart, of.firstMoment, of.secondMoment, of.working, step);
             if (!isWhollyTrained) {
                 device.ema(of.average, of.master, decay);
             }
@@ -161,16 +152,5 @@ public final class ShardedAdamW {
         if (isWhollyTrained) {
             device.ema(average, master, decay);
         }
-    }
-
-    private AdamWStep step(ParameterAttributes attributes, double learningRate, long count, double scale) {
-        return new AdamWStep(
-                learningRate * attributes.rateFactor(),
-                config.beta1,
-                config.beta2,
-                config.epsilon,
-                attributes.decays() ? config.weightDecay : 0,
-                count,
-                scale);
     }
 }
