@@ -23,9 +23,6 @@ public final class ShardedAdamW {
     /** In their order; those that are not trained are left out. */
     private final List<Trained> trained;
 
-    /** Then one call averages the whole shard: fewer calls make less garbage, and each element comes out the same. */
-    private final boolean isWhollyTrained;
-
     /** A stretch of the shard that updates change. */
     private record Trained(
             Stretch stretch, Tensor working, Tensor master, Tensor firstMoment, Tensor secondMoment, Tensor average) {}
@@ -66,7 +63,6 @@ public final class ShardedAdamW {
                 .filter(stretch -> stretch.attributes().isTrainable())
                 .map(this::trained)
                 .toList();
-        this.isWhollyTrained = !trained.isEmpty() && trained.size() == stretches.size();
     }
 
     private Trained trained(Stretch stretch) {
@@ -145,12 +141,7 @@ public final class ShardedAdamW {
                     clip / lossScale);
             Tensor gradientPart = part(gradient, of.stretch);
             device.adamw(of.master, gradientPart, of.firstMoment, of.secondMoment, of.working, step);
-            if (!isWhollyTrained) {
-                device.ema(of.average, of.master, decay);
-            }
-        }
-        if (isWhollyTrained) {
-            device.ema(average, master, decay);
+            device.ema(of.average, of.master, decay);
         }
     }
 }
