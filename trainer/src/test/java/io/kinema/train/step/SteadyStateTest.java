@@ -49,11 +49,8 @@ class SteadyStateTest {
     private static final int WINDOW = 25;
     private static final int MOST_WINDOWS = 80;
     private static final int CLIPS = 2;
-    /**
-     * Tensors, what operations hand to workers, sums of blocks: some hundred objects of a few dozen bytes each. The
-     * optimizer hands over each stretch of equal attributes by itself, some 45 of them: 20 KB of the bound.
-     */
-    private static final long STEP_BYTES = 95_000;
+    /** Tensors, what operations hand to workers, sums of blocks: some hundred objects of a few dozen bytes each. */
+    private static final long STEP_BYTES = 75_000;
     /** What Arrow makes of a record batch, texts of clips, their frames. */
     private static final long LOADED_BYTES = 12_000;
 
