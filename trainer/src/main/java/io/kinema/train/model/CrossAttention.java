@@ -2,7 +2,6 @@ package io.kinema.train.model;
 
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
-import io.kinema.train.optim.ParameterAttributes;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Device;
@@ -23,7 +22,7 @@ record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryN
     static CrossAttention add(ParameterLayout layout, String name, DitConfig config) {
         int width = config.width();
         return new CrossAttention(
-                layout.add(name + ".norm", Init.ONES, ParameterAttributes.NOT_DECAYED, width),
+                layout.add(name + ".norm", Init.ONES, width),
                 Linear.add(layout, name + ".query", width, width),
                 Linear.add(layout, name + ".key_value", config.captionWidth(), 2 * width),
                 HeadNorm.add(layout, name + ".query_norm", width, config.heads()),

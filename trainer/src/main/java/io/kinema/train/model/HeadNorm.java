@@ -2,7 +2,6 @@ package io.kinema.train.model;
 
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
-import io.kinema.train.optim.ParameterAttributes;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Tensor;
 
@@ -10,7 +9,7 @@ import io.kinema.train.tensor.Tensor;
 record HeadNorm(Entry weight) {
 
     static HeadNorm add(ParameterLayout layout, String name, int width, int heads) {
-        return new HeadNorm(layout.add(name, Init.ONES, ParameterAttributes.NOT_DECAYED, width / heads));
+        return new HeadNorm(layout.add(name, Init.ONES, width / heads));
     }
 
     Tensor forward(Device device, Parameters weights, Tensor xLNK) {

@@ -125,6 +125,10 @@ public final class ParameterLayout {
         groupOffsets.add(end);
     }
 
+    Entry add(String name, Init init, int... shape) {
+        return add(name, init, ParameterAttributes.DECAYED, shape);
+    }
+
     Entry add(String name, Init init, ParameterAttributes attributes, int... shape) {
         Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init, attributes);
         entries.add(entry);
