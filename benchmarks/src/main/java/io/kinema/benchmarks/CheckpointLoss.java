@@ -50,11 +50,11 @@ public final class CheckpointLoss {
                 from.state().config().diffusion(), from.state().config().timeShift());
         try (Device on = Devices.open(device)) {
             ParameterSet weights = TrainedWeights.open(from.folder(), "model").load(model.layout(), on);
-            Microbatch batch = Formulas.microbatch(model.config().patch(), diffusion);
+            Microbatch batch = Formulas.microbatch(model.config().tokens(), diffusion);
             try (Device.Scope _ = on.openScope()) {
                 return Arrays.stream(on.read(new DiffusionLoss(model, on).forward(weights, batch)))
                                 .sum()
-                        / batch.numValues(model.config().patch());
+                        / batch.numValues(model.config().tokens());
             }
         }
     }

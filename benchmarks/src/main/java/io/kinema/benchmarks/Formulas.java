@@ -1,6 +1,5 @@
 package io.kinema.benchmarks;
 
-import io.kinema.data.clip.Patch;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.NoisePrediction;
@@ -8,14 +7,15 @@ import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.diffusion.RectifiedFlow;
 import io.kinema.train.model.CaptionBytes;
+import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.UploadBuffer;
+import java.util.Arrays;
 import java.util.List;
 
 /** The weights and inputs of {@code peers/formulas.py}, so that both sides have the same without a file. */
@@ -59,19 +59,27 @@ final class Formulas {
     }
 
     /** Three clips, one of them an image without a caption. */
-    static Microbatch microbatch(Patch patch, Objective diffusion) {
-        return microbatch(List.of("video", "image", "clip"), Packing.of(GRIDS, CAPTIONS), patch, mixtures(diffusion));
+    static Microbatch microbatch(ClipTokens tokens, Objective diffusion) {
+        return microbatch(List.of("video", "image", "clip"), Packing.of(GRIDS, CAPTIONS), tokens, mixtures(diffusion));
     }
 
     /** Clips and noise by formula. */
-    static Microbatch microbatch(List<String> ids, Packing packing, Patch patch, List<Mixture> mixtures) {
-        float[] cleanLP = new float[packing.tokens().total() * Patches.values(patch)];
+    static Microbatch microbatch(List<String> ids, Packing packing, ClipTokens tokens, List<Mixture> mixtures) {
+        float[] cleanLP = new float[packing.tokens().total() * tokens.values()];
         float[] noiseLP = new float[cleanLP.length];
         for (int i = 0; i < cleanLP.length; i++) {
             cleanLP[i] = (float) Math.sin(0.013 * i + 0.5 * Math.cos(0.11 * i));
             noiseLP[i] = (float) (1.2 * Math.sin(1.7 * i + 0.3) + 0.4 * Math.cos(0.05 * i));
         }
-        return new Microbatch(ids, packing, UploadBuffer.of(cleanLP), UploadBuffer.of(noiseLP), Mixtures.of(mixtures));
+        float[] weightL = new float[packing.tokens().total()];
+        Arrays.fill(weightL, 1);
+        return new Microbatch(
+                ids,
+                packing,
+                UploadBuffer.of(cleanLP),
+                UploadBuffer.of(noiseLP),
+                UploadBuffer.of(weightL),
+                Mixtures.of(mixtures));
     }
 
     private static List<Mixture> mixtures(Objective diffusion) {

@@ -60,7 +60,7 @@ final class KinemaStep {
         gradients = new Gradients(weights, sums);
         batch = of.microbatch();
         flops = Flops.training(of.model(), batch.packing());
-        values = batch.numValues(of.model().patch());
+        values = batch.numValues(of.model().tokens());
         squares = device.scalars(groups.stream().mapToInt(GroupState::blocks).sum());
     }
 

@@ -53,7 +53,7 @@ public class MicrobatchBenchmark {
         ParameterSet weights = Formulas.weights(on, model);
         gradients = new Gradients(weights, ParameterSet.gradients(on, model.layout()));
         loss = new DiffusionLoss(model, on);
-        batch = Formulas.microbatch(model.config().patch(), Objective.named("flow", 1));
+        batch = Formulas.microbatch(model.config().tokens(), Objective.named("flow", 1));
     }
 
     /**

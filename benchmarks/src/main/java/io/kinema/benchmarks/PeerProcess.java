@@ -90,7 +90,7 @@ final class PeerProcess implements AutoCloseable {
     }
 
     private static ObjectNode model(DitConfig config) {
-        Patch patch = config.patch();
+        Patch patch = config.tokens().patch();
         ObjectNode model = JSON.createObjectNode();
         model.put("depth", config.depth()).put("width", config.width()).put("heads", config.heads());
         model.put("captionDepth", config.captionDepth()).put("captionWidth", config.captionWidth());

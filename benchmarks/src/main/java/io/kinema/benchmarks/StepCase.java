@@ -87,7 +87,7 @@ record StepCase(String name, DitConfig model, List<Grid> grids) {
             mixtures.add(flow.at((s + 0.5) / grids.size()));
             ids.add(name + "-" + s);
         }
-        return Formulas.microbatch(ids, Packing.of(grids, captions), PATCH, mixtures);
+        return Formulas.microbatch(ids, Packing.of(grids, captions), model.tokens(), mixtures);
     }
 
     /** What tells it from others, for people. */

@@ -13,7 +13,6 @@ import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
@@ -60,16 +59,16 @@ class GoldenValuesTest {
     private void checkFlow(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         ParameterSet gradients = ParameterSet.gradients(device, model.layout());
-        Microbatch batch = Formulas.microbatch(model.config().patch(), Objective.named("flow", 1));
-        long values = batch.numValues(model.config().patch());
+        Microbatch batch = Formulas.microbatch(model.config().tokens(), Objective.named("flow", 1));
+        long values = batch.numValues(model.config().tokens());
         try (Device.Scope _ = device.openScope()) {
             Tensor xLP = device.of(
                     golden.floats("x_t"),
                     batch.packing().tokens().total(),
-                    Patches.values(model.config().patch()));
-            double[] timeS = batch.mixtures().tauS();
+                    model.config().tokens().values());
+            double[] timeM = batch.mixtures().tauM();
             Tensor output =
-                    model.forward(device, weights, xLP, batch.packing(), timeS).outputLP();
+                    model.forward(device, weights, xLP, batch.packing(), timeM).outputLP();
             assertClose("output", golden.values("output"), read(device, output), tolerance);
 
             double[] errors = device.read(new DiffusionLoss(model, device)
@@ -108,11 +107,11 @@ class GoldenValuesTest {
     private void checkNoisePrediction(Device device, double tolerance) {
         ParameterSet weights = Formulas.weights(device, model);
         for (String name : new String[] {"ddpm-linear", "ddpm-cosine"}) {
-            Microbatch batch = Formulas.microbatch(model.config().patch(), Objective.named(name, 1));
+            Microbatch batch = Formulas.microbatch(model.config().tokens(), Objective.named(name, 1));
             try (Device.Scope _ = device.openScope()) {
                 double loss = Arrays.stream(device.read(new DiffusionLoss(model, device).forward(weights, batch)))
                                 .sum()
-                        / batch.numValues(model.config().patch());
+                        / batch.numValues(model.config().tokens());
                 assertEquals(golden.values("loss/" + name)[0], loss, tolerance, name);
             }
         }

@@ -9,7 +9,7 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.RunOutcome;
 import io.kinema.train.dist.rendezvous.Secret;
-import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
 import io.kinema.train.input.OrderTable;
 import io.kinema.train.input.SyntheticData;
 import io.kinema.train.launch.Cluster;
@@ -90,7 +90,7 @@ public final class Train {
         String data = flags.data();
         if (data.isEmpty()) {
             data = SyntheticData.TRAINING
-                    .ensure(settings.recipe().model().patch())
+                    .ensure(settings.recipe().model().tokens().patch())
                     .toAbsolutePath()
                     .normalize()
                     .toString();
@@ -100,7 +100,7 @@ public final class Train {
         Optional<Checkpoint> from;
         String memory;
         try (Dataset dataset = Dataset.open(data)) {
-            ClipLoader.order(dataset, settings.recipe());
+            new ClipOrder(dataset, settings.recipe());
             RunFiles files = new RunFiles(folder, data, dataset.sha256());
             choice = new ResumeChoice(RunDescription.of(flags, settings, files));
             from = choice.choose(Train::warn);
@@ -148,7 +148,9 @@ public final class Train {
     private static int explainOrder(TrainFlags flags) throws IOException {
         Recipe recipe = RunSettings.ofThisHost(flags).recipe();
         String data = flags.data().isEmpty()
-                ? SyntheticData.TRAINING.require(recipe.model().patch()).toString()
+                ? SyntheticData.TRAINING
+                        .require(recipe.model().tokens().patch())
+                        .toString()
                 : flags.data();
         try (Dataset dataset = Dataset.open(data)) {
             new OrderTable(dataset, recipe).print(flags.steps(), System.out);

@@ -12,8 +12,8 @@ import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.evaluate.Evaluate;
+import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.Grid;
-import io.kinema.train.model.Patches;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -78,9 +78,10 @@ class EvaluateRunTest {
 
     /** The mean of (noise - clip)², which is what a flow of no velocity is off by. */
     private static double squaredVelocity(Clip clip, int k) {
-        Grid grid = Grid.of(PATCH, clip.numFrames(), clip.height(), clip.width());
-        float[] clean = new float[grid.tokens() * Patches.values(PATCH)];
-        Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, PATCH, clean, 0);
+        ClipTokens tokens = ClipTokens.ofPixels(PATCH);
+        Grid grid = tokens.grid(clip);
+        float[] clean = new float[grid.tokens() * tokens.values()];
+        tokens.fromClip(clip.framesTHWC(), clip.numFrames(), grid, clean, 0);
         float[] noise = new float[clean.length];
         String digest = Sha256.of(clip.id().getBytes(StandardCharsets.UTF_8));
         long key = Long.parseLong(digest.substring(0, 8), 16);

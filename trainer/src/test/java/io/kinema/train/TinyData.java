@@ -22,12 +22,17 @@ public final class TinyData {
     private TinyData() {}
 
     public static Path write(Path folder, long seed) throws IOException {
+        return write(folder, seed, "");
+    }
+
+    /** With captions that end alike. */
+    public static Path write(Path folder, long seed, String captionEnd) throws IOException {
         Folder out = Folder.at(folder.toString());
         List<ShardWriter.WrittenShard> shards;
         long numFrames = 0;
         try (ShardGroupWriter group = new ShardGroupWriter(out, 0, 4_000)) {
             for (int i = 0; i < CLIPS; i++) {
-                Clip clip = clip(i, seed);
+                Clip clip = clip(i, seed, captionEnd);
                 group.write(clip);
                 group.keepSource();
                 numFrames += clip.numFrames();
@@ -39,7 +44,7 @@ public final class TinyData {
         return folder;
     }
 
-    private static Clip clip(int number, long seed) {
+    private static Clip clip(int number, long seed, String captionEnd) {
         int numFrames = number % 4 == 0 ? 1 : 2 * (number % 3 + 1);
         int height = 4 * (number % 2 + 1);
         int width = 12;
@@ -56,7 +61,7 @@ public final class TinyData {
                 height,
                 width,
                 frames,
-                number == 5 ? List.of() : List.of(Caption.ofSource("clip number " + number, "txt")),
+                number == 5 ? List.of() : List.of(Caption.ofSource("clip number " + number + captionEnd, "txt")),
                 "",
                 Measurements.of(frames, numFrames));
     }

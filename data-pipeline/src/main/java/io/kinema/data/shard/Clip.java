@@ -36,11 +36,15 @@ public record Clip(
         List<Caption> captions,
         String licence,
         Measurements measurements) {
+    /** Values of a pixel: red, green, blue. */
+    public static final int CHANNELS = 3;
+
     /** Checks that the frames have the size that T, H and W say. */
     public Clip {
-        if (framesTHWC.length != 3L * numFrames * height * width) {
+        long numValues = (long) CHANNELS * numFrames * height * width;
+        if (framesTHWC.length != numValues) {
             throw new IllegalArgumentException("clip " + id + " of " + numFrames + "x" + height + "x" + width + " has "
-                    + framesTHWC.length + " bytes of frames, not " + 3L * numFrames * height * width);
+                    + framesTHWC.length + " bytes of frames, not " + numValues);
         }
         captions = List.copyOf(captions);
     }

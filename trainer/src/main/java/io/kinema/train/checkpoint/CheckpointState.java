@@ -110,7 +110,7 @@ public record CheckpointState(
          * @return the same
          */
         public static Model of(DitConfig config) {
-            Patch patch = config.patch();
+            Patch patch = config.tokens().patch();
             return new Model(
                     config.depth(),
                     config.width(),

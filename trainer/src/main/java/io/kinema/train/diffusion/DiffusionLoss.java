@@ -1,17 +1,18 @@
 package io.kinema.train.diffusion;
 
+import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.Packing;
+import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.Parameters;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 
-/** The squared error of a prediction on noised clips, forward and backward. */
-public final class DiffusionLoss {
+/** The weighted squared error of a prediction on noised clips, forward and backward. */
+public final class DiffusionLoss implements Trainable {
     private final SpacetimeDit model;
     private final Device device;
 
@@ -29,15 +30,27 @@ public final class DiffusionLoss {
         this.device = device;
     }
 
-    /**
-     * Adds the gradient of {@code scale · Σ error} over a microbatch.
-     *
-     * @param to weights, and sums to add to
-     * @param batch the clips
-     * @param scale one over the number of values of the whole step, so that microbatches weigh by their tokens, times
-     *     the loss scale
-     * @return the sum of squared errors of each clip [S], not scaled; on the device, in its innermost scope
-     */
+    @Override
+    public ParameterLayout layout() {
+        return model.layout();
+    }
+
+    @Override
+    public void visitGroups(Gradients to) {
+        model.visitGroups(to);
+    }
+
+    @Override
+    public int valuesOfToken() {
+        return model.config().tokens().values();
+    }
+
+    @Override
+    public double flops(Microbatch batch) {
+        return Flops.training(model.config(), batch.packing());
+    }
+
+    @Override
     public Scalars forwardBackward(Gradients to, Microbatch batch, double scale) {
         Evaluated evaluated = evaluate(to.weights(), batch, scale);
         model.backward(device, to, evaluated.error.dPrediction(), evaluated.forward.saved());
@@ -49,7 +62,7 @@ public final class DiffusionLoss {
      *
      * @param weights the parameters
      * @param batch the clips
-     * @return the sum of squared errors of each clip [S]; on the device, in its innermost scope
+     * @return the weighted sum of squared errors of each clip [S]; on the device, in its innermost scope
      */
     public Scalars forward(Parameters weights, Microbatch batch) {
         return evaluate(weights, batch, 0).error.sumS();
@@ -58,13 +71,15 @@ public final class DiffusionLoss {
     private Evaluated evaluate(Parameters weights, Microbatch batch, double scale) {
         Packing packing = batch.packing();
         int rows = packing.tokens().total();
-        int values = Patches.values(model.config().patch());
+        int values = valuesOfToken();
         Mixtures by = batch.mixtures();
         Tensor cleanLP = device.of(batch.cleanLP(), 0, rows, values);
         Tensor noiseLP = device.of(batch.noiseLP(), 0, rows, values);
-        Tensor noisedLP = device.mix(cleanLP, noiseLP, by.data(), by.noise(), packing.tokens());
-        Tensor targetLP = device.mix(cleanLP, noiseLP, by.targetData(), by.targetNoise(), packing.tokens());
-        SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, by.tauS());
-        return new Evaluated(forward, device.squaredError(forward.outputLP(), targetLP, packing.tokens(), scale));
+        Tensor weightL = device.of(batch.weightL(), 0, rows);
+        Tensor noisedLP = device.mix(cleanLP, noiseLP, by.data(), by.noise(), packing.modulation());
+        Tensor targetLP = device.mix(cleanLP, noiseLP, by.targetData(), by.targetNoise(), packing.modulation());
+        SpacetimeDit.Forward forward = model.forward(device, weights, noisedLP, packing, by.tauM());
+        return new Evaluated(
+                forward, device.squaredError(forward.outputLP(), targetLP, weightL, packing.tokens(), scale));
     }
 }

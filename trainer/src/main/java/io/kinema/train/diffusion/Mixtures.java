@@ -6,25 +6,25 @@ import java.util.List;
 import java.util.function.ToDoubleFunction;
 
 /**
- * How the clips of a microbatch are mixed with noise, as devices take it.
+ * How the modulation rows of a microbatch are mixed with noise, as devices take it.
  *
- * @param tauS the time of each clip as the network is told it, 0 to 1000 [S]
- * @param data weights of the clips [S]
- * @param noise weights of the noise [S]
- * @param targetData weights of the clips in the target [S]
- * @param targetNoise weights of the noise in the target [S]
+ * @param tauM the time of each modulation row as the network is told it, 0 to 1000 [M]
+ * @param data weights of the clips [M]
+ * @param noise weights of the noise [M]
+ * @param targetData weights of the clips in the target [M]
+ * @param targetNoise weights of the noise in the target [M]
  */
 public record Mixtures(
-        double[] tauS,
+        double[] tauM,
         SegmentWeights data,
         SegmentWeights noise,
         SegmentWeights targetData,
         SegmentWeights targetNoise) {
 
     /**
-     * Puts the clips' mixtures side by side.
+     * Puts mixtures side by side.
      *
-     * @param mixtures one a clip
+     * @param mixtures one a modulation row
      * @return their numbers
      */
     public static Mixtures of(List<Mixture> mixtures) {

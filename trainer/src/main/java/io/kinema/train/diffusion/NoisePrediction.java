@@ -1,6 +1,7 @@
 package io.kinema.train.diffusion;
 
 import java.util.Arrays;
+import java.util.List;
 
 /** The discrete process of DDPM (Ho et al., 2006.11239, sections 2 and 3.2); the target is the noise. */
 public final class NoisePrediction implements Objective {
@@ -68,6 +69,16 @@ public final class NoisePrediction implements Objective {
      */
     public Mixture at(int t) {
         return new Mixture(t, Math.sqrt(alphaBar[t]), Math.sqrt(1 - alphaBar[t]), 0, 1);
+    }
+
+    @Override
+    public Prediction prediction() {
+        return Prediction.NOISE;
+    }
+
+    @Override
+    public List<SamplingMethod> samplers() {
+        return List.of(SamplingMethod.DDIM, SamplingMethod.DDPM);
     }
 
     @Override

@@ -1,9 +1,31 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.data.command.ConfigException;
+import java.util.List;
+import java.util.Locale;
 
-/** A forward process and the target that the network predicts, both linear in the clip and the noise. */
+/**
+ * A forward process and the target that the network predicts, both linear in the clip and the noise. A network that
+ * predicts the clip itself would be one more {@link Prediction}, with a target of the clip alone.
+ */
 public sealed interface Objective permits RectifiedFlow, NoisePrediction {
+
+    /** What the network's output stands for. */
+    enum Prediction {
+        /** The noise ε. */
+        NOISE,
+        /** The velocity ε − x_0. */
+        VELOCITY;
+
+        /**
+         * Returns the name.
+         *
+         * @return as in messages
+         */
+        public String text() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
 
     /**
      * How a clip and its noise are mixed at one time: {@code x_t = data·x_0 + noise·ε}, target {@code targetData·x_0 +
@@ -35,6 +57,20 @@ public sealed interface Objective permits RectifiedFlow, NoisePrediction {
                         "--diffusion " + name + " is not known; use one of [flow, ddpm-linear, ddpm-cosine]");
         };
     }
+
+    /**
+     * Says what is learned; the target of every {@link Mixture} follows from the answer.
+     *
+     * @return what the network predicts
+     */
+    Prediction prediction();
+
+    /**
+     * Says how a trained network is sampled.
+     *
+     * @return the methods that go with the prediction, the default one first
+     */
+    List<SamplingMethod> samplers();
 
     /**
      * Draws a training time.

@@ -1,6 +1,7 @@
 package io.kinema.train.diffusion;
 
 import io.kinema.data.command.ConfigException;
+import java.util.List;
 import org.apache.commons.math3.distribution.NormalDistribution;
 
 /**
@@ -42,6 +43,16 @@ public record RectifiedFlow(double shift) implements Objective {
      */
     public double shifted(double t) {
         return shift * t / (1 + (shift - 1) * t);
+    }
+
+    @Override
+    public Prediction prediction() {
+        return Prediction.VELOCITY;
+    }
+
+    @Override
+    public List<SamplingMethod> samplers() {
+        return List.of(SamplingMethod.EULER);
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.kinema.train.device.DeviceFlags;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.Objective;
+import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
@@ -62,7 +63,7 @@ public final class Evaluate {
                 order = 4,
                 description =
                         "Which captions the model is told, such as original:0.05,detailed:0.75,short:0.2; the first if"
-                                + " absent")
+                                + " absent. " + CaptionBytes.READ)
         private String captionMix = "";
 
         @Parameter(

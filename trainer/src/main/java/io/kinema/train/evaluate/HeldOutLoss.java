@@ -1,25 +1,19 @@
 package io.kinema.train.evaluate;
 
-import io.kinema.data.clip.Patch;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.diffusion.DiffusionLoss;
-import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
-import io.kinema.train.model.CaptionBytes;
-import io.kinema.train.model.Grid;
-import io.kinema.train.model.Packing;
+import io.kinema.train.input.MicrobatchBuilder;
+import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.Parameters;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.UploadBuffer;
+import io.kinema.train.tensor.UploadMemory;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -36,6 +30,7 @@ final class HeldOutLoss {
     private final Settings settings;
     private final List<Mixture> mixtures;
     private final Philox philox;
+    private final MicrobatchBuilder batches;
 
     /**
      * How to measure.
@@ -57,23 +52,19 @@ final class HeldOutLoss {
                 .mapToObj(k -> diffusion.quantile((k + 0.5) / settings.times()))
                 .toList();
         this.philox = new Philox(settings.seed());
+        this.batches = new MicrobatchBuilder(model.config().tokens(), UploadMemory.HEAP);
     }
 
     /** The loss of a clip at each time. */
     List<LossTable.Row> of(Clip clip) {
-        Patch patch = model.config().patch();
-        Grid grid = Grid.of(patch, clip.numFrames(), clip.height(), clip.width());
-        int values = grid.tokens() * Patches.values(patch);
-        float[] cleanP = new float[values];
-        Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, cleanP, 0);
-        // No place in a data set, as another may hold the clip elsewhere.
-        long key = Sha256.word(clip.id());
-        String caption = settings.captions().draw(clip.captions(), philox, 0, key);
+        ClipTokens tokens = model.config().tokens();
+        int numTokens = tokens.grid(clip).tokens();
+        int values = numTokens * tokens.values();
         List<LossTable.Row> rows = new ArrayList<>();
-        int together = Math.max(1, settings.maxTokens() / grid.tokens());
+        int together = Math.max(1, settings.maxTokens() / numTokens);
         for (int from = 0; from < mixtures.size(); from += together) {
             int to = Math.min(mixtures.size(), from + together);
-            double[] squaredError = squaredError(clip, grid, cleanP, key, caption, from, to);
+            double[] squaredError = squaredError(clip, numTokens, from, to);
             for (int k = from; k < to; k++) {
                 rows.add(new LossTable.Row(
                         clip.id(),
@@ -90,26 +81,21 @@ final class HeldOutLoss {
     }
 
     /** The sum of squared errors of a clip at some of the times. */
-    private double[] squaredError(
-            Clip clip, Grid grid, float[] cleanP, long key, String caption, int fromTime, int toTime) {
-        int copies = toTime - fromTime;
-        float[] cleanLP = new float[copies * cleanP.length];
-        float[] noiseLP = new float[cleanLP.length];
-        for (int i = 0; i < copies; i++) {
-            int offset = i * cleanP.length;
-            System.arraycopy(cleanP, 0, cleanLP, offset, cleanP.length);
-            philox.normals(Philox.Purpose.NOISE, fromTime + i, key, noiseLP, offset, cleanP.length);
+    private double[] squaredError(Clip clip, int numTokens, int fromTime, int toTime) {
+        // No place in a data set, as another may hold the clip elsewhere.
+        long key = Sha256.word(clip.id());
+        String caption = settings.captions().draw(clip.captions(), philox, 0, key);
+        batches.begin((toTime - fromTime) * numTokens);
+        for (int k = fromTime; k < toTime; k++) {
+            int time = k;
+            batches.add(
+                    clip,
+                    caption,
+                    mixtures.get(k),
+                    (noise, count) -> philox.normals(Philox.Purpose.NOISE, time, key, noise, 0, count));
         }
-        Packing packing =
-                Packing.of(Collections.nCopies(copies, grid), Collections.nCopies(copies, CaptionBytes.of(caption)));
-        Microbatch batch = new Microbatch(
-                Collections.nCopies(copies, clip.id()),
-                packing,
-                UploadBuffer.of(cleanLP),
-                UploadBuffer.of(noiseLP),
-                Mixtures.of(mixtures.subList(fromTime, toTime)));
         try (Device.Scope _ = device.openScope()) {
-            return device.read(loss.forward(weights, batch));
+            return device.read(loss.forward(weights, batches.build()));
         }
     }
 }

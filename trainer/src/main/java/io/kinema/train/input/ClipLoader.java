@@ -1,24 +1,15 @@
 package io.kinema.train.input;
 
-import io.kinema.data.clip.Patch;
-import io.kinema.data.order.DataOrder;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Clip;
-import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
-import io.kinema.train.model.CaptionBytes;
-import io.kinema.train.model.Grid;
-import io.kinema.train.model.Packing;
-import io.kinema.train.model.Patches;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.tensor.UploadMemory;
 import java.io.IOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -35,16 +26,19 @@ public final class ClipLoader implements AutoCloseable {
     private static final int READ_AHEAD = 3;
 
     private final Dataset dataset;
-    private final DataOrder order;
+    private final ClipOrder order;
     private final Recipe config;
     private final Objective diffusion;
     private final Philox philox;
     private final List<Integer> microbatches;
     private final ExecutorService thread;
     private final ArrayDeque<Future<Microbatch>> ahead = new ArrayDeque<>();
-    private final UploadRoom[] rooms = new UploadRoom[READ_AHEAD];
-    /** Of one clip, used by the loader's thread. */
-    private float[] values = {};
+    /** Those that are ahead and the one that is returned have builders of their own. */
+    private final MicrobatchBuilder[] builders = new MicrobatchBuilder[READ_AHEAD];
+
+    private final long firstEpoch;
+    /** Of the first epoch; changed by the loader's thread. */
+    private volatile CaptionCuts captionCuts = CaptionCuts.NONE;
 
     private long submitted;
 
@@ -66,48 +60,16 @@ public final class ClipLoader implements AutoCloseable {
             int rank,
             UploadMemory uploads) {
         this.dataset = dataset;
-        this.order = order(dataset, config);
+        this.order = new ClipOrder(dataset, config);
         this.config = config;
         this.diffusion = config.diffusion();
         this.philox = new Philox(config.seed());
         this.microbatches = List.copyOf(microbatches);
+        this.firstEpoch = order.epoch(firstStep);
         this.submitted = firstStep * microbatches.size();
-        Arrays.setAll(rooms, _ -> new UploadRoom(uploads));
+        Arrays.setAll(builders, _ -> new MicrobatchBuilder(config.model().tokens(), uploads));
         this.thread = Executors.newSingleThreadExecutor(
                 Thread.ofPlatform().daemon().name("train-r" + rank + "-loader").factory());
-    }
-
-    /**
-     * The order in which a run uses a data set.
-     *
-     * @param dataset the clips
-     * @param config of the run
-     * @return a function of the seed, the sizes of the clips, `--tokens` and V
-     */
-    public static DataOrder order(Dataset dataset, Recipe config) {
-        return new DataOrder(config.seed(), tokensOfClips(dataset, config), config.tokens(), config.microbatches());
-    }
-
-    /**
-     * The least that {@code --tokens} can be.
-     *
-     * @param dataset the clips
-     * @param config of the run
-     * @return tokens
-     */
-    public static int largestClipTokens(Dataset dataset, Recipe config) {
-        return Arrays.stream(tokensOfClips(dataset, config)).max().orElseThrow();
-    }
-
-    private static int[] tokensOfClips(Dataset dataset, Recipe config) {
-        Patch patch = config.model().patch();
-        return dataset.clips().stream()
-                .mapToInt(clip -> grid(clip, patch).tokens())
-                .toArray();
-    }
-
-    private static Grid grid(ClipEntry clip, Patch patch) {
-        return Grid.of(patch, clip.numFrames(), clip.height(), clip.width());
     }
 
     /**
@@ -122,10 +84,9 @@ public final class ClipLoader implements AutoCloseable {
         while (ahead.size() < READ_AHEAD && submitted < end) {
             long step = submitted / microbatches.size();
             int microbatch = microbatches.get((int) (submitted % microbatches.size()));
-            // Those that are ahead and the one that is returned have rooms of their own.
-            UploadRoom room = rooms[(int) (submitted % READ_AHEAD)];
+            MicrobatchBuilder builder = builders[(int) (submitted % READ_AHEAD)];
             submitted++;
-            ahead.add(thread.submit(() -> load(step, microbatch, room)));
+            ahead.add(thread.submit(() -> load(step, microbatch, builder)));
         }
         try {
             return ahead.remove().get();
@@ -140,45 +101,23 @@ public final class ClipLoader implements AutoCloseable {
         }
     }
 
-    private Microbatch load(long step, int microbatch, UploadRoom room) throws IOException {
+    private Microbatch load(long step, int microbatch, MicrobatchBuilder builder) throws IOException {
         int[] indices = order.clips(step, microbatch);
         long number = step * config.microbatches() + microbatch;
-        Patch patch = config.model().patch();
-        List<String> ids = new ArrayList<>();
-        List<Grid> grids = new ArrayList<>();
-        List<int[]> captions = new ArrayList<>();
-        List<Mixture> mixtures = new ArrayList<>();
-        int valuesOfToken = Patches.values(patch);
-        int rows = 0;
+        builder.begin(Math.toIntExact(order.tokens(step, microbatch)));
         for (int index : indices) {
-            rows += grid(dataset.clips().get(index), patch).tokens();
+            Clip clip = dataset.read(order.clip(index));
+            String caption = config.captions().draw(clip.captions(), philox, number, index);
+            if (order.epoch(step, microbatch) == firstEpoch) {
+                captionCuts = captionCuts.with(caption);
+            }
+            builder.add(
+                    clip,
+                    caption,
+                    mixture(number, index),
+                    (noise, count) -> philox.normals(Philox.Purpose.NOISE, number, index, noise, 0, count));
         }
-        room.reserve((long) rows * valuesOfToken);
-        long offset = 0;
-        for (int index : indices) {
-            ClipEntry entry = dataset.clips().get(index);
-            Clip clip = dataset.read(entry);
-            Grid grid = grid(entry, patch);
-            int count = grid.tokens() * valuesOfToken;
-            float[] ofClip = ofClip(count);
-            Patches.patchify(clip.framesTHWC(), clip.numFrames(), grid, patch, ofClip, 0);
-            UploadRoom.put(ofClip, count, room.cleanLP(), offset);
-            philox.normals(Philox.Purpose.NOISE, number, index, ofClip, 0, count);
-            UploadRoom.put(ofClip, count, room.noiseLP(), offset);
-            offset += count;
-            ids.add(entry.id());
-            grids.add(grid);
-            captions.add(CaptionBytes.of(config.captions().draw(clip.captions(), philox, number, index)));
-            mixtures.add(mixture(number, index));
-        }
-        return new Microbatch(ids, Packing.of(grids, captions), room.cleanLP(), room.noiseLP(), Mixtures.of(mixtures));
-    }
-
-    private float[] ofClip(int count) {
-        if (values.length < count) {
-            values = new float[count];
-        }
-        return values;
+        return builder.build();
     }
 
     private Mixture mixture(long number, int index) {
@@ -187,12 +126,21 @@ public final class ClipLoader implements AutoCloseable {
         return diffusion.draw(philox.uniform(Philox.Purpose.TIME, number, index, 1), normal[0]);
     }
 
+    /**
+     * Counts the captions that were cut since the start, in the epoch that training began in.
+     *
+     * @return of the microbatches that were loaded so far
+     */
+    public CaptionCuts captionCuts() {
+        return captionCuts;
+    }
+
     @Override
     public void close() {
         ahead.forEach(read -> read.cancel(false));
         thread.close();
-        for (UploadRoom room : rooms) {
-            room.close();
+        for (MicrobatchBuilder builder : builders) {
+            builder.close();
         }
     }
 }

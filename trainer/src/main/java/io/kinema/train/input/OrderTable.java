@@ -1,13 +1,10 @@
 package io.kinema.train.input;
 
-import io.kinema.data.order.DataOrder;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.StepRange;
 import java.io.PrintStream;
-import java.util.Arrays;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /**
  * Which clips make up which microbatch, as {@code --explain-order} prints it: a line a microbatch with its step (from
@@ -18,8 +15,7 @@ public final class OrderTable {
     private static final String HEADER = "    step   epoch  microbatch    tokens  clips\n";
     private static final String LINE = "%8d  %6d  %10d  %8d  %s\n";
 
-    private final Dataset dataset;
-    private final DataOrder order;
+    private final ClipOrder order;
     private final int numMicrobatches;
 
     /**
@@ -29,8 +25,7 @@ public final class OrderTable {
      * @param config of the run
      */
     public OrderTable(Dataset dataset, Recipe config) {
-        this.dataset = dataset;
-        this.order = ClipLoader.order(dataset, config);
+        this.order = new ClipOrder(dataset, config);
         this.numMicrobatches = config.microbatches();
     }
 
@@ -52,9 +47,6 @@ public final class OrderTable {
     }
 
     private String line(long step, int microbatch) {
-        String clips = Arrays.stream(order.clips(step, microbatch))
-                .mapToObj(index -> dataset.clips().get(index).id())
-                .collect(Collectors.joining(", "));
         return String.format(
                 Locale.ROOT,
                 LINE,
@@ -62,6 +54,6 @@ public final class OrderTable {
                 order.epoch(step, microbatch),
                 microbatch,
                 order.tokens(step, microbatch),
-                clips);
+                String.join(", ", order.ids(step, microbatch)));
     }
 }

@@ -10,25 +10,28 @@ final class UploadRoom implements AutoCloseable {
     private final UploadMemory memory;
     private UploadBuffer cleanLP = UploadMemory.HEAP.uploadBuffer(0);
     private UploadBuffer noiseLP = UploadMemory.HEAP.uploadBuffer(0);
+    private UploadBuffer weightL = UploadMemory.HEAP.uploadBuffer(0);
     private long capacity;
 
     UploadRoom(UploadMemory memory) {
         this.memory = memory;
     }
 
-    /** Waits until the device has copied the microbatch before, and makes sure that so many values fit. */
-    void reserve(long count) {
+    /** Waits until the device has copied the microbatch before, and makes sure that so many tokens fit. */
+    void reserve(int tokens, int valuesOfToken) {
         cleanLP.awaitFree();
         noiseLP.awaitFree();
-        if (capacity < count) {
+        weightL.awaitFree();
+        if (capacity < tokens) {
             close();
-            cleanLP = memory.uploadBuffer(count);
-            noiseLP = memory.uploadBuffer(count);
-            capacity = count;
+            cleanLP = memory.uploadBuffer((long) tokens * valuesOfToken);
+            noiseLP = memory.uploadBuffer((long) tokens * valuesOfToken);
+            weightL = memory.uploadBuffer(tokens);
+            capacity = tokens;
         }
     }
 
-    /** The clips' patches. */
+    /** The clips' tokens. */
     UploadBuffer cleanLP() {
         return cleanLP;
     }
@@ -36,6 +39,11 @@ final class UploadRoom implements AutoCloseable {
     /** Their noise. */
     UploadBuffer noiseLP() {
         return noiseLP;
+    }
+
+    /** What each token weighs in the loss. */
+    UploadBuffer weightL() {
+        return weightL;
     }
 
     /** Copies the first values of an array. */
@@ -47,5 +55,6 @@ final class UploadRoom implements AutoCloseable {
     public void close() {
         cleanLP.close();
         noiseLP.close();
+        weightL.close();
     }
 }

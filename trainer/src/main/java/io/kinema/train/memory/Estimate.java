@@ -8,6 +8,8 @@ import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.metrics.GpuFlags;
+import io.kinema.train.model.CaptionBytes;
+import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Grid;
@@ -72,7 +74,7 @@ public final class Estimate {
         @Parameter(names = "--height", order = 8, description = "Rows of a frame")
         private int height = 128;
 
-        @Parameter(names = "--caption-bytes", order = 9, description = "Length of a caption")
+        @Parameter(names = "--caption-bytes", order = 9, description = "Length of a caption. " + CaptionBytes.READ)
         private int captionBytes = 100;
 
         @Parameter(names = "--steps", order = 10, description = "Sampler steps, each of two passes for guidance")
@@ -167,16 +169,17 @@ public final class Estimate {
     private String text() {
         int frames = (int) Math.max(1, Math.round(flags.seconds * flags.fps));
         Patch compression = Patch.parse(flags.compression);
-        Grid grid = new Grid(
-                parts("frames", frames, compression.frames() * model.patch().frames()),
-                parts(
-                        "--height",
-                        flags.height,
-                        compression.height() * model.patch().height()),
-                parts(
-                        "--width",
-                        flags.width,
-                        compression.width() * model.patch().width()));
+        Patch patch = model.tokens().patch();
+        Patch ofVideo = new Patch(
+                compression.frames() * patch.frames(),
+                compression.height() * patch.height(),
+                compression.width() * patch.width());
+        if (frames > 1) {
+            requireMultiple("frames", frames, ofVideo.frames());
+        }
+        requireMultiple("--height", flags.height, ofVideo.height());
+        requireMultiple("--width", flags.width, ofVideo.width());
+        Grid grid = ClipTokens.ofPixels(ofVideo).grid(frames, flags.height, flags.width);
         double tokens = (double) grid.t() * grid.h() * grid.w();
         CommandLine.requireRange("tokens", tokens, 1, Integer.MAX_VALUE);
         Packing video = Packing.of(List.of(grid), List.of(new int[flags.captionBytes]));
@@ -189,7 +192,7 @@ public final class Estimate {
                 model.depth(),
                 model.width(),
                 model.heads(),
-                model.patch(),
+                patch,
                 parameters);
         line(
                 text,
@@ -244,12 +247,11 @@ public final class Estimate {
         return (double) rank.weightBytes() + rank.gradientBytes() + rank.optimizerBytes();
     }
 
-    private static int parts(String what, int size, int part) {
-        if (size % part != 0 && !(what.equals("frames") && size == 1)) {
+    private static void requireMultiple(String what, int size, int part) {
+        if (size % part != 0) {
             throw new ConfigException(what + " " + size + " does not divide into parts of " + part
                     + " (compression times patch); give " + Math.ceilDiv(size, part) * part);
         }
-        return Math.ceilDiv(size, part);
     }
 
     private static void line(StringBuilder text, String what, String format, Object... values) {

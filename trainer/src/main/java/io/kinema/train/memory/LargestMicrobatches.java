@@ -1,26 +1,21 @@
 package io.kinema.train.memory;
 
-import io.kinema.data.clip.Patch;
-import io.kinema.data.order.DataOrder;
+import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
-import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective.Mixture;
-import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
+import io.kinema.train.input.MicrobatchBuilder;
 import io.kinema.train.model.CaptionBytes;
-import io.kinema.train.model.Grid;
-import io.kinema.train.model.Packing;
-import io.kinema.train.model.Patches;
 import io.kinema.train.run.Recipe;
-import io.kinema.train.tensor.UploadBuffer;
 import io.kinema.train.tensor.UploadMemory;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.IntToLongFunction;
 import java.util.function.ToLongFunction;
 
 /**
@@ -31,26 +26,18 @@ final class LargestMicrobatches {
     /** So many of a run's microbatches are looked at; they are packed alike from epoch to epoch. */
     private static final int LOOKED_AT = 20_000;
 
-    private final Dataset dataset;
-    private final Patch patch;
-
-    private LargestMicrobatches(Dataset dataset, Patch patch) {
-        this.dataset = dataset;
-        this.patch = patch;
-    }
+    private LargestMicrobatches() {}
 
     /**
      * Finds them.
      *
-     * @return as many clips, tokens and caption bytes as the run's; what they show is left out
+     * @return as many clips, tokens and caption bytes as the run's, without noise
      */
     static List<Microbatch> of(Dataset dataset, Recipe config) throws IOException {
-        LargestMicrobatches search =
-                new LargestMicrobatches(dataset, config.model().patch());
-        DataOrder order = ClipLoader.order(dataset, config);
+        ClipOrder order = new ClipOrder(dataset, config);
         List<ToLongFunction<int[]>> sizes = List.of(
-                clips -> search.sum(clips, tokens -> tokens),
-                clips -> search.sum(clips, tokens -> tokens * tokens),
+                clips -> sum(clips, order::tokensOfClip),
+                clips -> sum(clips, clip -> (long) order.tokensOfClip(clip) * order.tokensOfClip(clip)),
                 clips -> clips.length);
         int[][] largest = new int[sizes.size()][];
         long[] size = new long[sizes.size()];
@@ -74,42 +61,31 @@ final class LargestMicrobatches {
                 isNew &= !Arrays.equals(largest[i], largest[j]);
             }
             if (isNew) {
-                batches.add(search.microbatch(largest[i]));
+                batches.add(microbatch(dataset, config, order, largest[i]));
             }
         }
         return batches;
     }
 
-    private long sum(int[] clips, ToLongFunction<Long> ofTokens) {
-        return Arrays.stream(clips)
-                .mapToLong(clip -> ofTokens.applyAsLong(
-                        (long) grid(dataset.clips().get(clip)).tokens()))
-                .sum();
+    private static long sum(int[] clips, IntToLongFunction ofClip) {
+        return Arrays.stream(clips).mapToLong(ofClip::applyAsLong).sum();
     }
 
-    private Grid grid(ClipEntry clip) {
-        return Grid.of(patch, clip.numFrames(), clip.height(), clip.width());
-    }
-
-    private Microbatch microbatch(int[] clips) throws IOException {
-        List<String> ids = new ArrayList<>();
-        List<Grid> grids = new ArrayList<>();
-        List<int[]> captions = new ArrayList<>();
-        List<Mixture> mixtures = new ArrayList<>();
+    private static Microbatch microbatch(Dataset dataset, Recipe config, ClipOrder order, int[] clips)
+            throws IOException {
+        MicrobatchBuilder builder = new MicrobatchBuilder(config.model().tokens(), UploadMemory.HEAP);
+        builder.begin(Math.toIntExact(sum(clips, order::tokensOfClip)));
         for (int index : clips) {
-            ClipEntry entry = dataset.clips().get(index);
-            Clip clip = dataset.read(entry);
-            ids.add(entry.id());
-            grids.add(grid(entry));
-            captions.add(clip.captions().stream()
-                    .map(caption -> CaptionBytes.of(caption.text()))
-                    .max(Comparator.comparingInt(tokens -> tokens.length))
-                    .orElseGet(CaptionBytes::none));
-            mixtures.add(new Mixture(0, 1, 0, 1, 0));
+            Clip clip = dataset.read(order.clip(index));
+            builder.add(clip, longest(clip.captions()), new Mixture(0, 1, 0, 1, 0), MicrobatchBuilder.Noise.NONE);
         }
-        Packing packing = Packing.of(grids, captions);
-        UploadBuffer values =
-                UploadMemory.HEAP.uploadBuffer((long) packing.tokens().total() * Patches.values(patch));
-        return new Microbatch(ids, packing, values, values, Mixtures.of(mixtures));
+        return builder.build();
+    }
+
+    private static String longest(List<Caption> captions) {
+        return captions.stream()
+                .map(Caption::text)
+                .max(Comparator.comparingInt(text -> CaptionBytes.of(text).length))
+                .orElse("");
     }
 }

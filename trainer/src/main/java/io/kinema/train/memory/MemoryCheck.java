@@ -5,7 +5,7 @@ import io.kinema.data.shard.Dataset;
 import io.kinema.train.dist.reduction.Reduction;
 import io.kinema.train.dist.reduction.Wire;
 import io.kinema.train.dist.transport.MediaDriverHost;
-import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
@@ -143,7 +143,7 @@ public final class MemoryCheck {
             precision.add(new Change("--precision bf16", from.with(config.withPrecision(Precision.BF16))));
         }
         List<Change> tokens = new ArrayList<>();
-        int longest = ClipLoader.largestClipTokens(dataset, config);
+        int longest = new ClipOrder(dataset, config).tokensOfLargestClip();
         for (int fewer = config.tokens() / 2; fewer >= longest; fewer /= 2) {
             tokens.add(new Change("--tokens " + fewer, from.with(config.withTokens(fewer))));
         }

@@ -2,8 +2,11 @@ package io.kinema.train.memory;
 
 import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.Devices;
+import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.model.Recompute;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.ZeroStage;
 import io.kinema.train.save.StateStore;
@@ -102,10 +105,11 @@ public record RankMemory(
     static RankMemory ofRank(Setup need, int rank, List<Microbatch> batches) {
         try (MeteredDevice device = Devices.plan(need.device.with(need.config.precision()))) {
             Sharding sharding = new Sharding(need.zero, rank, need.nodes);
-            TrainState state = new TrainState(need.config, need.recompute, device, sharding, Optional.empty());
+            Trainable trained = new DiffusionLoss(new SpacetimeDit(need.config.model(), need.recompute), device);
+            TrainState state = new TrainState(need.config, trained.layout(), device, sharding, Optional.empty());
             long weights = state.weights().bytes();
             long optimizer = device.footprint().tensorBytes() - weights;
-            StepPasses passes = new StepPasses(need.config, state);
+            StepPasses passes = new StepPasses(need.config, trained, state);
             passes.plan(batches);
             return new RankMemory(
                     weights,

@@ -63,7 +63,7 @@ public record Workload(DitConfig model, List<Packing> packings) {
      * @throws io.kinema.data.command.ConfigException on a mistake in the flags
      */
     public static Patch patch(List<String> args) {
-        return recipe(flags(args)).model().patch();
+        return recipe(flags(args)).model().tokens().patch();
     }
 
     private static TrainFlags flags(List<String> args) {

@@ -2,7 +2,11 @@ package io.kinema.train.model;
 
 import java.nio.charset.StandardCharsets;
 
-/** Captions as the caption encoder reads them: UTF-8 bytes. */
+/**
+ * Captions as the caption encoder reads them: the first {@link #MAX_BYTES} bytes of their UTF-8, cut between
+ * characters. What a longer caption says after that is not trained on, and not sampled by: {@code launch/train.sh} says
+ * how many captions of the data set are cut.
+ */
 public final class CaptionBytes {
     /** Rows of the embedding: 256 bytes and {@link #NONE}. */
     public static final int VOCABULARY = 257;
@@ -10,8 +14,11 @@ public final class CaptionBytes {
     /** The token that stands for an absent or dropped caption. */
     public static final int NONE = 256;
 
-    /** The most bytes of a caption that are read. */
+    /** The most bytes of a caption that are read; English has a byte a letter, most other scripts two or three. */
     public static final int MAX_BYTES = 256;
+
+    /** For the help of flags that choose captions. */
+    public static final String READ = "The model reads the first " + MAX_BYTES + " bytes of a caption";
 
     private static final int CONTINUATION_MASK = 0xC0;
     private static final int CONTINUATION = 0x80;

@@ -17,11 +17,11 @@ final class DitBlock {
     private final CrossAttention cross;
     private final Mlp mlp;
 
-    /** What every block sees besides its tokens: silu(c) [S, D], the encoded captions [B, E] and the layout. */
-    record Conditioning(Tensor siluSD, Tensor captionBE, Rotary rotary, Packing packing) {}
+    /** What every block sees besides its tokens: silu(c) [M, D], the encoded captions [B, E] and the layout. */
+    record Conditioning(Tensor siluMD, Tensor captionBE, Rotary rotary, Packing packing) {}
 
     /**
-     * Shift, scale and gate of the attention (0 to 2) and of the MLP (3 to 5), each [S, D], and the streams between.
+     * Shift, scale and gate of the attention (0 to 2) and of the MLP (3 to 5), each [M, D], and the streams between.
      */
     record Saved(
             Tensor[] modulation,
@@ -34,7 +34,7 @@ final class DitBlock {
             Gated out) {}
 
     /** Gradients of the conditioning, summed over the blocks by adding in place. */
-    record ConditioningGrad(Tensor dSiluSD, Tensor dCaptionBE) {}
+    record ConditioningGrad(Tensor dSiluMD, Tensor dCaptionBE) {}
 
     DitBlock(ParameterLayout layout, String name, DitConfig config) {
         int width = config.width();
@@ -46,8 +46,9 @@ final class DitBlock {
 
     Saved forward(Device device, Parameters weights, Tensor hLD, Conditioning given) {
         Segments tokens = given.packing.tokens();
-        Tensor[] m = device.split(modulation.forward(device, weights, given.siluSD), MODULATIONS);
-        Tensor a = device.modulatedLayerNorm(hLD, m[0], m[1], tokens);
+        Segments rows = given.packing.modulation();
+        Tensor[] m = device.split(modulation.forward(device, weights, given.siluMD), MODULATIONS);
+        Tensor a = device.modulatedLayerNorm(hLD, m[0], m[1], rows);
         SelfAttention.Saved attended = attention.forward(device, weights, a, given.rotary, tokens);
         Gated beforeCross = attention
                 .out()
@@ -55,38 +56,39 @@ final class DitBlock {
                         device,
                         weights,
                         device.rowsOf(attended.attention().outLNK()),
-                        new Linear.Onto(hLD, m[2], tokens));
+                        new Linear.Onto(hLD, m[2], rows));
         CrossAttention.Saved crossed =
                 cross.forward(device, weights, beforeCross.outLD(), given.captionBE, given.packing);
         Tensor beforeMlp = cross.out()
                 .forward(device, weights, device.rowsOf(crossed.attention().outLNK()), beforeCross.outLD());
-        Tensor b = device.modulatedLayerNorm(beforeMlp, m[3], m[4], tokens);
+        Tensor b = device.modulatedLayerNorm(beforeMlp, m[3], m[4], rows);
         Mlp.Saved inner = mlp.forward(device, weights, b);
-        Gated out = mlp.out().forward(device, weights, inner.inner().outRO(), new Linear.Onto(beforeMlp, m[5], tokens));
+        Gated out = mlp.out().forward(device, weights, inner.inner().outRO(), new Linear.Onto(beforeMlp, m[5], rows));
         return new Saved(m, hLD, attended, beforeCross.branchLD(), crossed, beforeMlp, inner, out);
     }
 
     /** Turns {@code dhLD}, the gradient of what the block gave, in place into the gradient of what it took. */
     void backward(Device device, Gradients to, Tensor dhLD, Saved saved, Conditioning given, ConditioningGrad sums) {
         Segments tokens = given.packing.tokens();
+        Segments rows = given.packing.modulation();
         Tensor[] m = saved.modulation;
         Tensor[] dm = new Tensor[MODULATIONS];
         for (int i = 0; i < MODULATIONS; i++) {
             dm[i] = device.zeros(m[i].shape());
         }
-        Tensor dInner = device.gatedResidualBackward(dhLD, saved.out.branchLD(), m[5], tokens, dm[5]);
+        Tensor dInner = device.gatedResidualBackward(dhLD, saved.out.branchLD(), m[5], rows, dm[5]);
         Tensor db = mlp.backward(device, to, dInner, saved.mlp);
-        device.add(dhLD, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], tokens, dm[3], dm[4]));
+        device.add(dhLD, device.modulatedLayerNormBackward(db, saved.beforeMlpLD, m[4], rows, dm[3], dm[4]));
 
         CrossAttention.InputGrad crossed =
                 cross.backward(device, to, dhLD, saved.cross, given.captionBE, given.packing);
         device.add(dhLD, crossed.dxLD());
         device.add(sums.dCaptionBE, crossed.dCaptionBE());
 
-        Tensor dAttended = device.gatedResidualBackward(dhLD, saved.attendedLD, m[2], tokens, dm[2]);
+        Tensor dAttended = device.gatedResidualBackward(dhLD, saved.attendedLD, m[2], rows, dm[2]);
         Tensor da = attention.backward(device, to, dAttended, saved.attention, given.rotary, tokens);
-        device.add(dhLD, device.modulatedLayerNormBackward(da, saved.hLD, m[1], tokens, dm[0], dm[1]));
+        device.add(dhLD, device.modulatedLayerNormBackward(da, saved.hLD, m[1], rows, dm[0], dm[1]));
 
-        device.add(sums.dSiluSD, modulation.backward(device, to, device.concat(dm), given.siluSD));
+        device.add(sums.dSiluMD, modulation.backward(device, to, device.concat(dm), given.siluMD));
     }
 }

@@ -16,26 +16,26 @@ import java.util.regex.Pattern;
  * @param captionDepth blocks of the caption encoder
  * @param captionWidth E
  * @param captionHeads heads of the caption encoder; E over it is even
- * @param patch the pixels of a token
+ * @param tokens how clips become tokens
  */
 public record DitConfig(
-        int depth, int width, int heads, int captionDepth, int captionWidth, int captionHeads, Patch patch) {
+        int depth, int width, int heads, int captionDepth, int captionWidth, int captionHeads, ClipTokens tokens) {
 
     /** The inner width of an MLP over its width. */
     public static final int MLP_RATIO = 4;
 
     private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})x(\\d{1,5})");
-    private static final Patch PIXELS = new Patch(2, 8, 8);
+    private static final Patch PATCH = new Patch(2, 8, 8);
 
     /** Sizes S to XL are those of DiT (Peebles and Xie, 2212.09748, table 1). */
     private static final Map<String, DitConfig> PRESETS = new LinkedHashMap<>();
 
     static {
         PRESETS.put("debug", new DitConfig(2, 128, 4, 1, 64, 2, new Patch(2, 4, 4)));
-        PRESETS.put("S", new DitConfig(12, 384, 6, 4, 256, 4, PIXELS));
-        PRESETS.put("B", new DitConfig(12, 768, 12, 4, 384, 6, PIXELS));
-        PRESETS.put("L", new DitConfig(24, 1024, 16, 6, 512, 8, PIXELS));
-        PRESETS.put("XL", new DitConfig(28, 1152, 16, 6, 512, 8, PIXELS));
+        PRESETS.put("S", new DitConfig(12, 384, 6, 4, 256, 4, PATCH));
+        PRESETS.put("B", new DitConfig(12, 768, 12, 4, 384, 6, PATCH));
+        PRESETS.put("L", new DitConfig(24, 1024, 16, 6, 512, 8, PATCH));
+        PRESETS.put("XL", new DitConfig(28, 1152, 16, 6, 512, 8, PATCH));
     }
 
     /** Checks the extents. */
@@ -46,6 +46,22 @@ public record DitConfig(
         }
         requireEvenHeads("width", width, heads);
         requireEvenHeads("captionWidth", captionWidth, captionHeads);
+    }
+
+    /**
+     * A model of pixels.
+     *
+     * @param depth blocks
+     * @param width D
+     * @param heads N; D/N is even
+     * @param captionDepth blocks of the caption encoder
+     * @param captionWidth E
+     * @param captionHeads heads of the caption encoder; E over it is even
+     * @param patch the pixels of a token
+     */
+    public DitConfig(
+            int depth, int width, int heads, int captionDepth, int captionWidth, int captionHeads, Patch patch) {
+        this(depth, width, heads, captionDepth, captionWidth, captionHeads, ClipTokens.ofPixels(patch));
     }
 
     private static void requireEvenHeads(String name, int width, int heads) {
@@ -92,7 +108,7 @@ public record DitConfig(
                 ? new int[] {preset.captionDepth, preset.captionWidth, preset.captionHeads}
                 : size("--caption-model", captionModel);
         return new DitConfig(
-                blocks[0], blocks[1], blocks[2], captionBlocks[0], captionBlocks[1], captionBlocks[2], preset.patch);
+                blocks[0], blocks[1], blocks[2], captionBlocks[0], captionBlocks[1], captionBlocks[2], preset.tokens);
     }
 
     private static int[] size(String flag, String text) {
@@ -107,7 +123,7 @@ public record DitConfig(
     }
 
     /**
-     * Returns the same shape over other patches.
+     * Returns the same shape over other patches of pixels.
      *
      * @param other the pixels of a token
      * @return a copy

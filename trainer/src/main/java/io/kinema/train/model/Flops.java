@@ -27,9 +27,9 @@ public final class Flops {
      */
     public static double training(DitConfig config, Packing packing) {
         double d = config.width();
-        double patch = Patches.values(config.patch());
+        double patch = config.tokens().values();
         double inputsWithoutGradient =
-                packing.tokens().total() * patch * d + packing.tokens().count() * TIME_FEATURES * d;
+                packing.tokens().total() * patch * d + packing.modulation().count() * TIME_FEATURES * d;
         return FORWARD_AND_BACKWARD * forward(config, packing) - MULTIPLY_ADD * inputsWithoutGradient;
     }
 
@@ -43,10 +43,11 @@ public final class Flops {
     public static double forward(DitConfig config, Packing packing) {
         double d = config.width();
         double e = config.captionWidth();
-        double patch = Patches.values(config.patch());
+        double patch = config.tokens().values();
         double perToken = 2 * patch * d + config.depth() * (blockMatrices(d) + 2 * d * d);
         double perCaptionByte = config.captionDepth() * blockMatrices(e) + config.depth() * 2 * d * e;
-        double perClip = TIME_FEATURES * d + d * d + e * d + (config.depth() * MODULATIONS + FINAL_MODULATIONS) * d * d;
+        double perModulation = TIME_FEATURES * d + d * d + (config.depth() * MODULATIONS + FINAL_MODULATIONS) * d * d;
+        double perClip = e * d;
         double self = 0;
         double cross = 0;
         double caption = 0;
@@ -60,6 +61,7 @@ public final class Flops {
         return MULTIPLY_ADD
                 * (packing.tokens().total() * perToken
                         + packing.captions().total() * perCaptionByte
+                        + packing.modulation().count() * perModulation
                         + packing.tokens().count() * perClip
                         + 2 * d * config.depth() * (self + cross)
                         + 2 * e * config.captionDepth() * caption);

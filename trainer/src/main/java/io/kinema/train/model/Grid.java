@@ -22,7 +22,7 @@ public record Grid(int t, int h, int w) {
      * @return the grid
      * @throws ConfigException when the clip does not divide into patches
      */
-    public static Grid of(Patch patch, int numFrames, int height, int width) {
+    static Grid of(Patch patch, int numFrames, int height, int width) {
         boolean divides = (numFrames == 1 || numFrames % patch.frames() == 0)
                 && height % patch.height() == 0
                 && width % patch.width() == 0;

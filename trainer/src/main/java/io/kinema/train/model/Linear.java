@@ -22,13 +22,13 @@ record Linear(Entry weight, Entry bias) {
         return device.linear(x, weights.get(weight), weights.get(bias));
     }
 
-    /** A residual stream, and the gate through which each segment's rows reach it. */
-    record Onto(Tensor residualLD, Tensor gateSD, Segments segments) {}
+    /** A residual stream, and the gates through which the tokens of each modulation row reach it. */
+    record Onto(Tensor residualLD, Tensor gateMD, Segments modulation) {}
 
     /** Adds to a residual stream through a gate. */
     Gated forward(Device device, Parameters weights, Tensor x, Onto onto) {
         return device.linearGatedResidual(
-                x, weights.get(weight), weights.get(bias), onto.residualLD, onto.gateSD, onto.segments);
+                x, weights.get(weight), weights.get(bias), onto.residualLD, onto.gateMD, onto.modulation);
     }
 
     /** Adds to a residual stream. */

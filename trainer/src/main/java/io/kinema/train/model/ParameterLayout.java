@@ -31,7 +31,7 @@ public final class ParameterLayout {
     private long end;
 
     /** How a parameter starts. */
-    enum Init {
+    public enum Init {
         /** Uniform in ±√(6/(in + out)) (Glorot and Bengio, 2010, equation 16). */
         XAVIER,
         /** Normal with deviation 0.02. */
@@ -116,10 +116,15 @@ public final class ParameterLayout {
         }
     }
 
-    ParameterLayout() {}
+    /** Begins without parameters; a network adds its own. */
+    public ParameterLayout() {}
 
-    /** Begins a group, which ends the one before. */
-    void begin(String group) {
+    /**
+     * Begins a group, which ends the one before.
+     *
+     * @param group its name
+     */
+    public void begin(String group) {
         end = filled(end);
         groupNames.add(group);
         groupOffsets.add(end);
@@ -129,7 +134,16 @@ public final class ParameterLayout {
         return add(name, init, ParameterAttributes.DECAYED, shape);
     }
 
-    Entry add(String name, Init init, ParameterAttributes attributes, int... shape) {
+    /**
+     * Adds a parameter to the group that was begun last.
+     *
+     * @param name as in files
+     * @param init how it starts
+     * @param attributes how it is trained
+     * @param shape extents
+     * @return where it stands
+     */
+    public Entry add(String name, Init init, ParameterAttributes attributes, int... shape) {
         Entry entry = new Entry(entries.size(), name, shape, end, groupNames.size() - 1, init, attributes);
         entries.add(entry);
         numElements += entry.size();

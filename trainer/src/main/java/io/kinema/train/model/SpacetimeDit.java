@@ -42,7 +42,7 @@ public final class SpacetimeDit {
         private final Tensor xLP;
         private final TimeEmbedding.Saved time;
         private final CaptionEncoder.Saved caption;
-        private final Tensor conditionSD;
+        private final Tensor conditionMD;
         private final DitBlock.Conditioning given;
         /** What each block computed, or, where that is computed again, what it took. */
         private final List<DitBlock.Saved> blocks = new ArrayList<>();
@@ -58,13 +58,13 @@ public final class SpacetimeDit {
                 Tensor xLP,
                 TimeEmbedding.Saved time,
                 CaptionEncoder.Saved caption,
-                Tensor conditionSD,
+                Tensor conditionMD,
                 DitBlock.Conditioning given) {
             this.packing = packing;
             this.xLP = xLP;
             this.time = time;
             this.caption = caption;
-            this.conditionSD = conditionSD;
+            this.conditionMD = conditionMD;
             this.given = given;
         }
     }
@@ -89,7 +89,7 @@ public final class SpacetimeDit {
         this.recompute = recompute;
         int width = config.width();
         layout.begin("stem");
-        patch = Linear.add(layout, "patch", Patches.values(config.patch()), width);
+        patch = Linear.add(layout, "patch", config.tokens().values(), width);
         time = TimeEmbedding.add(layout, width);
         captions = new CaptionEncoder(layout, config);
         for (int i = 0; i < config.depth(); i++) {
@@ -98,7 +98,7 @@ public final class SpacetimeDit {
         }
         layout.begin("final");
         finalModulation = Linear.add(layout, "final.modulation", width, FINAL_MODULATIONS * width, Init.ZEROS);
-        finalLinear = Linear.add(layout, "final.linear", width, Patches.values(config.patch()), Init.ZEROS);
+        finalLinear = Linear.add(layout, "final.linear", width, config.tokens().values(), Init.ZEROS);
         groups = layout.groups();
     }
 
@@ -127,19 +127,19 @@ public final class SpacetimeDit {
      * @param weights the parameters
      * @param xLP noised patches [L, P]
      * @param packing how the clips lie
-     * @param timeS the diffusion time τ of each clip, 0 to 1000
+     * @param timeM the diffusion time τ of each modulation row, 0 to 1000
      * @return the prediction, noise or velocity [L, P], and what backward needs
      */
-    public Forward forward(Device device, Parameters weights, Tensor xLP, Packing packing, double[] timeS) {
+    public Forward forward(Device device, Parameters weights, Tensor xLP, Packing packing, double[] timeM) {
         enter(weights, 0, 1);
-        TimeEmbedding.Saved timeSaved = time.forward(device, weights, timeS);
+        TimeEmbedding.Saved timeSaved = time.forward(device, weights, timeM);
         CaptionEncoder.Saved caption = captions.forward(device, weights, packing);
-        Tensor conditionSD = timeSaved.ySD();
-        device.add(conditionSD, caption.pooledSD());
+        Tensor conditionMD = timeSaved.yMD();
+        device.add(conditionMD, device.embedding(caption.pooledSD(), packing.clipOfModulation()));
         Rotary rotary = positions.ofGrids(device, packing, config.width() / config.heads());
         DitBlock.Conditioning given =
-                new DitBlock.Conditioning(device.silu(conditionSD), caption.statesBE(), rotary, packing);
-        Saved saved = new Saved(packing, xLP, timeSaved, caption, conditionSD, given);
+                new DitBlock.Conditioning(device.silu(conditionMD), caption.statesBE(), rotary, packing);
+        Saved saved = new Saved(packing, xLP, timeSaved, caption, conditionMD, given);
 
         Tensor positionsLD = positions.absolute(device, packing, config.width());
         Tensor hLD = patch.forward(device, weights, xLP, positionsLD);
@@ -152,8 +152,8 @@ public final class SpacetimeDit {
         int last = groups.size() - 1;
         enter(weights, last, last);
         saved.lastLD = hLD;
-        saved.modulation = device.split(finalModulation.forward(device, weights, given.siluSD()), FINAL_MODULATIONS);
-        saved.normedLD = device.modulatedLayerNorm(hLD, saved.modulation[0], saved.modulation[1], packing.tokens());
+        saved.modulation = device.split(finalModulation.forward(device, weights, given.siluMD()), FINAL_MODULATIONS);
+        saved.normedLD = device.modulatedLayerNorm(hLD, saved.modulation[0], saved.modulation[1], packing.modulation());
         Tensor outputLP = finalLinear.forward(device, weights, saved.normedLD);
         leave(weights, last);
         return new Forward(outputLP, saved);
@@ -234,13 +234,13 @@ public final class SpacetimeDit {
         Tensor dShift = device.zeros(saved.modulation[0].shape());
         Tensor dScale = device.zeros(saved.modulation[1].shape());
         Tensor dh = device.modulatedLayerNormBackward(
-                dNormed, saved.lastLD, saved.modulation[1], saved.packing.tokens(), dShift, dScale);
+                dNormed, saved.lastLD, saved.modulation[1], saved.packing.modulation(), dShift, dScale);
         DitBlock.ConditioningGrad sums = new DitBlock.ConditioningGrad(
-                device.zeros(saved.conditionSD.shape()),
+                device.zeros(saved.conditionMD.shape()),
                 device.zeros(saved.caption.statesBE().shape()));
         device.add(
-                sums.dSiluSD(),
-                finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluSD()));
+                sums.dSiluMD(),
+                finalModulation.backward(device, to, device.concat(dShift, dScale), saved.given.siluMD()));
         leaveBackward(to, last);
         for (int i = blocks.size() - 1; i >= 0; i--) {
             enterBackward(to, i + 1);
@@ -250,9 +250,11 @@ public final class SpacetimeDit {
         enterBackward(to, 0);
         patch.backwardParameters(device, to, dh, saved.xLP);
 
-        Tensor dCondition = device.siluBackward(sums.dSiluSD(), saved.conditionSD);
-        captions.backward(device, to, sums.dCaptionBE(), dCondition, saved.caption, saved.packing);
-        time.backward(device, to, dCondition, saved.time);
+        Tensor dConditionMD = device.siluBackward(sums.dSiluMD(), saved.conditionMD);
+        Tensor dPooledSD = device.zeros(saved.caption.pooledSD().shape());
+        device.embeddingBackward(dConditionMD, saved.packing.clipOfModulation(), dPooledSD);
+        captions.backward(device, to, sums.dCaptionBE(), dPooledSD, saved.caption, saved.packing);
+        time.backward(device, to, dConditionMD, saved.time);
         leaveBackward(to, 0);
     }
 

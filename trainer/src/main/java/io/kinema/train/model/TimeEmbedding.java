@@ -21,32 +21,32 @@ final class TimeEmbedding {
         this.out = out;
     }
 
-    /** What backward needs, and the embedding [S, D]. */
-    record Saved(Tensor sinusoids, Tensor inner, Tensor activated, Tensor ySD) {}
+    /** What backward needs, and the embedding [M, D]. */
+    record Saved(Tensor sinusoids, Tensor inner, Tensor activated, Tensor yMD) {}
 
     static TimeEmbedding add(ParameterLayout layout, int width) {
         return new TimeEmbedding(
                 Linear.add(layout, "time.in", 2 * FREQUENCIES, width), Linear.add(layout, "time.out", width, width));
     }
 
-    Saved forward(Device device, Parameters weights, double[] timeS) {
-        MemorySegment values = waves.room(device, timeS.length * 2L * FREQUENCIES);
-        for (int s = 0; s < timeS.length; s++) {
+    Saved forward(Device device, Parameters weights, double[] timeM) {
+        MemorySegment values = waves.room(device, timeM.length * 2L * FREQUENCIES);
+        for (int m = 0; m < timeM.length; m++) {
             for (int i = 0; i < FREQUENCIES; i++) {
-                double angle = timeS[s] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
-                long at = s * 2L * FREQUENCIES + i;
+                double angle = timeM[m] * Math.pow(LONGEST_PERIOD, -(double) i / FREQUENCIES);
+                long at = m * 2L * FREQUENCIES + i;
                 values.setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.cos(angle));
                 values.setAtIndex(ValueLayout.JAVA_FLOAT, at + FREQUENCIES, (float) Math.sin(angle));
             }
         }
-        Tensor sinusoids = waves.tensor(timeS.length, 2 * FREQUENCIES);
+        Tensor sinusoids = waves.tensor(timeM.length, 2 * FREQUENCIES);
         Tensor inner = in.forward(device, weights, sinusoids);
         Tensor activated = device.silu(inner);
         return new Saved(sinusoids, inner, activated, out.forward(device, weights, activated));
     }
 
-    void backward(Device device, Gradients to, Tensor dySD, Saved saved) {
-        Tensor dInner = device.siluBackward(out.backward(device, to, dySD, saved.activated), saved.inner);
+    void backward(Device device, Gradients to, Tensor dyMD, Saved saved) {
+        Tensor dInner = device.siluBackward(out.backward(device, to, dyMD, saved.activated), saved.inner);
         in.backwardParameters(device, to, dInner, saved.sinusoids);
     }
 }

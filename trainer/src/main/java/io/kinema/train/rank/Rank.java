@@ -6,6 +6,8 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.Retention;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.Devices;
+import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.dist.CollectiveException;
 import io.kinema.train.dist.CollectiveTimeoutException;
 import io.kinema.train.dist.PeerLostException;
@@ -118,9 +120,9 @@ final class Rank {
             try (Device device = Devices.open(setup.device(), environment.place());
                     Collectives collectives = join(dataset, secret)) {
                 Sharding sharding = new Sharding(setup.zero(), environment.rank(), environment.worldSize());
-                TrainState state =
-                        new TrainState(config, setup.recompute(), device, sharding, Optional.of(collectives));
-                train(state, collectives, dataset);
+                Trainable trained = new DiffusionLoss(new SpacetimeDit(config.model(), setup.recompute()), device);
+                TrainState state = new TrainState(config, trained.layout(), device, sharding, Optional.of(collectives));
+                train(trained, state, collectives, dataset);
                 isComplete = state.step == config.steps();
             }
             if (environment.rank() == 0) {
@@ -147,7 +149,8 @@ final class Rank {
         }
     }
 
-    private void train(TrainState state, Collectives collectives, Dataset dataset) throws IOException {
+    private void train(Trainable trained, TrainState state, Collectives collectives, Dataset dataset)
+            throws IOException {
         CheckpointFolder checkpointFolder = new CheckpointFolder(folder.checkpoints());
         try (StateStore checkpoints = new StateStore(
                 checkpointFolder,
@@ -156,11 +159,12 @@ final class Rank {
                 run.settings().checkpoints().isAsync()
                         ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
                         : Optional.empty())) {
-            train(state, collectives, dataset, checkpoints);
+            train(trained, state, collectives, dataset, checkpoints);
         }
     }
 
-    private void train(TrainState state, Collectives collectives, Dataset dataset, StateStore checkpoints)
+    private void train(
+            Trainable trained, TrainState state, Collectives collectives, Dataset dataset, StateStore checkpoints)
             throws IOException {
         boolean isFirst = environment.rank() == 0;
         if (environment.resumeFrom().isEmpty()) {
@@ -183,7 +187,7 @@ final class Rank {
                 run.settings().checkpoints().every(),
                 epoch -> StateStore.describe(config, state, dataset.sha256(), epoch, run.flags()));
         try (RunLog log = isFirst ? RunLog.open(folder, config, state.step) : RunLog.none();
-                Trainer trainer = new Trainer(config, state, collectives, dataset, peakFlops)) {
+                Trainer trainer = new Trainer(config, trained, state, collectives, dataset, peakFlops)) {
             TrainingLoop loop = new TrainingLoop(state, trainer, checkpoints, schedule, log);
             haltWhenPeersAreLost(() -> loop.run(stop::get));
         }
@@ -237,7 +241,7 @@ final class Rank {
         return String.format(
                 "%s: %,d parameters, %d rank%s, %d microbatches a step%s, %s, device %s",
                 where,
-                state.model().layout().numElements(),
+                state.layout().numElements(),
                 environment.worldSize(),
                 environment.worldSize() == 1 ? "" : "s",
                 config.microbatches(),

@@ -1,5 +1,6 @@
 package io.kinema.train.rank;
 
+import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.metrics.ProgressLine;
 import io.kinema.train.metrics.Spike;
 import io.kinema.train.metrics.StepLog;
@@ -45,6 +46,11 @@ final class RunLog implements AutoCloseable {
     void step(StepMetrics step) throws IOException {
         metrics.write(step);
         out.println(progress.of(step));
+    }
+
+    /** Says once a run that captions are cut. */
+    void captions(CaptionCuts cuts) {
+        cuts.text().ifPresent(out::println);
     }
 
     void spike(Spike spike) throws IOException {

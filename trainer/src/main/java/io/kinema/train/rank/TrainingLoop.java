@@ -62,6 +62,8 @@ final class TrainingLoop {
     void run(BooleanSupplier stopRequested) throws IOException {
         boolean isStopping = false;
         double checkpointMs = 0;
+        long firstEpoch = trainer.epoch();
+        boolean hasSaidCuts = false;
         while (state.step < schedule.config.steps() && !isStopping) {
             Trainer.StepResult stepped =
                     trainer.step(() -> checkpoints.notice(stopRequested.getAsBoolean()), checkpointMs);
@@ -71,6 +73,11 @@ final class TrainingLoop {
                 afterSpike(stepped.spike().get());
             }
             isStopping = stepped.notice().stopRequested();
+            boolean isEpochOver = trainer.epoch() > firstEpoch || state.step == schedule.config.steps();
+            if (isEpochOver && !hasSaidCuts) {
+                hasSaidCuts = true;
+                log.captions(trainer.captionCuts());
+            }
             // Not where somebody stopped the run: that must not decide which checkpoint training goes back to.
             if (schedule.config.spikeSigma() > 0 && schedule.isRegular(state.step)) {
                 state.spikes = state.spikes.atCheckpoint(state.step);

@@ -7,6 +7,7 @@ import io.kinema.data.command.ConfigException;
 import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.DeviceFlags;
 import io.kinema.train.diffusion.RectifiedFlow;
+import io.kinema.train.model.CaptionBytes;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -125,7 +126,7 @@ public final class TrainFlags {
             names = "--caption-mix",
             order = 18,
             description = "Which captions to train on, such as original:0.05,detailed:0.75,short:0.2; the first if "
-                    + "absent")
+                    + "absent. " + CaptionBytes.READ)
     String captionMix = "";
 
     @ParametersDelegate
@@ -231,7 +232,8 @@ public final class TrainFlags {
     @Parameter(
             names = "--sample-prompt",
             order = 27,
-            description = "What the video sampled at the end shows; a caption of the data set if absent")
+            description = "What the video sampled at the end shows; a caption of the data set if absent. "
+                    + CaptionBytes.READ)
     String samplePrompt = "";
 
     @Parameter(

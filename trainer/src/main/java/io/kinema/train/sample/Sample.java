@@ -9,6 +9,7 @@ import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.Objective;
+import io.kinema.train.diffusion.SamplingMethod;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
@@ -58,7 +59,7 @@ public final class Sample {
     private void run() throws IOException {
         List<String> prompts = expanded(prompts());
         DeviceConfig deviceConfig = flags.device.resolve(1);
-        Patch patch = model.config().patch();
+        Patch patch = model.config().tokens().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
         int height = rounded("--height", flags.height, patch.height());
         int width = rounded("--width", flags.width, patch.width());
@@ -68,7 +69,7 @@ public final class Sample {
             throw new ConfigException("--fps " + flags.fps + " or --guidance " + flags.guidance
                     + " is out of range; use 0 to 1000 frames a second, and a number");
         }
-        if (3L * frames * height * width * prompts.size() > Integer.MAX_VALUE) {
+        if (VideoFile.bytes(frames, height, width) * prompts.size() > Integer.MAX_VALUE) {
             throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + " and "
                     + prompts.size() + " prompts make a video of over 2 GiB; lower one of them");
         }
@@ -80,7 +81,8 @@ public final class Sample {
                     + "; its sides have at least " + MIN_H264_SIDE + " pixels; use --enlarge 256, or .gif");
         }
         Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS);
-        Sampler.Method method = method();
+        SamplingMethod method =
+                flags.sampler.isEmpty() ? diffusion.samplers().getFirst() : SamplingMethod.parse(flags.sampler);
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(deviceConfig);
                 ProgressBar bar = new ProgressBar("sampling", (long) prompts.size() * flags.steps)) {
@@ -196,16 +198,5 @@ public final class Sample {
         if (value < least) {
             throw new ConfigException(flag + " " + value + " is less than " + least);
         }
-    }
-
-    private Sampler.Method method() {
-        return switch (flags.sampler) {
-            case "" -> Sampler.defaultMethod(diffusion);
-            case "euler" -> Sampler.Method.EULER;
-            case "ddim" -> Sampler.Method.DDIM;
-            case "ddpm" -> Sampler.Method.DDPM;
-            default ->
-                throw new ConfigException("--sampler " + flags.sampler + " is not known; use euler, ddim or ddpm");
-        };
     }
 }

@@ -3,6 +3,7 @@ package io.kinema.train.sample;
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
 import io.kinema.train.device.DeviceFlags;
+import io.kinema.train.model.CaptionBytes;
 
 /** The flags of {@code launch/sample.sh}. */
 final class SampleFlags {
@@ -14,7 +15,7 @@ final class SampleFlags {
                     "Folder such as RUN/checkpoints/step-00000100, or a file that launch/checkpoint.sh export wrote")
     String checkpoint = "";
 
-    @Parameter(names = "--prompt", order = 1, description = "What the video shows")
+    @Parameter(names = "--prompt", order = 1, description = "What the video shows. " + CaptionBytes.READ)
     String prompt = "";
 
     @Parameter(names = "--prompts", order = 2, description = "File with a prompt a line; their videos become a grid")

@@ -1,16 +1,16 @@
 package io.kinema.train.sample;
 
-import io.kinema.data.clip.Patch;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.order.Philox;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.RectifiedFlow;
+import io.kinema.train.diffusion.SamplingMethod;
 import io.kinema.train.model.CaptionBytes;
+import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.Parameters;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
@@ -18,8 +18,8 @@ import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
 
 /** Turns noise into clips, guided by a caption; docs/numerics.md, "Sampling". The same request gives the same bytes. */
 public final class Sampler {
@@ -27,16 +27,6 @@ public final class Sampler {
     private final Objective diffusion;
     private final Device device;
     private final Parameters weights;
-
-    /** How to walk from noise to a clip. */
-    public enum Method {
-        /** Euler steps along the velocity of a flow. */
-        EULER,
-        /** Deterministic steps of a noise predictor (Song et al., 2010.02502). */
-        DDIM,
-        /** Ancestral steps of a noise predictor (Ho et al., 2006.11239). */
-        DDPM
-    }
 
     /**
      * What to sample.
@@ -58,7 +48,7 @@ public final class Sampler {
             int steps,
             double guidance,
             long seed,
-            Method method) {}
+            SamplingMethod method) {}
 
     /**
      * Binds a trained model.
@@ -79,46 +69,33 @@ public final class Sampler {
     }
 
     /**
-     * Returns how a model is sampled where nobody says.
-     *
-     * @param diffusion what it learned to predict
-     * @return Euler for flow, DDIM for noise
-     */
-    public static Method defaultMethod(Objective diffusion) {
-        return diffusion instanceof RectifiedFlow ? Method.EULER : Method.DDIM;
-    }
-
-    /**
      * Samples one clip.
      *
      * @param request what to sample
      * @param stepDone told the number of each step when it is done, from 1
-     * @return uint8 pixels [T, H, W, 3]
+     * @return uint8 pixels [T, H, W, C]
      * @throws ConfigException when the method does not go with what the model predicts, or the size with its patches
      */
     public byte[] sample(Request request, IntConsumer stepDone) {
-        Patch patch = model.config().patch();
-        Grid grid = Grid.of(patch, request.numFrames, request.height, request.width);
-        float[] xLP = new float[grid.tokens() * Patches.values(patch)];
+        requireMethod(request.method);
+        ClipTokens tokens = model.config().tokens();
+        Grid grid = tokens.grid(request.numFrames, request.height, request.width);
+        float[] xLP = new float[grid.tokens() * tokens.values()];
         new Philox(request.seed).normals(Philox.Purpose.SAMPLE_START, 0, 0, xLP, 0, xLP.length);
         Network network = new Network(grid, request);
         switch (diffusion) {
-            case RectifiedFlow flow -> {
-                requireMethod(request.method == Method.EULER, request, "euler");
-                euler(flow, network, xLP, request.steps, stepDone);
-            }
-            case NoisePrediction process -> {
-                requireMethod(request.method != Method.EULER, request, "ddim or ddpm");
-                denoise(process, network, xLP, request, stepDone);
-            }
+            case RectifiedFlow flow -> euler(flow, network, xLP, request.steps, stepDone);
+            case NoisePrediction process -> denoise(process, network, xLP, request, stepDone);
         }
-        return Patches.unpatchify(xLP, request.numFrames, grid, patch);
+        return tokens.toClip(xLP, request.numFrames, grid);
     }
 
-    private static void requireMethod(boolean fits, Request request, String others) {
-        if (!fits) {
-            throw new ConfigException("--sampler " + request.method.name().toLowerCase(Locale.ROOT)
-                    + " does not go with what this model predicts; use " + others);
+    private void requireMethod(SamplingMethod method) {
+        List<SamplingMethod> samplers = diffusion.samplers();
+        if (!samplers.contains(method)) {
+            throw new ConfigException("--sampler " + method.flag() + " does not go with a model that predicts "
+                    + diffusion.prediction().text() + "; use "
+                    + samplers.stream().map(SamplingMethod::flag).collect(Collectors.joining(" or ")));
         }
     }
 
@@ -144,7 +121,7 @@ public final class Sampler {
             double bar = process.alphaBar(t);
             double nextBar = next < 0 ? 1 : process.alphaBar(next);
             float[] noiseLP = network.predict(xLP, t);
-            boolean ancestral = request.method == Method.DDPM;
+            boolean ancestral = request.method == SamplingMethod.DDPM;
             if (ancestral) {
                 philox.normals(Philox.Purpose.SAMPLE_STEP, k, 0, freshLP, 0, freshLP.length);
             }

@@ -54,7 +54,7 @@ public record TrainingSample(String ffmpeg, String prompt, int steps, double gui
                         steps,
                         guidance,
                         seed,
-                        Sampler.defaultMethod(diffusion)),
+                        diffusion.samplers().getFirst()),
                 _ -> {});
         Path file = stem.resolveSibling(stem.getFileName() + (like.numFrames() == 1 ? ".png" : ".mp4"));
         new VideoFile(frames, like.numFrames(), like.height(), like.width())

@@ -20,6 +20,11 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
     private static final int PIXEL_BYTES = 3;
     private static final int ENCODE_TIMEOUT_SECONDS = 600;
 
+    /** How many bytes the pixels of a video take. */
+    static long bytes(int numFrames, int height, int width) {
+        return (long) PIXEL_BYTES * numFrames * height * width;
+    }
+
     /** Refuses a name that cannot be written, before any work is done for it. */
     static void requireWritable(Path file, int numFrames) {
         String name = file.getFileName().toString();

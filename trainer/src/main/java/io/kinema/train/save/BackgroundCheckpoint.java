@@ -80,7 +80,7 @@ public final class BackgroundCheckpoint implements AutoCloseable {
     }
 
     private static long weightElements(TrainState state) {
-        return state.rank() == 0 ? state.model().layout().flatSize() : StateStore.largestGroup(state);
+        return state.rank() == 0 ? state.layout().flatSize() : StateStore.largestGroup(state);
     }
 
     private boolean isFirst() {
@@ -110,7 +110,7 @@ public final class BackgroundCheckpoint implements AutoCloseable {
     /** Begins to write this rank's files. */
     void write(CheckpointWriter writer, CheckpointState description) {
         int worldSize = state.sharding().worldSize();
-        ParameterLayout layout = state.model().layout();
+        ParameterLayout layout = state.layout();
         Future<?> written = submit(() -> {
             writer.writeOptimizer(state.rank(), worldSize, layout, moments);
             if (isFirst()) {

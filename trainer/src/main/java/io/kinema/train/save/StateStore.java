@@ -209,8 +209,7 @@ public final class StateStore implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             List<CheckpointWriter.Moments> moments = copy.allocateMoments(arena);
             copy.moments(moments);
-            writer.writeOptimizer(
-                    state.rank(), state.sharding().worldSize(), state.model().layout(), moments);
+            writer.writeOptimizer(state.rank(), state.sharding().worldSize(), state.layout(), moments);
         }
     }
 
@@ -222,8 +221,7 @@ public final class StateStore implements AutoCloseable {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment memory = StateCopy.allocate(arena, largestGroup(state));
             for (WeightsKind kind : WeightsKind.values()) {
-                try (CheckpointWriter.WeightsFile file =
-                        writer.weights(kind, state.model().layout())) {
+                try (CheckpointWriter.WeightsFile file = writer.weights(kind, state.layout())) {
                     for (Group group : state.groups()) {
                         MemorySegment values = memory.asSlice(0, group.size() * Float.BYTES);
                         copy.weights(kind, group, values);
@@ -313,7 +311,7 @@ public final class StateStore implements AutoCloseable {
 
     private void read(Checkpoint checkpoint) throws IOException {
         Device device = state.device();
-        ParameterLayout layout = state.model().layout();
+        ParameterLayout layout = state.layout();
         for (Group group : state.groups()) {
             long size = state.sharding().size(group);
             if (size == 0) {

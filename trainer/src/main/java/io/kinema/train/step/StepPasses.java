@@ -1,8 +1,7 @@
 package io.kinema.train.step;
 
-import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
-import io.kinema.train.model.Flops;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.model.Gradients;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.run.Recipe;
@@ -20,10 +19,9 @@ import java.util.List;
  * a run's memory makes the same passes on a device that only plans.
  */
 public final class StepPasses {
-    private final Recipe config;
+    private final Trainable trained;
     private final TrainState state;
     private final Device device;
-    private final DiffusionLoss loss;
     private final GradientSum gradients;
     private final StepSums sums;
 
@@ -58,13 +56,13 @@ public final class StepPasses {
      * Allocates what every step needs; what only some steps need comes with them.
      *
      * @param config of the run
+     * @param trained the network with its loss, on the device of the state
      * @param state of this rank
      */
-    public StepPasses(Recipe config, TrainState state) {
-        this.config = config;
+    public StepPasses(Recipe config, Trainable trained, TrainState state) {
+        this.trained = trained;
         this.state = state;
         device = state.device();
-        loss = new DiffusionLoss(state.model(), device);
         gradients = new GradientSum(state.ranks(), state.groups(), config.tree());
         int numBlocks = state.groups().stream().mapToInt(this::blocks).sum();
         sums = new StepSums(device, gradients.microbatches().size(), numBlocks);
@@ -99,7 +97,7 @@ public final class StepPasses {
             Microbatch batch = source.next();
             gradients.begin(microbatch);
             forwardBackward(passed.size(), batch, to, scale);
-            passed.add(new Passed(microbatch, Flops.training(config.model(), batch.packing())));
+            passed.add(new Passed(microbatch, trained.flops(batch)));
         });
         return read(passed);
     }
@@ -116,7 +114,7 @@ public final class StepPasses {
             goThroughRounds((microbatch, to) -> {
                 gradients.begin(microbatch);
                 if (left.isEmpty()) {
-                    state.model().visitGroups(to);
+                    trained.visitGroups(to);
                 } else {
                     forwardBackward(0, left.remove(), to, 1);
                 }
@@ -134,7 +132,7 @@ public final class StepPasses {
                 pass.run(microbatch, to);
             }
             if (microbatches.isEmpty()) {
-                state.model().visitGroups(to);
+                trained.visitGroups(to);
             }
         }
         gradients.await();
@@ -142,7 +140,7 @@ public final class StepPasses {
 
     private void forwardBackward(int index, Microbatch batch, Gradients to, double scale) {
         try (Device.Scope _ = device.openScope()) {
-            sums.addErrors(index, loss.forwardBackward(to, batch, scale));
+            sums.addErrors(index, trained.forwardBackward(to, batch, scale));
             sums.addSquares(index, gradients.squaresOfGroups());
         }
     }

@@ -3,8 +3,6 @@ package io.kinema.train.step;
 import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
-import io.kinema.train.model.Recompute;
-import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.optim.Spikes;
@@ -23,7 +21,7 @@ import java.util.Optional;
  */
 public final class TrainState {
     private final Device device;
-    private final SpacetimeDit model;
+    private final ParameterLayout layout;
     private final List<Group> groups;
     private final GroupExchange ranks;
     private final WorkingWeights weights;
@@ -48,20 +46,24 @@ public final class TrainState {
      * Allocates everything, all zero.
      *
      * @param config of the run
-     * @param recompute what backward computes again
+     * @param layout of the network's parameters
      * @param device of every tensor
      * @param sharding who keeps what
      * @param collectives with the other ranks; empty where there are none, or where memory is only planned
      */
     public TrainState(
-            Recipe config, Recompute recompute, Device device, Sharding sharding, Optional<Collectives> collectives) {
+            Recipe config,
+            ParameterLayout layout,
+            Device device,
+            Sharding sharding,
+            Optional<Collectives> collectives) {
         this.device = device;
-        model = new SpacetimeDit(config.model(), recompute);
-        groups = model.layout().groups();
+        this.layout = layout;
+        groups = layout.groups();
         ranks = new GroupExchange(device, sharding, sharding.isAlone() ? Optional.empty() : collectives, () -> step);
         weights = sharding.stage() == ZeroStage.PARAMETERS && !sharding.isAlone()
                 ? new GatheredWeights(ranks, groups)
-                : new ReplicatedWeights(ranks, model.layout());
+                : new ReplicatedWeights(ranks, layout);
         for (Group group : groups) {
             optimizers.add(new ShardedAdamW(
                     device,
@@ -104,12 +106,12 @@ public final class TrainState {
     }
 
     /**
-     * Returns the network.
+     * Returns where the parameters stand.
      *
-     * @return the network
+     * @return the layout
      */
-    public SpacetimeDit model() {
-        return model;
+    public ParameterLayout layout() {
+        return layout;
     }
 
     /**

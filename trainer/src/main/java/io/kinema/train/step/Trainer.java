@@ -1,18 +1,19 @@
 package io.kinema.train.step;
 
-import io.kinema.data.order.DataOrder;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.dist.collective.StepLabel;
 import io.kinema.train.dist.collective.Traffic;
 import io.kinema.train.dist.reduction.Wire;
+import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
 import io.kinema.train.metrics.HostMemory;
 import io.kinema.train.metrics.Spike;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.ParameterLayout.Group;
-import io.kinema.train.model.Patches;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.run.Recipe;
 import java.io.IOException;
@@ -27,10 +28,10 @@ public final class Trainer implements AutoCloseable {
     private final Recipe config;
     private final TrainState state;
     private final Collectives collectives;
-    private final Dataset dataset;
-    private final DataOrder order;
+    private final ClipOrder order;
     private final ClipLoader loader;
     private final StepPasses passes;
+    private final Trainable trained;
     private final double peakFlops;
 
     private long dataNanos;
@@ -48,18 +49,25 @@ public final class Trainer implements AutoCloseable {
      * Begins at {@code state.step}.
      *
      * @param config of the run
+     * @param trained the network with its loss, on the device of the state
      * @param state of this rank
      * @param collectives with the other ranks
      * @param dataset the clips
      * @param peakFlops what the matrix products of all ranks together reach, a second
      */
-    public Trainer(Recipe config, TrainState state, Collectives collectives, Dataset dataset, double peakFlops) {
+    public Trainer(
+            Recipe config,
+            Trainable trained,
+            TrainState state,
+            Collectives collectives,
+            Dataset dataset,
+            double peakFlops) {
         this.config = config;
         this.state = state;
         this.collectives = collectives;
-        this.dataset = dataset;
-        this.order = ClipLoader.order(dataset, config);
-        this.passes = new StepPasses(config, state);
+        this.trained = trained;
+        this.order = new ClipOrder(dataset, config);
+        this.passes = new StepPasses(config, trained, state);
         this.loader = new ClipLoader(dataset, config, passes.microbatches(), state.step, state.rank(), state.device());
         this.peakFlops = peakFlops;
     }
@@ -80,7 +88,8 @@ public final class Trainer implements AutoCloseable {
         dataNanos = 0;
         long step = state.step;
         long tokens = order.tokens(step);
-        double values = (double) tokens * Patches.values(config.model().patch());
+        // One value of weight 1 counts alike wherever it is, so microbatches weigh by the weights of their tokens.
+        double values = order.lossWeight(step) * trained.valuesOfToken();
         boolean scalesLoss = config.precision().scalesLoss();
         double lossScale = state.lossScale.factor();
 
@@ -155,13 +164,7 @@ public final class Trainer implements AutoCloseable {
 
     private List<List<String>> clips(long step) {
         return IntStream.range(0, config.microbatches())
-                .mapToObj(microbatch -> clips(step, microbatch))
-                .toList();
-    }
-
-    private List<String> clips(long step, int microbatch) {
-        return Arrays.stream(order.clips(step, microbatch))
-                .mapToObj(index -> dataset.clips().get(index).id())
+                .mapToObj(microbatch -> order.ids(step, microbatch))
                 .toList();
     }
 
@@ -213,7 +216,7 @@ public final class Trainer implements AutoCloseable {
                 throw new TrainingException("step " + (step + 1) + ", microbatch " + leaf.microbatch()
                         + ": squared error " + leaf.squaredError() + ", squared gradient norm "
                         + leaf.gradientSquare()
-                        + " with clips " + clips(step, leaf.microbatch())
+                        + " with clips " + order.ids(step, leaf.microbatch())
                         + "; no weight was changed; lower --learning-rate or --clip-norm and resume, or"
                         + " look at these clips");
             }
@@ -243,6 +246,15 @@ public final class Trainer implements AutoCloseable {
      */
     public long epoch() {
         return order.epoch(state.step);
+    }
+
+    /**
+     * Counts the captions that are longer than the model reads.
+     *
+     * @return of this rank's clips of the epoch that training began in, as far as they are loaded
+     */
+    public CaptionCuts captionCuts() {
+        return loader.captionCuts();
     }
 
     @Override

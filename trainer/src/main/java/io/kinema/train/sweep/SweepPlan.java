@@ -66,7 +66,7 @@ final class SweepPlan {
 
     private DitConfig config(String shape) {
         return DitConfig.parse(shape, flags.captionModel)
-                .withPatch(workload.model().patch());
+                .withPatch(workload.model().tokens().patch());
     }
 
     private PlannedPoint point(String name, DitConfig model, double wanted, int microbatches, double rate) {

@@ -115,7 +115,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param biasD bias [D]
      * @param residualLD the stream [L, D]
      * @param gateSD gate of each segment [S, D]
-     * @param segments the table of L
+     * @param segments the table of the gates' tokens; attention may have another
      * @return the branch before the gate, and the sum, of the stream's type
      */
     default Gated linearGatedResidual(
@@ -186,7 +186,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param xLD tokens [L, D]
      * @param shiftSD shift of each segment [S, D]
      * @param scaleSD scale of each segment [S, D]
-     * @param segments the table of L
+     * @param segments the table of the modulation's tokens; attention may have another
      * @return [L, D]
      */
     Tensor modulatedLayerNorm(Tensor xLD, Tensor shiftSD, Tensor scaleSD, Segments segments);
@@ -197,7 +197,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param dyLD gradient of the output [L, D]
      * @param xLD the input [L, D]
      * @param scaleSD scale of each segment [S, D]
-     * @param segments the table of L
+     * @param segments the table of the modulation's tokens
      * @param dShift added to [S, D]
      * @param dScale added to [S, D]
      * @return [L, D]
@@ -211,7 +211,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param xLD the residual stream [L, D]
      * @param yLD the branch [L, D]
      * @param gateSD gate of each segment [S, D]
-     * @param segments the table of L
+     * @param segments the table of the gates' tokens; attention may have another
      * @return [L, D]
      */
     Tensor gatedResidual(Tensor xLD, Tensor yLD, Tensor gateSD, Segments segments);
@@ -223,7 +223,7 @@ public interface Device extends TensorMemory, ParameterUpdates {
      * @param dOutLD gradient of the output [L, D]
      * @param yLD the branch [L, D]
      * @param gateSD gate of each segment [S, D]
-     * @param segments the table of L
+     * @param segments the table of the gates' tokens
      * @param dGate added to [S, D]
      * @return gradient of y [L, D]
      */
@@ -380,14 +380,15 @@ public interface Device extends TensorMemory, ParameterUpdates {
     Tensor mix(Tensor aLP, Tensor bLP, SegmentWeights weightA, SegmentWeights weightB, Segments segments);
 
     /**
-     * Squared error of each segment, and its gradient.
+     * Weighted squared error of each segment, and its gradient.
      *
      * @param predictionLP [L, P]
      * @param targetLP [L, P]
+     * @param weightL the weight of each token [L], of {@link #dtype()}; a finite error of weight 0 counts nothing
      * @param segments the table of L
      * @param scale factor on the gradient
-     * @return the sums of {@code (prediction − target)²}, which stay on the device, and {@code 2·scale·(prediction −
-     *     target)}
+     * @return the sums of {@code weight·(prediction − target)²}, which stay on the device, and
+     *     {@code 2·scale·weight·(prediction − target)}
      */
-    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale);
+    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Tensor weightL, Segments segments, double scale);
 }

@@ -214,7 +214,7 @@ class CheckpointFolderTest {
     void shouldRefuseWeightsOfAnotherShape() throws IOException {
         Checkpoint checkpoint = Checkpoint.open(write(3, 1));
         ParameterLayout other =
-                new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TinyCheckpoints.MODEL.patch())).layout();
+                new SpacetimeDit(new DitConfig(1, 32, 2, 1, 8, 2, TinyCheckpoints.MODEL.tokens())).layout();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment flat = arena.allocate(other.flatSize() * Float.BYTES, 8);
             IOException e =

@@ -7,10 +7,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.diffusion.Objective.Mixture;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class DiffusionTest {
+
+    @Test
+    void shouldSayWhatIsPredictedAndHowToSampleIt() {
+        Objective flow = Objective.named("flow", 3);
+        assertEquals(Objective.Prediction.VELOCITY, flow.prediction());
+        assertEquals(List.of(SamplingMethod.EULER), flow.samplers());
+        for (String name : List.of("ddpm-linear", "ddpm-cosine")) {
+            Objective process = Objective.named(name, 1);
+            assertEquals(Objective.Prediction.NOISE, process.prediction());
+            assertEquals(List.of(SamplingMethod.DDIM, SamplingMethod.DDPM), process.samplers());
+        }
+    }
 
     @Test
     void shouldFlowFromTheClipToTheNoise() {

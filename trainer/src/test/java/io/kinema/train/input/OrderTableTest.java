@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.beust.jcommander.ParameterException;
-import io.kinema.data.order.DataOrder;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.LaunchedProgram;
@@ -77,7 +76,7 @@ class OrderTableTest {
     @Test
     void shouldNameTheClipsThatTrainingUses() throws Exception {
         try (Dataset dataset = Dataset.open(data.toString())) {
-            DataOrder order = ClipLoader.order(dataset, config());
+            ClipOrder order = new ClipOrder(dataset, config());
             List<Line> lines = print(dataset, new StepRange(5, 9));
             assertEquals(5 * 3, lines.size());
             for (int i = 0; i < lines.size(); i++) {

@@ -120,7 +120,7 @@ class MemoryCheckTest {
     void shouldForetellMoreParametersThanAnIntCounts() throws IOException {
         RankMemory.Setup small = need(flags("debug", "bf16", 2));
         DitConfig model = DitConfig.parse("40x2048x16", "6x512x8")
-                .withPatch(small.config().model().patch());
+                .withPatch(small.config().model().tokens().patch());
         List<RankMemory> ranks;
         try (Dataset dataset = Dataset.open(data.toString())) {
             Recipe config = small.config().withModel(model);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.kinema.data.clip.Patch;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Host;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
@@ -70,10 +71,11 @@ class FlopsTest {
             SpacetimeDit model = new SpacetimeDit(CONFIG, recompute);
             ParameterSet weights = ParameterSet.weights(device, model.layout());
             Gradients to = new Gradients(weights, ParameterSet.gradients(device, model.layout()));
-            int values = Patches.values(CONFIG.patch());
+            int values = CONFIG.tokens().values();
             Tensor x = device.zeros(PACKING.tokens().total(), values);
             SpacetimeDit.Forward forward = model.forward(device, weights, x, PACKING, new double[] {1, 2, 3});
-            SquaredError error = device.squaredError(forward.outputLP(), x, PACKING.tokens(), 1);
+            SquaredError error = device.squaredError(
+                    forward.outputLP(), x, Host.ones(device, PACKING.tokens().total()), PACKING.tokens(), 1);
             model.backward(device, to, error.dPrediction(), forward.saved());
             return counting.flops;
         }

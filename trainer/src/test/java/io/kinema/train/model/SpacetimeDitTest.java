@@ -2,18 +2,23 @@ package io.kinema.train.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.clip.Patch;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Host;
+import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -22,10 +27,13 @@ class SpacetimeDitTest {
     private static final DitConfig TINY = new DitConfig(2, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
     private static final Packing PACKING = Packing.of(
             List.of(new Grid(2, 2, 3), new Grid(1, 1, 2)), List.of(CaptionBytes.of("red"), CaptionBytes.none()));
+    /** The first clip has a modulation row a frame. */
+    private static final Packing FRAMEWISE = PACKING.withModulation(Segments.ofLengths(6, 6, 2));
+
     private static final double[] TIMES = {120, 840};
 
     private final SpacetimeDit model = new SpacetimeDit(TINY);
-    private final int values = Patches.values(TINY.patch());
+    private final int values = TINY.tokens().values();
 
     private static float[] normals(Random random, int size, double deviation) {
         float[] result = new float[size];
@@ -45,41 +53,78 @@ class SpacetimeDitTest {
         return weights;
     }
 
-    private double[] read(Device device, Tensor tensor) {
+    private static double[] read(Device device, Tensor tensor) {
+        if (device.dtype() == DType.FP32) {
+            float[] host = new float[Math.toIntExact(tensor.size())];
+            device.read(tensor, 0, MemorySegment.ofArray(host));
+            return IntStream.range(0, host.length).mapToDouble(i -> host[i]).toArray();
+        }
         double[] host = new double[Math.toIntExact(tensor.size())];
         device.read(tensor, 0, MemorySegment.ofArray(host));
         return host;
     }
 
+    /** A pass and the error that its gradients are of. */
+    private record Pass(Packing packing, double[] timeM, float[] xLP, float[] targetLP, float[] weightL) {
+        /** Two clips, which share values whatever their modulation rows are. */
+        static Pass of(Packing packing, int values, double... timeM) {
+            Random random = new Random(5);
+            int rows = packing.tokens().total();
+            float[] xLP = normals(random, rows * values, 1);
+            float[] targetLP = normals(random, rows * values, 1);
+            float[] weightL = new float[rows];
+            for (int row = 0; row < rows; row++) {
+                weightL[row] = row == 3 ? 0 : 0.5f + row % 3;
+            }
+            return new Pass(packing, timeM, xLP, targetLP, weightL);
+        }
+    }
+
+    /** The gradients of half the error. */
+    private ParameterSet backward(Device device, ParameterSet weights, Pass pass) {
+        ParameterSet gradients = ParameterSet.gradients(device, model.layout());
+        try (Device.Scope _ = device.openScope()) {
+            int rows = pass.weightL.length;
+            SpacetimeDit.Forward forward =
+                    model.forward(device, weights, device.of(pass.xLP, rows, values), pass.packing, pass.timeM);
+            SquaredError error = error(device, forward.outputLP(), pass);
+            model.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
+        }
+        return gradients;
+    }
+
+    private SquaredError error(Device device, Tensor outputLP, Pass pass) {
+        int rows = pass.weightL.length;
+        return device.squaredError(
+                outputLP,
+                device.of(pass.targetLP, rows, values),
+                device.of(pass.weightL, rows),
+                pass.packing.tokens(),
+                0.5);
+    }
+
     @Test
     void shouldHaveTheGradientOfCentralDifferences() {
+        checkGradient(Pass.of(PACKING, values, TIMES));
+    }
+
+    @Test
+    void shouldHaveTheGradientOfCentralDifferencesWithSeveralModulationRowsAClip() {
+        checkGradient(Pass.of(FRAMEWISE, values, 120, 600, 840));
+    }
+
+    private void checkGradient(Pass pass) {
         try (Device device = Nd4jDevice.open(DType.FP64)) {
             ParameterSet weights = randomWeights(device);
-            ParameterSet gradients = ParameterSet.gradients(device, model.layout());
-            Random random = new Random(5);
-            Tensor x = device.of(
-                    normals(random, PACKING.tokens().total() * values, 1),
-                    PACKING.tokens().total(),
-                    values);
-            Tensor target = device.of(normals(random, (int) x.size(), 1), x.shape());
-            try (Device.Scope _ = device.openScope()) {
-                SpacetimeDit.Forward forward = model.forward(device, weights, x, PACKING, TIMES);
-                SquaredError error = device.squaredError(forward.outputLP(), target, PACKING.tokens(), 0.5);
-                model.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
-            }
+            ParameterSet gradients = backward(device, weights, pass);
             for (ParameterLayout.Entry entry : model.layout().entries()) {
-                checkSome(device, entry, read(device, gradients.get(entry)), weights, x, target);
+                checkSome(device, entry, read(device, gradients.get(entry)), weights, pass);
             }
         }
     }
 
     private void checkSome(
-            Device device,
-            ParameterLayout.Entry entry,
-            double[] analytic,
-            ParameterSet weights,
-            Tensor x,
-            Tensor target) {
+            Device device, ParameterLayout.Entry entry, double[] analytic, ParameterSet weights, Pass pass) {
         double h = 1e-5;
         Tensor weight = weights.get(entry);
         double[] before = read(device, weight);
@@ -91,7 +136,7 @@ class SpacetimeDitTest {
             double[] losses = new double[2];
             for (int side = 0; side < 2; side++) {
                 device.write(weight, i, MemorySegment.ofArray(new double[] {moved[side]}));
-                losses[side] = loss(device, weights, x, target);
+                losses[side] = loss(device, weights, pass);
             }
             device.write(weight, i, MemorySegment.ofArray(new double[] {value}));
             double numeric = (losses[0] - losses[1]) / (2 * h);
@@ -102,15 +147,55 @@ class SpacetimeDitTest {
         assertTrue(isEmbedding || largest > 0, () -> entry.name() + " has no gradient");
     }
 
-    private double loss(Device device, ParameterSet weights, Tensor x, Tensor target) {
+    private double loss(Device device, ParameterSet weights, Pass pass) {
         try (Device.Scope _ = device.openScope()) {
-            Tensor output = model.forward(device, weights, x, PACKING, TIMES).outputLP();
-            double sum = 0;
-            for (double error : device.read(
-                    device.squaredError(output, target, PACKING.tokens(), 1).sumS())) {
-                sum += error;
-            }
-            return 0.5 * sum;
+            int rows = pass.weightL.length;
+            Tensor output = model.forward(device, weights, device.of(pass.xLP, rows, values), pass.packing, pass.timeM)
+                    .outputLP();
+            return 0.5
+                    * Arrays.stream(device.read(error(device, output, pass).sumS()))
+                            .sum();
+        }
+    }
+
+    @Test
+    void shouldAgreeBetweenDevicesWithSeveralModulationRowsAClip() {
+        Pass pass = Pass.of(FRAMEWISE, values, 120, 600, 840);
+        try (Device nd4j = Nd4jDevice.open(DType.FP64);
+                Device cpu = CpuDevice.open(DType.FP32, 2)) {
+            double[] expected = flat(nd4j, backward(nd4j, randomWeights(nd4j), pass));
+            double[] found = flat(cpu, backward(cpu, randomWeights(cpu), pass));
+            double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
+            assertArrayEquals(expected, found, 1e-5 * largest);
+        }
+    }
+
+    /** All parameters end to end. */
+    private double[] flat(Device device, ParameterSet parameters) {
+        return model.layout().entries().stream()
+                .flatMapToDouble(entry -> Arrays.stream(read(device, parameters.get(entry))))
+                .toArray();
+    }
+
+    @Test
+    void shouldPredictTheSameWithRowsOfTheSameTime() {
+        try (Device device = Nd4jDevice.open(DType.FP64)) {
+            ParameterSet weights = randomWeights(device);
+            Tensor x = device.of(normals(new Random(2), 14 * values, 1), 14, values);
+            double[] clipwise = read(
+                    device, model.forward(device, weights, x, PACKING, TIMES).outputLP());
+            double[] framewise = read(
+                    device,
+                    model.forward(device, weights, x, FRAMEWISE, new double[] {TIMES[0], TIMES[0], TIMES[1]})
+                            .outputLP());
+            assertArrayEquals(clipwise, framewise, 1e-12);
+        }
+    }
+
+    @Test
+    void shouldRefuseAModulationRowOfTwoClips() {
+        for (Segments rows : List.of(Segments.ofLengths(13, 1), Segments.ofLengths(12, 1))) {
+            assertThrows(IllegalArgumentException.class, () -> PACKING.withModulation(rows));
         }
     }
 
@@ -134,7 +219,8 @@ class SpacetimeDitTest {
             Tensor x = device.of(normals(new Random(5), 14 * values, 1), 14, values);
             try (Device.Scope _ = device.openScope()) {
                 SpacetimeDit.Forward forward = same.forward(device, weights, x, PACKING, TIMES);
-                SquaredError error = device.squaredError(forward.outputLP(), x, PACKING.tokens(), 0.5);
+                SquaredError error =
+                        device.squaredError(forward.outputLP(), x, Host.ones(device, 14), PACKING.tokens(), 0.5);
                 same.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
             }
             return same.layout().entries().stream()
@@ -161,14 +247,15 @@ class SpacetimeDitTest {
 
     private static long workspace(Recompute recompute, DType type, int depth, int tokens) {
         try (CpuDevice device = CpuDevice.planning(type, 1)) {
-            SpacetimeDit deep = new SpacetimeDit(new DitConfig(depth, 64, 2, 1, 8, 2, TINY.patch()), recompute);
+            SpacetimeDit deep = new SpacetimeDit(new DitConfig(depth, 64, 2, 1, 8, 2, TINY.tokens()), recompute);
             ParameterSet weights = ParameterSet.weights(device, deep.layout());
             ParameterSet gradients = ParameterSet.gradients(device, deep.layout());
             Packing packing = Packing.of(List.of(new Grid(1, 1, tokens)), List.of(CaptionBytes.none()));
             try (Device.Scope _ = device.openScope()) {
-                Tensor x = device.zeros(tokens, Patches.values(TINY.patch()));
+                Tensor x = device.zeros(tokens, TINY.tokens().values());
                 SpacetimeDit.Forward forward = deep.forward(device, weights, x, packing, new double[] {1});
-                SquaredError error = device.squaredError(forward.outputLP(), x, packing.tokens(), 1);
+                SquaredError error =
+                        device.squaredError(forward.outputLP(), x, Host.ones(device, tokens), packing.tokens(), 1);
                 deep.backward(device, new Gradients(weights, gradients), error.dPrediction(), forward.saved());
             }
             return device.footprint().workspacePeakBytes();

@@ -16,7 +16,7 @@ import io.kinema.train.TrainedRun;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.Retention;
-import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
 import io.kinema.train.optim.LearningRate;
@@ -112,7 +112,7 @@ class SpikeRunTest {
                 EVERY,
                 epoch -> StateStore.describe(run.config(), state, run.dataset().sha256(), epoch, List.of()));
         try (RunLog log = state.rank() == 0 ? RunLog.open(folder, run.config(), state.step) : RunLog.none();
-                Trainer trainer = new Trainer(run.config(), state, run.collectives(), run.dataset(), 1e9)) {
+                Trainer trainer = run.trainer()) {
             new TrainingLoop(state, trainer, checkpoints, schedule, log).run(() -> state.step + 1 >= stopAfter);
         }
     }
@@ -160,7 +160,7 @@ class SpikeRunTest {
                 List<List<String>> clips = new ArrayList<>();
                 for (int v = 0; v < 3; v++) {
                     List<String> ids = new ArrayList<>();
-                    for (int clip : ClipLoader.order(dataset, config(1))
+                    for (int clip : new ClipOrder(dataset, config(1))
                             .clips(spike.path("step").asInt() - 1, v)) {
                         ids.add(dataset.clips().get(clip).id());
                     }

@@ -11,11 +11,11 @@ import io.kinema.data.command.ConfigException;
 import io.kinema.data.order.Philox;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.Objective;
+import io.kinema.train.diffusion.SamplingMethod;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
-import io.kinema.train.sample.Sampler.Method;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
@@ -51,7 +51,7 @@ class SamplerTest {
         return new Sampler(model, Objective.named(diffusion, 1), device, weights);
     }
 
-    private static Sampler.Request request(Method method, int steps, long seed) {
+    private static Sampler.Request request(SamplingMethod method, int steps, long seed) {
         return new Sampler.Request("a red circle", 2, 4, 6, steps, 3, seed, method);
     }
 
@@ -68,7 +68,7 @@ class SamplerTest {
 
     @Test
     void shouldIntegrateAConstantVelocityExactly() {
-        byte[] frames = constant("flow").sample(request(Method.EULER, 8, 3), _ -> {});
+        byte[] frames = constant("flow").sample(request(SamplingMethod.EULER, 8, 3), _ -> {});
         float[] noise = startingNoise(3);
         // The first pixels of the first token and of the whole video are the same.
         for (int channel = 0; channel < 6; channel++) {
@@ -78,7 +78,7 @@ class SamplerTest {
 
     @Test
     void shouldRemoveTheNoiseThatIsPredicted() {
-        byte[] frames = constant("ddpm-linear").sample(request(Method.DDIM, 1, 3), _ -> {});
+        byte[] frames = constant("ddpm-linear").sample(request(SamplingMethod.DDIM, 1, 3), _ -> {});
         double bar = NoisePrediction.linear().alphaBar(999);
         float[] noise = startingNoise(3);
         for (int channel = 0; channel < 6; channel++) {
@@ -90,8 +90,9 @@ class SamplerTest {
     @Test
     void shouldGiveTheSameBytesForASeedAndOthersForAnother() {
         for (String diffusion : new String[] {"flow", "ddpm-linear", "ddpm-cosine"}) {
-            for (Method method :
-                    diffusion.equals("flow") ? new Method[] {Method.EULER} : new Method[] {Method.DDIM, Method.DDPM}) {
+            for (SamplingMethod method : diffusion.equals("flow")
+                    ? new SamplingMethod[] {SamplingMethod.EULER}
+                    : new SamplingMethod[] {SamplingMethod.DDIM, SamplingMethod.DDPM}) {
                 byte[] first = constant(diffusion).sample(request(method, 5, 1), _ -> {});
                 assertArrayEquals(first, constant(diffusion).sample(request(method, 5, 1), _ -> {}));
                 assertFalse(Arrays.equals(first, constant(diffusion).sample(request(method, 5, 2), _ -> {})));
@@ -102,16 +103,18 @@ class SamplerTest {
     @Test
     void shouldReportEveryStep() {
         int[] last = {0};
-        constant("ddpm-cosine").sample(request(Method.DDPM, 4, 1), step -> assertEquals(++last[0], step));
+        constant("ddpm-cosine").sample(request(SamplingMethod.DDPM, 4, 1), step -> assertEquals(++last[0], step));
         assertEquals(4, last[0]);
     }
 
     @Test
     void shouldRefuseAMethodThatDoesNotFitTheModel() {
-        ConfigException flow =
-                assertThrows(ConfigException.class, () -> constant("flow").sample(request(Method.DDIM, 2, 1), _ -> {}));
+        ConfigException flow = assertThrows(
+                ConfigException.class, () -> constant("flow").sample(request(SamplingMethod.DDIM, 2, 1), _ -> {}));
         assertTrue(flow.getMessage().contains("--sampler ddim")
                 && flow.getMessage().contains("euler"));
-        assertThrows(ConfigException.class, () -> constant("ddpm-linear").sample(request(Method.EULER, 2, 1), _ -> {}));
+        assertThrows(
+                ConfigException.class,
+                () -> constant("ddpm-linear").sample(request(SamplingMethod.EULER, 2, 1), _ -> {}));
     }
 }

@@ -66,7 +66,7 @@ class BackgroundCheckpointTest {
 
         Training(TrainingRanks.Run run, CheckpointFolder folder) throws IOException {
             this.run = run;
-            trainer = new Trainer(run.config(), run.state(), run.collectives(), run.dataset(), 1e9);
+            trainer = run.trainer();
             ExecutorService thread = BackgroundCheckpoint.thread(run.state().rank());
             thread.submit(() -> {
                 mayWrite.await();

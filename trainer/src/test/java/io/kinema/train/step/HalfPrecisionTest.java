@@ -11,10 +11,12 @@ import io.kinema.data.clip.Patch;
 import io.kinema.train.TinyData;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.diffusion.SamplingMethod;
 import io.kinema.train.dist.reduction.Reduction;
 import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Recompute;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
@@ -269,10 +271,10 @@ class HalfPrecisionTest {
         TrainingRanks.Body<byte[]> sample = run -> {
             run.steps(3);
             TrainState state = run.state();
-            Sampler sampler =
-                    new Sampler(state.model(), config(Precision.FP32).diffusion(), state.device(), state.weights());
+            Sampler sampler = new Sampler(
+                    new SpacetimeDit(TINY), config(Precision.FP32).diffusion(), state.device(), state.weights());
             return sampler.sample(
-                    new Sampler.Request("clip number 1", 2, 8, 12, 4, 2, 1, Sampler.Method.EULER), _ -> {});
+                    new Sampler.Request("clip number 1", 2, 8, 12, 4, 2, 1, SamplingMethod.EULER), _ -> {});
         };
         byte[] wide = alone(Precision.FP32, sample);
         byte[] half = alone(Precision.FP16, sample);

@@ -19,7 +19,6 @@ import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterSet;
-import io.kinema.train.model.Patches;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.ShardedAdamW;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
@@ -99,16 +98,19 @@ class SteadyStateTest {
         List<int[]> captions = Collections.nCopies(CLIPS, CaptionBytes.of("a red circle moves over a blue wall"));
         Packing packing = Packing.of(grids, captions);
         Random random = new Random(1);
-        float[] values = new float[packing.tokens().total() * Patches.values(model.patch())];
+        float[] values = new float[packing.tokens().total() * model.tokens().values()];
         for (int i = 0; i < values.length; i++) {
             values[i] = (float) random.nextGaussian();
         }
         List<Mixture> mixtures = Collections.nCopies(CLIPS, new RectifiedFlow(1).at(0.5));
+        float[] weights = new float[packing.tokens().total()];
+        Arrays.fill(weights, 1);
         return new Microbatch(
                 Collections.nCopies(CLIPS, "clip"),
                 packing,
                 UploadBuffer.of(values),
                 UploadBuffer.of(values),
+                UploadBuffer.of(weights),
                 Mixtures.of(mixtures));
     }
 

@@ -2,6 +2,8 @@ package io.kinema.train.step;
 
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.CheckpointFolder;
+import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.diffusion.Trainable;
 import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.dist.collective.CollectivesConfig;
 import io.kinema.train.dist.reduction.Reduction;
@@ -15,6 +17,7 @@ import io.kinema.train.metrics.StepMetrics;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.Recompute;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.LearningRate;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.run.CaptionMix;
@@ -81,15 +84,21 @@ public record TrainingRanks(
      * One rank of a run.
      *
      * @param config of the run
+     * @param trained the network with its loss
      * @param state at step 0
      * @param collectives with the other ranks
      * @param dataset of the run
      */
-    public record Run(Recipe config, TrainState state, Collectives collectives, Dataset dataset) {
+    public record Run(Recipe config, Trainable trained, TrainState state, Collectives collectives, Dataset dataset) {
+
+        /** Begins at the step that has been reached. */
+        public Trainer trainer() {
+            return new Trainer(config, trained, state, collectives, dataset, 1e9);
+        }
 
         public List<StepMetrics> steps(int count) throws IOException {
             List<StepMetrics> made = new ArrayList<>();
-            try (Trainer trainer = new Trainer(config, state, collectives, dataset, 1e9)) {
+            try (Trainer trainer = trainer()) {
                 for (int i = 0; i < count; i++) {
                     made.add(trainer.step(() -> new StepReport.RankStatus(false, true, false), 0)
                             .metrics());
@@ -138,8 +147,13 @@ public record TrainingRanks(
         }
     }
 
-    /** Does something on each rank of a model that has been initialised; returns what each gave. */
+    /** Does something on each rank of a DiT that has been initialised; returns what each gave. */
     public <T> List<T> run(int worldSize, Body<T> body) throws Exception {
+        return run(worldSize, on -> new DiffusionLoss(new SpacetimeDit(config.model(), recompute), on), body);
+    }
+
+    /** Likewise, of any network. */
+    public <T> List<T> run(int worldSize, Function<Device, Trainable> network, Body<T> body) throws Exception {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (MediaDriverHost driver = MediaDriverHost.start(worldSize);
                 RendezvousServer server = RendezvousServer.start(anyPort, "run", worldSize, DEADLINE, Secret.NONE);
@@ -159,10 +173,11 @@ public record TrainingRanks(
                             Device opened = device.apply(config.precision().workingType());
                             Collectives collectives = Collectives.join(identity, wires)) {
                         Sharding sharding = new Sharding(zero, identity.rank(), worldSize);
+                        Trainable trained = network.apply(opened);
                         TrainState state =
-                                new TrainState(config, recompute, opened, sharding, Optional.of(collectives));
+                                new TrainState(config, trained.layout(), opened, sharding, Optional.of(collectives));
                         state.initialise(config.seed());
-                        return body.run(new Run(config, state, collectives, dataset));
+                        return body.run(new Run(config, trained, state, collectives, dataset));
                     }
                 }));
             }

@@ -101,7 +101,7 @@ class ReportTest {
         // The rate goes with the width to the power -0.5.
         assertEquals(2e-3 * Math.sqrt(128.0 / model.width()), Double.parseDouble(flags.get("--learning-rate")), 1e-6);
         // They are flags of launch/train.sh.
-        assertEquals(model.patch(), Workload.patch(List.of("@" + args)));
+        assertEquals(model.tokens().patch(), Workload.patch(List.of("@" + args)));
     }
 
     @Test

@@ -156,7 +156,8 @@ interface ConsistencyContract extends DeviceContract {
                         refusal("mean", () -> device.segmentMean(b, MIXED), "[14, 4]", "15"),
                         refusal("split", () -> device.split(a, 3), "[15, 4]", "3"),
                         refusal("concat", () -> device.concat(a, b), "[14, 4]", "[15, 4]"),
-                        refusal("error", () -> device.squaredError(a, c, MIXED, 1), "[4, 5]", "[15, 4]"),
+                        refusal("error", () -> device.squaredError(a, c, vector, MIXED, 1), "[4, 5]", "[15, 4]"),
+                        refusal("weights", () -> device.squaredError(a, a, vector, MIXED, 1), "[3]", "[15]"),
                         refusal(
                                 "mix",
                                 () -> device.mix(a, a, SegmentWeights.of(1, 2), SegmentWeights.of(1, 2), MIXED),

@@ -3,6 +3,7 @@ package io.kinema.train.tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Random;
 
 /** Carries values between tests and a device, in float64 whatever the device's type. */
@@ -42,6 +43,13 @@ public final class Host {
         Scalars sums = device.scalars(Math.toIntExact(vector.size() / block));
         device.sumOfSquares(vector, block, sums, 0);
         return device.read(sums);
+    }
+
+    /** A weight of 1 for each token. */
+    public static Tensor ones(Device device, int count) {
+        double[] values = new double[count];
+        Arrays.fill(values, 1);
+        return tensor(device, values, count);
     }
 
     static Tensor tensor(Device device, double[] values, int... shape) {

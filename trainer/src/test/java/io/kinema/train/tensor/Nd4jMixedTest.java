@@ -181,7 +181,8 @@ final class Nd4jMixedTest {
             return List.of(parts[0], parts[1], device.concat(given.sums(ROWS, 2), parts[1], given.half(ROWS, 3)));
         });
         all.put("squaredError", (device, given) -> {
-            SquaredError error = device.squaredError(given.half(ROWS, WIDTH), given.wide(ROWS, WIDTH), SEGMENTS, 0.125);
+            SquaredError error = device.squaredError(
+                    given.half(ROWS, WIDTH), given.wide(ROWS, WIDTH), given.wide(ROWS), SEGMENTS, 0.125);
             return List.of(error.dPrediction(), Host.tensor(device, device.read(error.sumS()), 3));
         });
     }
@@ -272,7 +273,9 @@ final class Nd4jMixedTest {
                             .dtype());
             assertEquals(
                     DType.FP16,
-                    device.squaredError(half, stream, SEGMENTS, 1).dPrediction().dtype());
+                    device.squaredError(half, stream, given.wide(ROWS), SEGMENTS, 1)
+                            .dPrediction()
+                            .dtype());
         }
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.train.tensor.GradientCheck.Gradient;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -128,10 +129,92 @@ interface SegmentContract extends DeviceContract {
             SquaredError error = device.squaredError(
                     Host.tensor(device, prediction, MIXED.total(), WIDTH),
                     Host.tensor(device, target, MIXED.total(), WIDTH),
+                    Host.ones(device, MIXED.total()),
                     MIXED,
                     0.25);
             assertArrayEquals(sums, device.read(error.sumS()), 100 * tolerance(dtype));
             assertClose(gradient, device, error.dPrediction());
+        }
+    }
+
+    /** Weights of tokens, of which some count nothing. */
+    private static double[] weights() {
+        double[] weightL = new double[MIXED.total()];
+        Arrays.setAll(weightL, row -> row % 4 == 1 ? 0 : 0.25 * (row % 7 + 1));
+        return weightL;
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldWeighTheErrorOfEachToken(DType dtype) {
+        try (Device device = open(dtype)) {
+            Random random = new Random(7);
+            double[] prediction = Host.normal(random, MIXED.total() * WIDTH);
+            double[] target = Host.normal(random, MIXED.total() * WIDTH);
+            double[] weightL = weights();
+            double[] sums = new double[MIXED.count()];
+            double[] gradient = new double[prediction.length];
+            for (int i = 0; i < gradient.length; i++) {
+                double weight = weightL[i / WIDTH];
+                sums[MIXED.indexOf(i / WIDTH)] += weight * Math.pow(prediction[i] - target[i], 2);
+                gradient[i] = 2 * 0.25 * weight * (prediction[i] - target[i]);
+            }
+            SquaredError error = device.squaredError(
+                    Host.tensor(device, prediction, MIXED.total(), WIDTH),
+                    Host.tensor(device, target, MIXED.total(), WIDTH),
+                    Host.tensor(device, weightL, MIXED.total()),
+                    MIXED,
+                    0.25);
+            assertArrayEquals(sums, device.read(error.sumS()), 100 * tolerance(dtype));
+            assertClose(gradient, device, error.dPrediction());
+        }
+    }
+
+    @Test
+    default void shouldDifferentiateTheWeightedError() {
+        try (Device device = open(finest())) {
+            Random random = new Random(8);
+            Tensor prediction = Host.normal(device, random, MIXED.total(), WIDTH);
+            Tensor target = Host.normal(device, random, MIXED.total(), WIDTH);
+            Tensor weightL = Host.tensor(device, weights(), MIXED.total());
+            GradientCheck.check(
+                    device,
+                    List.of(prediction),
+                    in -> {
+                        SquaredError error = device.squaredError(in.get(0), target, weightL, MIXED, 0);
+                        double sum = Arrays.stream(device.read(error.sumS())).sum();
+                        return Host.tensor(device, new double[] {sum}, 1);
+                    },
+                    (dSum, in) -> {
+                        double scale = Host.read(device, dSum)[0];
+                        return List.of(Gradient.fresh(device.squaredError(in.get(0), target, weightL, MIXED, scale)
+                                .dPrediction()));
+                    });
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldNotSeeTokensWithoutWeight(DType dtype) {
+        try (Device device = open(dtype)) {
+            Random random = new Random(9);
+            double[] prediction = Host.normal(random, MIXED.total() * WIDTH);
+            double[] other = prediction.clone();
+            for (int i = 0; i < other.length; i++) {
+                other[i] += weights()[i / WIDTH] == 0 ? 1e6 : 0;
+            }
+            Tensor target = Host.normal(device, random, MIXED.total(), WIDTH);
+            Tensor weightL = Host.tensor(device, weights(), MIXED.total());
+            SquaredError one = device.squaredError(
+                    Host.tensor(device, prediction, MIXED.total(), WIDTH), target, weightL, MIXED, 1);
+            SquaredError two =
+                    device.squaredError(Host.tensor(device, other, MIXED.total(), WIDTH), target, weightL, MIXED, 1);
+            assertArrayEquals(device.read(one.sumS()), device.read(two.sumS()));
+            double[] gradient = Host.read(device, two.dPrediction());
+            assertArrayEquals(Host.read(device, one.dPrediction()), gradient, 0);
+            for (int i = 0; i < gradient.length; i++) {
+                assertEquals(weights()[i / WIDTH] == 0, gradient[i] == 0, "element " + i);
+            }
         }
     }
 
@@ -142,9 +225,10 @@ interface SegmentContract extends DeviceContract {
             try (Device device = open(dtype)) {
                 Tensor prediction = device.zeros(MIXED.total(), WIDTH);
                 Host.write(device, prediction, (long) MIXED.offset(2) * WIDTH + 3, broken);
-                double[] sums =
-                        device.read(device.squaredError(prediction, device.zeros(MIXED.total(), WIDTH), MIXED, 1)
-                                .sumS());
+                Tensor target = device.zeros(MIXED.total(), WIDTH);
+                Tensor weightL = Host.ones(device, MIXED.total());
+                double[] sums = device.read(device.squaredError(prediction, target, weightL, MIXED, 1)
+                        .sumS());
                 assertEquals(0, sums[0]);
                 assertEquals(0, sums[1]);
                 assertFalse(Double.isFinite(sums[2]));

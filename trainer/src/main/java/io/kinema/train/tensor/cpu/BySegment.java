@@ -176,11 +176,14 @@ final class BySegment {
         return out;
     }
 
-    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale, Scalars sumS) {
+    SquaredError squaredError(
+            Tensor predictionLP, Tensor targetLP, Tensor weightL, Segments segments, double scale, Scalars sumS) {
         Shapes.requireRows("prediction", predictionLP, segments);
         Shapes.requireSame("target", targetLP, "prediction", predictionLP);
+        Shapes.require("weight", weightL, segments.total());
         CpuTensor prediction = memory.inside(predictionLP);
         CpuTensor target = memory.inside(targetLP);
+        CpuTensor weights = RowKernels.requireFp32("weight", memory.inside(weightL));
         CpuTensor dPrediction = memory.allocateLike(prediction.dtype(), prediction);
         int width = prediction.columns();
         SegmentTiles tiles = SegmentTiles.of(memory, segments);
@@ -195,10 +198,11 @@ final class BySegment {
                     long predictionRow = RowKernels.floats(prediction, first, difference, width);
                     long targetRow = RowKernels.floats(target, first, room, width);
                     RowKernels.mix(predictionRow, 1, targetRow, -1, difference, width);
-                    tileSums[tile] += RowKernels.wideSumOfSquares(difference, width);
+                    float weight = Vectors.get(weights.address(row));
+                    tileSums[tile] += weight * RowKernels.wideSumOfSquares(difference, width);
                     RowKernels.scaled(
                             difference,
-                            (float) (2 * scale),
+                            (float) (2 * scale) * weight,
                             0,
                             RowKernels.target(dPrediction, first, room, width),
                             width);

@@ -363,8 +363,9 @@ public final class CpuDevice implements MeteredDevice, ImmediateDevice {
     }
 
     @Override
-    public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
-        return bySegment.squaredError(predictionLP, targetLP, segments, scale, scalars(segments.count()));
+    public SquaredError squaredError(
+            Tensor predictionLP, Tensor targetLP, Tensor weightL, Segments segments, double scale) {
+        return bySegment.squaredError(predictionLP, targetLP, weightL, segments, scale, scalars(segments.count()));
     }
 
     @Override

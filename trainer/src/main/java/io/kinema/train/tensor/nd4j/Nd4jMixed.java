@@ -378,11 +378,12 @@ final class Nd4jMixed implements ImmediateDevice {
     }
 
     @Override
-    public SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale) {
+    public SquaredError squaredError(
+            Tensor predictionLP, Tensor targetLP, Tensor weightL, Segments segments, double scale) {
         Tensor dPrediction = memory.allocate(predictionLP.dtype(), predictionLP.shape());
         try (Scope _ = openScope()) {
             SquaredError computed =
-                    wide.squaredError(halves.widened(predictionLP), halves.widened(targetLP), segments, scale);
+                    wide.squaredError(halves.widened(predictionLP), halves.widened(targetLP), weightL, segments, scale);
             wide.copy(dPrediction, computed.dPrediction());
             return new SquaredError(computed.sumS(), dPrediction);
         }

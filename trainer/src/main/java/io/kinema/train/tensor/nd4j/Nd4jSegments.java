@@ -9,6 +9,7 @@ import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** What treats each segment of a packed sequence by its own gate, weight, mean or error. */
@@ -92,9 +93,12 @@ final class Nd4jSegments {
         return out;
     }
 
-    SquaredError squaredError(Tensor predictionLP, Tensor targetLP, Segments segments, double scale, Scalars sumS) {
+    SquaredError squaredError(
+            Tensor predictionLP, Tensor targetLP, Tensor weightL, Segments segments, double scale, Scalars sumS) {
         Shapes.requireRows("prediction", predictionLP, segments);
         Shapes.requireSame("target", targetLP, "prediction", predictionLP);
+        Shapes.require("weight", weightL, segments.total());
+        INDArray weightL1 = memory.inside(weightL).matrix(segments.total(), 1);
         Nd4jTensor dPrediction = memory.allocate(predictionLP.shape());
         INDArray difference = dPrediction.rows();
         Nd4jMath.subtract(
@@ -102,6 +106,7 @@ final class Nd4jSegments {
         double[] sums = HostScalars.values(sumS);
         try (Nd4jMemory.Scratch scratch = memory.scratch()) {
             INDArray squares = scratch.squaredInDouble(difference);
+            Nd4jMath.multiply(squares, weightL1.castTo(DataType.DOUBLE), squares);
             double[] sumL = squares.sum(1).data().asDouble();
             for (int s = 0; s < sums.length; s++) {
                 for (int row = segments.offset(s); row < segments.offset(s + 1); row++) {
@@ -110,6 +115,7 @@ final class Nd4jSegments {
             }
         }
         Nd4jMath.multiply(difference, 2 * scale, difference);
+        Nd4jMath.multiply(difference, weightL1, difference);
         return new SquaredError(sumS, dPrediction);
     }
 }

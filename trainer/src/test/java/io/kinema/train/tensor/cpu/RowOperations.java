@@ -198,8 +198,9 @@ final class RowOperations {
                 "mix",
                 List.of(ops.any(shape), ops.any(shape)),
                 (d, in) -> List.of(d.mix(in[0], in[1], weightA, weightB, segments)));
-        ops.add("squared error", List.of(ops.any(shape), ops.any(shape)), (d, in) -> {
-            SquaredError error = d.squaredError(in[0], in[1], segments, 0.25);
+        Given weights = ops.fp32(segments.total());
+        ops.add("squared error", List.of(ops.any(shape), ops.any(shape), weights), (d, in) -> {
+            SquaredError error = d.squaredError(in[0], in[1], in[2], segments, 0.25);
             double[] wide = d.read(error.sumS());
             float[] sums = new float[wide.length];
             for (int s = 0; s < sums.length; s++) {
