@@ -2,6 +2,7 @@ package io.kinema.train.launch;
 
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.HostAgent;
 import io.kinema.train.dist.process.RankCommand;
 import io.kinema.train.dist.process.TerminationSignals;
@@ -27,7 +28,6 @@ import java.util.function.BooleanSupplier;
  */
 public final class Host {
     private static final Duration JOIN_LIMIT = Duration.ofSeconds(30);
-    private static final int KILLED = 143;
 
     /** Begins a line that names a file of this host with the secret. */
     static final String SECRET_FILE = "@";
@@ -115,7 +115,7 @@ public final class Host {
                 agent.onSignal(name);
             } else {
                 // The ranks do not outlive this process.
-                System.exit(KILLED);
+                System.exit(ExitCode.TERMINATE.number());
             }
         })) {
             return agent.serve();

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
  * @param device of the tensors
  * @param sharding who keeps what
  * @param collectives empty where nothing is exchanged: a rank is alone, or its memory is only planned
- * @param step the current one, for labels
+ * @param step how many steps have been made, for labels
  */
 record GroupExchange(Device device, Sharding sharding, Optional<Collectives> collectives, LongSupplier step) {
     /** Begins to complete weights of which each rank has its shard. */
@@ -60,6 +60,6 @@ record GroupExchange(Device device, Sharding sharding, Optional<Collectives> col
     }
 
     private StepLabel label(String what, Group group) {
-        return new StepLabel(step.getAsLong(), what, group.index());
+        return new StepLabel(step.getAsLong() + 1, what, group.index());
     }
 }

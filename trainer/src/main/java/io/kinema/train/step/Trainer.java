@@ -145,7 +145,7 @@ public final class Trainer implements AutoCloseable {
 
     /** The reports of all ranks, in rank order. */
     private List<StepReport> exchange(StepReport mine) {
-        byte[][] messages = collectives.allGather(new StepLabel(state.step, "losses"), mine.encode());
+        byte[][] messages = collectives.allGather(new StepLabel(state.step + 1, "losses"), mine.encode());
         return Arrays.stream(messages).map(StepReport::decode).toList();
     }
 

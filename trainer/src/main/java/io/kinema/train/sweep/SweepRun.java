@@ -4,6 +4,7 @@ import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.LaunchScript;
 import io.kinema.data.shard.Sha256;
+import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.launch.SlurmJob;
 import io.kinema.train.run.FolderLock;
 import java.io.IOException;
@@ -32,8 +33,6 @@ final class SweepRun {
     private static final int INTERVAL_MILLIS = 2000;
     private static final int JOB_DIGITS = 8;
     private static final int PATIENCE_SECONDS = 30;
-    private static final int STOPPED_BY_INTERRUPT = 130;
-    private static final int STOPPED_BY_TERMINATION = 143;
 
     private final SweepFlags flags;
     private final SweepFolder folder;
@@ -239,7 +238,7 @@ final class SweepRun {
             long before = folder.steps(point);
             int code = finished(new LaunchScript("train.sh", args).runInto(folder.log(point), List.of(), variables));
             // A job whose time is up, as Slurm says two minutes before, goes on in another.
-            if (code != STOPPED_BY_TERMINATION || folder.steps(point) <= before) {
+            if (code != ExitCode.TERMINATE.number() || folder.steps(point) <= before) {
                 return code;
             }
         }
@@ -254,7 +253,7 @@ final class SweepRun {
 
     /** The exit code, unless it says that somebody wants no more. */
     private int finished(int code) {
-        boolean isStopped = code == STOPPED_BY_INTERRUPT || code == STOPPED_BY_TERMINATION;
+        boolean isStopped = code == ExitCode.INTERRUPT.number() || code == ExitCode.TERMINATE.number();
         if (isStopped && (!flags.slurm || end.get() != null)) {
             throw new StoppedException();
         }

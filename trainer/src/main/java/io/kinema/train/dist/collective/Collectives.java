@@ -79,7 +79,7 @@ public final class Collectives implements AutoCloseable {
         Collectives collectives = new Collectives(
                 Wiring.open(identity, config), config.collectiveDeadline().toNanos());
         try {
-            collectives.barrier(new StepLabel(-1, "connecting all ranks"));
+            collectives.barrier(new StepLabel(0, "connecting all ranks"));
             return collectives;
         } catch (RuntimeException e) {
             collectives.close();
