@@ -202,7 +202,7 @@ class FailuresTest {
         assertTrue(
                 report.lines()
                         .anyMatch(line ->
-                                line.matches("rank . waited \\d+ s in reduce-scatter of step \\d+ \\(gradients.*\\)"
+                                line.matches("rank . waited \\d+ s in reduce-scatter of step 2 \\(gradients.*\\)"
                                         + " for (.* and )?rank 1 \\(.*")),
                 report);
         assertTrue(report.contains("\n  rank 0 ") && report.contains("\n  rank 2 "), report);
