@@ -25,7 +25,7 @@ public enum ExitCode {
     /** See {@link #meaning}. */
     HOST_LOST(79, "the rank's host was lost, or did not join", "launcher, for the rank", "launcher", true),
     /** See {@link #meaning}. */
-    HANGUP(129, "SIGHUP: the launcher, once ranks have saved; a rank that had not begun yet", "launcher, rank", "the user", false),
+    HANGUP(129, "SIGHUP: launcher, when ranks have saved; rank, before it began", "launcher, rank", "the user", false),
     /** See {@link #meaning}. */
     INTERRUPT(130, "SIGINT (Ctrl-C): likewise", "launcher, rank", "the user", false),
     /** See {@link #meaning}. */
