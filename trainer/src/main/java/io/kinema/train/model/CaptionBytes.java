@@ -4,8 +4,8 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * Captions as the caption encoder reads them: the first {@link #MAX_BYTES} bytes of their UTF-8, cut between
- * characters. What a longer caption says after that is not trained on, and not sampled by: {@code launch/train.sh} says
- * how many captions of the data set are cut.
+ * characters. What a longer caption says after that is not trained on, and not sampled by: In training rank 0 says how
+ * many of the captions that it has read are cut.
  */
 public final class CaptionBytes {
     /** Rows of the embedding: 256 bytes and {@link #NONE}. */

@@ -48,7 +48,7 @@ final class RunLog implements AutoCloseable {
         out.println(progress.of(step));
     }
 
-    /** Says once a run that captions are cut. */
+    /** Says once a start that captions of rank 0 are cut. */
     void captions(CaptionCuts cuts) {
         cuts.text().ifPresent(out::println);
     }

@@ -18,7 +18,10 @@ final class SampleFlags {
     @Parameter(names = "--prompt", order = 1, description = "What the video shows. " + CaptionBytes.READ)
     String prompt = "";
 
-    @Parameter(names = "--prompts", order = 2, description = "File with a prompt a line; their videos become a grid")
+    @Parameter(
+            names = "--prompts",
+            order = 2,
+            description = "File with a prompt a line; their videos become a grid. " + CaptionBytes.READ)
     String prompts = "";
 
     @Parameter(

@@ -17,7 +17,7 @@ public enum ExitCode {
     /** See {@link #meaning}. */
     PEER_LOST(75, "another rank, or the rendezvous, was lost", "rank", "launcher, which blames the other", true),
     /** See {@link #meaning}. */
-    LAUNCHER_LOST(76, "the launcher, or the host's process, is gone", "rank", "nobody: give the command again", false),
+    LAUNCHER_LOST(76, "the launcher, or the host's process, is gone", "rank", "nobody: you, by @RUN/run.args", false),
     /** See {@link #meaning}. */
     COLLECTIVE_TIMEOUT(77, "waited beyond --timeout-seconds", "rank", "launcher, which looks for the hang", true),
     /** See {@link #meaning}. */
