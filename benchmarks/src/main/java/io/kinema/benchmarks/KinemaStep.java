@@ -4,11 +4,13 @@ import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Microbatch;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Gradients;
+import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterSet;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Scalars;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import java.util.Arrays;
 import java.util.List;
@@ -34,16 +36,25 @@ final class KinemaStep {
 
     /** What an update of a group of parameters reads and changes. */
     private record GroupState(
-            Tensor weights, Tensor sums, Tensor master, Tensor firstMoment, Tensor secondMoment, int blocks) {
-        static GroupState of(Device device, Tensor weights, Tensor sums) {
+            Tensor weights,
+            Tensor sums,
+            Tensor master,
+            Tensor firstMoment,
+            Tensor secondMoment,
+            List<Stretch> stretches) {
+        static GroupState of(Device device, Group group, Tensor weights, Tensor sums) {
             long size = weights.size();
             Tensor master = weights;
             if (device.workingType() != device.dtype()) {
                 master = device.zeros(size);
                 device.copy(master, weights);
             }
-            int blocks = Math.toIntExact(size / Device.SHARD_ALIGNMENT);
-            return new GroupState(weights, sums, master, device.zeros(size), device.zeros(size), blocks);
+            List<Stretch> stretches = group.stretches(0, size);
+            return new GroupState(weights, sums, master, device.zeros(size), device.zeros(size), stretches);
+        }
+
+        int blocks() {
+            return Math.toIntExact(sums.size() / Device.SHARD_ALIGNMENT);
         }
     }
 
@@ -54,7 +65,7 @@ final class KinemaStep {
         ParameterSet weights = Formulas.weights(device, model);
         ParameterSet sums = ParameterSet.gradients(device, model.layout());
         groups = model.layout().groups().stream()
-                .map(group -> GroupState.of(device, weights.flat(group), sums.flat(group)))
+                .map(group -> GroupState.of(device, group, weights.flat(group), sums.flat(group)))
                 .toList();
         loss = new DiffusionLoss(model, device);
         gradients = new Gradients(weights, sums);
@@ -73,15 +84,16 @@ final class KinemaStep {
             int first = 0;
             for (GroupState group : groups) {
                 device.sumOfSquares(group.sums, Device.SHARD_ALIGNMENT, squares, first);
-                first += group.blocks;
+                first += group.blocks();
             }
             errorS = device.read(errors);
         }
         double norm = Math.sqrt(Arrays.stream(device.read(squares)).sum());
         count++;
         double clip = norm > CLIP_NORM ? CLIP_NORM / norm : 1;
-        AdamWStep step = new AdamWStep(LEARNING_RATE, BETA1, BETA2, EPSILON, WEIGHT_DECAY, count, clip);
         for (GroupState group : groups) {
+            AdamWStep step =
+                    new AdamWStep(LEARNING_RATE, BETA1, BETA2, EPSILON, WEIGHT_DECAY, count, clip, group.stretches);
             device.adamw(group.master, group.sums, group.firstMoment, group.secondMoment, group.weights, step);
         }
         return Arrays.stream(errorS).sum() / values;

@@ -7,8 +7,10 @@ import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -271,7 +273,8 @@ final class Operations {
         Tensor first = device.zeros(VECTOR);
         Tensor second = device.zeros(VECTOR);
         Tensor copy = working == fp32 ? param : device.zeros(working, VECTOR);
-        AdamWStep step = new AdamWStep(1e-4, 0.9, 0.95, 1e-8, 0.01, 1, 0.5);
+        List<Stretch> stretches = List.of(new Stretch(0, VECTOR, ParameterAttributes.DECAYED));
+        AdamWStep step = new AdamWStep(1e-4, 0.9, 0.95, 1e-8, 0.01, 1, 0.5, stretches);
         List<Tensor> touched = new ArrayList<>(List.of(param, param, grad, first, first, second, second));
         if (copy != param) {
             touched.add(copy);

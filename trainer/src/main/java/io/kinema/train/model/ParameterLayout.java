@@ -1,10 +1,10 @@
 package io.kinema.train.model;
 
 import io.kinema.data.order.Philox;
-import io.kinema.train.optim.ParameterAttributes;
-import io.kinema.train.optim.Stretch;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Shapes;
+import io.kinema.train.tensor.Stretch;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;

@@ -2,8 +2,10 @@ package io.kinema.train.optim;
 
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -20,12 +22,12 @@ public final class ShardedAdamW {
     private final Tensor firstMoment;
     private final Tensor secondMoment;
     private final Tensor average;
-    /** In their order; those that are not trained are left out. */
-    private final List<Trained> trained;
+    private final List<Stretch> stretches;
+    /** In their order. */
+    private final List<Averaged> averaged;
 
-    /** A stretch of the shard that updates change. */
-    private record Trained(
-            Stretch stretch, Tensor working, Tensor master, Tensor firstMoment, Tensor secondMoment, Tensor average) {}
+    /** A part of the shard that is trained, as large as can be: what is not trained keeps its average. */
+    private record Averaged(Tensor average, Tensor master) {}
 
     /**
      * The constants of the optimizer.
@@ -59,25 +61,27 @@ public final class ShardedAdamW {
         this.firstMoment = device.zeros(allocated);
         this.secondMoment = device.zeros(allocated);
         this.average = device.zeros(allocated);
-        this.trained = stretches.stream()
-                .filter(stretch -> stretch.attributes().isTrainable())
-                .map(this::trained)
-                .toList();
+        this.stretches = List.copyOf(stretches);
+        this.averaged = averaged();
     }
 
-    private Trained trained(Stretch stretch) {
-        Tensor masterPart = part(master, stretch);
-        return new Trained(
-                stretch,
-                working == master ? masterPart : part(working, stretch),
-                masterPart,
-                part(firstMoment, stretch),
-                part(secondMoment, stretch),
-                part(average, stretch));
+    private List<Averaged> averaged() {
+        List<Averaged> parts = new ArrayList<>();
+        long first = 0;
+        for (Stretch stretch : stretches) {
+            if (!stretch.attributes().isTrainable()) {
+                addAveraged(parts, first, stretch.offset());
+                first = stretch.end();
+            }
+        }
+        addAveraged(parts, first, size);
+        return List.copyOf(parts);
     }
 
-    private Tensor part(Tensor shard, Stretch stretch) {
-        return device.view(shard, stretch.offset(), stretch.size());
+    private void addAveraged(List<Averaged> parts, long first, long end) {
+        if (first < end) {
+            parts.add(new Averaged(device.view(average, first, end - first), device.view(master, first, end - first)));
+        }
     }
 
     /** Lets the average begin at the master weights as they are now. */
@@ -129,19 +133,21 @@ public final class ShardedAdamW {
     public void update(Tensor gradient, double lossScale, double globalNorm, double learningRate, long count) {
         double clip = globalNorm > config.clipNorm ? config.clipNorm / globalNorm : 1;
         double decay = Math.min(config.emaDecay, (1.0 + count) / (10.0 + count));
-        for (Trained of : trained) {
-            ParameterAttributes attributes = of.stretch.attributes();
-            AdamWStep step = new AdamWStep(
-                    learningRate * attributes.rateFactor(),
-                    config.beta1,
-                    config.beta2,
-                    config.epsilon,
-                    attributes.decays() ? config.weightDecay : 0,
-                    count,
-                    clip / lossScale);
-            Tensor gradientPart = part(gradient, of.stretch);
-            device.adamw(of.master, gradientPart, of.firstMoment, of.secondMoment, of.working, step);
-            device.ema(of.average, of.master, decay);
+        if (averaged.isEmpty()) {
+            return;
+        }
+        AdamWStep step = new AdamWStep(
+                learningRate,
+                config.beta1,
+                config.beta2,
+                config.epsilon,
+                config.weightDecay,
+                count,
+                clip / lossScale,
+                stretches);
+        device.adamw(master, gradient, firstMoment, secondMoment, working, step);
+        for (Averaged part : averaged) {
+            device.ema(part.average, part.master, decay);
         }
     }
 }

@@ -30,14 +30,14 @@ public interface ParameterUpdates {
     void sum(Scalars terms, int count, Scalars into, int index);
 
     /**
-     * Updates a contiguous range of parameters by AdamW.
+     * Updates a contiguous range of parameters by AdamW, in one call for all its stretches of equal attributes.
      *
      * @param param is changed
      * @param grad the gradient, before {@link AdamWStep#gradScale()}
      * @param firstMoment is changed
      * @param secondMoment is changed
      * @param working receives the updated parameters in its own type; {@code param} itself where there is no such copy
-     * @param step the scalars
+     * @param step the scalars, and which elements they are for
      */
     void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step);
 

@@ -2,7 +2,7 @@ package io.kinema.train.model;
 
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout.Init;
-import io.kinema.train.optim.ParameterAttributes;
+import io.kinema.train.tensor.ParameterAttributes;
 
 /** Two groups whose parameters begin and end at odd places and are trained in different ways. */
 public final class MixedLayout {

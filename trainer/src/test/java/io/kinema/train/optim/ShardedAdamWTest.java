@@ -9,6 +9,8 @@ import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.optim.ShardedAdamW.AdamWConfig;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.ParameterAttributes;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;

@@ -6,9 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -17,7 +20,17 @@ interface VectorContract extends DeviceContract {
     /** More than one stretch of any size that an implementation may work in, and not a power of two. */
     int SHARDS = 301;
 
-    AdamWStep STEP = new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 7, 0.37);
+    ParameterAttributes NOT_DECAYED = new ParameterAttributes(true, false, 1);
+    ParameterAttributes SLOW = new ParameterAttributes(true, true, 0.3);
+    ParameterAttributes NOT_TRAINED = new ParameterAttributes(false, true, 1);
+
+    private static List<Stretch> alike(long size) {
+        return List.of(new Stretch(0, size, ParameterAttributes.DECAYED));
+    }
+
+    private static AdamWStep step(List<Stretch> stretches) {
+        return new AdamWStep(3e-4, 0.9, 0.95, 1e-8, 0.1, 7, 0.37, stretches);
+    }
 
     @ParameterizedTest
     @MethodSource("types")
@@ -108,7 +121,7 @@ interface VectorContract extends DeviceContract {
             Tensor firstMoment = device.zeros(size);
             Tensor secondMoment = device.zeros(size);
             for (int count = 1; count <= 3; count++) {
-                AdamWStep step = new AdamWStep(1e-2, 0.9, 0.95, 1e-3, 0.1, count, 0.5);
+                AdamWStep step = new AdamWStep(1e-2, 0.9, 0.95, 1e-3, 0.1, count, 0.5, alike(size));
                 double[] g = Host.normal(random, size);
                 for (int i = 0; i < size; i++) {
                     double gradient = 0.5 * g[i];
@@ -143,7 +156,7 @@ interface VectorContract extends DeviceContract {
         try (Device device = open(dtype)) {
             Tensor param = device.of(new float[] {1, 2}, 2);
             Tensor grad = device.of(new float[] {3, 4}, 2);
-            AdamWStep step = new AdamWStep(1e-2, 0.9, 0.95, 1e-3, 0.1, 1, Double.NaN);
+            AdamWStep step = new AdamWStep(1e-2, 0.9, 0.95, 1e-3, 0.1, 1, Double.NaN, alike(2));
             device.adamw(param, grad, device.zeros(2), device.zeros(2), param, step);
             for (double value : Host.read(device, param)) {
                 assertTrue(Double.isNaN(value));
@@ -167,11 +180,19 @@ interface VectorContract extends DeviceContract {
 
         void update(Device device, int first, int count) {
             Tensor p = device.view(param, first, count);
-            Tensor g = device.view(grad, first, count);
-            device.add(g, p);
-            device.adamw(
-                    p, g, device.view(firstMoment, first, count), device.view(secondMoment, first, count), p, STEP);
+            device.add(device.view(grad, first, count), p);
+            adamw(device, first, alike(count));
             device.ema(device.view(average, first, count), p, 0.999);
+        }
+
+        /** Of elements from the first on. */
+        void adamw(Device device, int first, List<Stretch> stretches) {
+            long count = stretches.getLast().end();
+            Tensor p = device.view(param, first, count);
+            Tensor g = device.view(grad, first, count);
+            Tensor m = device.view(firstMoment, first, count);
+            Tensor v = device.view(secondMoment, first, count);
+            device.adamw(p, g, m, v, p, step(stretches));
         }
 
         void assertSameBits(Device device, State other) {
@@ -202,6 +223,81 @@ interface VectorContract extends DeviceContract {
                 pieces.assertSameBits(device, whole);
             }
         }
+    }
+
+    /** Stretches begin at odd places, within pieces of any size and across them. */
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldUpdateStretchesInOneCallAsInCallsOfTheirOwn(DType dtype) {
+        int[] cuts = {0, 1, 4, 9, 16, 31, 48, 1065, 1066, 5003, 150_001, 150_017, SHARDS * Device.SHARD_ALIGNMENT};
+        List<ParameterAttributes> kinds = List.of(ParameterAttributes.DECAYED, NOT_DECAYED, SLOW, NOT_TRAINED);
+        List<Stretch> stretches = new ArrayList<>();
+        for (int i = 0; i + 1 < cuts.length; i++) {
+            stretches.add(new Stretch(cuts[i], cuts[i + 1] - cuts[i], kinds.get(i % kinds.size())));
+        }
+        int size = cuts[cuts.length - 1];
+        try (Device device = open(dtype)) {
+            State before = State.random(device, size);
+            State whole = State.random(device, size);
+            whole.adamw(device, 0, stretches);
+            State pieces = State.random(device, size);
+            for (Stretch stretch : stretches) {
+                int first = (int) stretch.offset();
+                if (stretch.attributes().isTrainable()) {
+                    pieces.adamw(device, first, List.of(new Stretch(0, stretch.size(), stretch.attributes())));
+                } else {
+                    double[] start = Host.read(device, device.view(before.param, first, stretch.size()));
+                    assertArrayEquals(start, Host.read(device, device.view(whole.param, first, stretch.size())));
+                }
+            }
+            pieces.assertSameBits(device, whole);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldLeaveWhatIsNotTrained(DType dtype) {
+        int size = 11;
+        List<Stretch> stretches =
+                List.of(new Stretch(0, 3, NOT_TRAINED), new Stretch(3, 7, SLOW), new Stretch(10, 1, NOT_TRAINED));
+        try (Device device = open(dtype)) {
+            double[] start = Host.normal(new Random(7), size);
+            Tensor param = Host.tensor(device, start, size);
+            Tensor grad = Host.normal(device, new Random(8), size);
+            Tensor m = device.zeros(size);
+            Tensor v = device.zeros(size);
+            Tensor working = device.zeros(size);
+            device.adamw(param, grad, m, v, working, step(stretches));
+            double[] stepped = Host.read(device, param);
+            for (int i = 0; i < size; i++) {
+                boolean isTrained = i >= 3 && i < 10;
+                assertEquals(isTrained, stepped[i] != start[i]);
+                assertEquals(isTrained ? stepped[i] : 0, Host.read(device, working)[i]);
+                assertEquals(isTrained, Host.read(device, m)[i] != 0);
+                assertEquals(isTrained, Host.read(device, v)[i] != 0);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("types")
+    default void shouldRefuseStretchesThatAreNotTheVector(DType dtype) {
+        try (Device device = open(dtype)) {
+            Tensor p = device.zeros(5);
+            Stretch last = new Stretch(3, 3, NOT_DECAYED);
+            AdamWStep gap = step(List.of(new Stretch(0, 2, SLOW), last));
+            AdamWStep longer = step(List.of(new Stretch(0, 3, SLOW), last));
+            assertEquals(
+                    "stretch 1 of 3 elements begins at 3 where the one before ends at 2",
+                    refusal(() -> device.adamw(p, p, p, p, p, gap)));
+            assertEquals(
+                    "stretches of 6 elements are not the vector [5]",
+                    refusal(() -> device.adamw(p, p, p, p, p, longer)));
+        }
+    }
+
+    private static String refusal(Executable call) {
+        return assertThrows(IllegalArgumentException.class, call).getMessage();
     }
 
     @ParameterizedTest

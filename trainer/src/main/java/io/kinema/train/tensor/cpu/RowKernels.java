@@ -1,9 +1,11 @@
 package io.kinema.train.tensor.cpu;
 
-import static io.kinema.train.tensor.cpu.Lanes.load;
-import static io.kinema.train.tensor.cpu.Lanes.store;
 import static io.kinema.train.tensor.cpu.Vectors.FLOATS;
 import static io.kinema.train.tensor.cpu.Vectors.LANES;
+import static io.kinema.train.tensor.cpu.Vectors.get;
+import static io.kinema.train.tensor.cpu.Vectors.load;
+import static io.kinema.train.tensor.cpu.Vectors.set;
+import static io.kinema.train.tensor.cpu.Vectors.store;
 
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Shapes;
@@ -67,17 +69,28 @@ final class RowKernels {
         return tensor;
     }
 
+    // What is left of a row is computed one by one. HotSpot does not inline what a loop seldom reaches, such as a mask
+    // for the last vector of a row. Each vector that may go there would then become an object.
+
     /** {@code out = a + b}. */
     static void add(long a, long b, long out, int n) {
-        for (int i = 0; i < n; i += LANES) {
-            store(load(a, i, n).add(load(b, i, n)), out, i, n);
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            store(load(a + 4L * i).add(load(b + 4L * i)), out + 4L * i);
+        }
+        for (; i < n; i++) {
+            set(out + 4L * i, get(a + 4L * i) + get(b + 4L * i));
         }
     }
 
     /** {@code out = a · b + c}. */
     static void multiplyAdd(long a, long b, long c, long out, int n) {
-        for (int i = 0; i < n; i += LANES) {
-            store(load(a, i, n).fma(load(b, i, n), load(c, i, n)), out, i, n);
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            store(load(a + 4L * i).fma(load(b + 4L * i), load(c + 4L * i)), out + 4L * i);
+        }
+        for (; i < n; i++) {
+            set(out + 4L * i, Math.fma(get(a + 4L * i), get(b + 4L * i), get(c + 4L * i)));
         }
     }
 
@@ -85,8 +98,12 @@ final class RowKernels {
     static void scaled(long x, float factor, float term, long out, int n) {
         FloatVector factors = FloatVector.broadcast(FLOATS, factor);
         FloatVector terms = FloatVector.broadcast(FLOATS, term);
-        for (int i = 0; i < n; i += LANES) {
-            store(load(x, i, n).fma(factors, terms), out, i, n);
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            store(load(x + 4L * i).fma(factors, terms), out + 4L * i);
+        }
+        for (; i < n; i++) {
+            set(out + 4L * i, Math.fma(get(x + 4L * i), factor, term));
         }
     }
 
@@ -94,8 +111,12 @@ final class RowKernels {
     static void mix(long a, float factorA, long b, float factorB, long out, int n) {
         FloatVector factorsA = FloatVector.broadcast(FLOATS, factorA);
         FloatVector factorsB = FloatVector.broadcast(FLOATS, factorB);
-        for (int i = 0; i < n; i += LANES) {
-            store(load(b, i, n).fma(factorsB, load(a, i, n).mul(factorsA)), out, i, n);
+        int i = 0;
+        for (; i <= n - LANES; i += LANES) {
+            store(load(b + 4L * i).fma(factorsB, load(a + 4L * i).mul(factorsA)), out + 4L * i);
+        }
+        for (; i < n; i++) {
+            set(out + 4L * i, Math.fma(get(b + 4L * i), factorB, get(a + 4L * i) * factorA));
         }
     }
 
@@ -105,11 +126,11 @@ final class RowKernels {
         FloatVector odd = FloatVector.zero(FLOATS);
         int pairs = n - n % (2 * LANES);
         for (int i = 0; i < pairs; i += 2 * LANES) {
-            even = even.add(Vectors.load(x + 4L * i));
-            odd = odd.add(Vectors.load(x + 4L * (i + LANES)));
+            even = even.add(load(x + 4L * i));
+            odd = odd.add(load(x + 4L * (i + LANES)));
         }
         for (int i = pairs; i < n; i += LANES) {
-            even = even.add(Vectors.load(x + 4L * i));
+            even = even.add(load(x + 4L * i));
         }
         return Vectors.sum(even.add(odd));
     }
@@ -120,13 +141,13 @@ final class RowKernels {
         FloatVector odd = FloatVector.zero(FLOATS);
         int pairs = n - n % (2 * LANES);
         for (int i = 0; i < pairs; i += 2 * LANES) {
-            FloatVector a = Vectors.load(x + 4L * i);
-            FloatVector b = Vectors.load(x + 4L * (i + LANES));
+            FloatVector a = load(x + 4L * i);
+            FloatVector b = load(x + 4L * (i + LANES));
             even = a.fma(a, even);
             odd = b.fma(b, odd);
         }
         for (int i = pairs; i < n; i += LANES) {
-            FloatVector a = Vectors.load(x + 4L * i);
+            FloatVector a = load(x + 4L * i);
             even = a.fma(a, even);
         }
         return Vectors.sum(even.add(odd));
@@ -149,7 +170,7 @@ final class RowKernels {
             sum += lanes.lane(lane);
         }
         for (; i < n; i++) {
-            double value = Vectors.get(x + 4L * i);
+            double value = get(x + 4L * i);
             sum += value * value;
         }
         return sum;

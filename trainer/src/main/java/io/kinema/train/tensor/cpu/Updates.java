@@ -6,9 +6,12 @@ import static io.kinema.train.tensor.cpu.Vectors.store;
 
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.HostScalars;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Shapes;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -24,7 +27,7 @@ final class Updates {
         this.workers = workers;
     }
 
-    /** The scalars of an AdamW update as the vectors need them. */
+    /** The scalars of an AdamW update as the vectors need them; of parameters of equal attributes. */
     private record Factors(
             float gradScale,
             float keep1,
@@ -35,7 +38,8 @@ final class Updates {
             float epsilon,
             float rate,
             float decay) {
-        static Factors of(AdamWStep step) {
+        static Factors of(AdamWStep step, ParameterAttributes attributes) {
+            double learningRate = step.learningRate(attributes);
             double correction1 = 1 - Math.pow(step.beta1(), step.count());
             double correction2 = 1 - Math.pow(step.beta2(), step.count());
             return new Factors(
@@ -46,8 +50,80 @@ final class Updates {
                     (float) (1 - step.beta2()),
                     (float) (1 / correction2),
                     (float) step.epsilon(),
-                    (float) (step.learningRate() / correction1),
-                    (float) (1 - step.learningRate() * step.weightDecay()));
+                    (float) (learningRate / correction1),
+                    (float) (1 - learningRate * step.weightDecay(attributes)));
+        }
+
+        /** Of each stretch; stretches of equal attributes share theirs. */
+        static Factors[] ofStretches(AdamWStep step) {
+            List<Stretch> stretches = step.stretches();
+            Factors[] each = new Factors[stretches.size()];
+            for (int i = 0; i < each.length; i++) {
+                ParameterAttributes attributes = stretches.get(i).attributes();
+                for (int j = 0; j < i && each[i] == null; j++) {
+                    each[i] = stretches.get(j).attributes().equals(attributes) ? each[j] : null;
+                }
+                if (each[i] == null) {
+                    each[i] = of(step, attributes);
+                }
+            }
+            return each;
+        }
+    }
+
+    /** An AdamW update of a vector, by the parts in which a piece meets its stretches. */
+    private record AdamW(
+            CpuTensor p,
+            CpuTensor grad,
+            CpuTensor m,
+            CpuTensor v,
+            CpuTensor working,
+            List<Stretch> stretches,
+            Factors[] factors,
+            Scratch scratch)
+            implements Pieces.Piece {
+        @Override
+        public void run(long first, int n, int worker) {
+            long end = first + n;
+            long from = first;
+            for (int i = stretchAt(first); from < end; i++) {
+                Stretch stretch = stretches.get(i);
+                long to = Math.min(end, stretch.end());
+                if (stretch.attributes().isTrainable()) {
+                    part(from, (int) (to - from), worker, factors[i]);
+                }
+                from = to;
+            }
+        }
+
+        /** The index of the stretch that an element is in. */
+        private int stretchAt(long element) {
+            int low = 0;
+            int high = stretches.size() - 1;
+            while (low < high) {
+                int middle = (low + high + 1) / 2;
+                if (stretches.get(middle).offset() <= element) {
+                    low = middle;
+                } else {
+                    high = middle - 1;
+                }
+            }
+            return low;
+        }
+
+        private void part(long first, int n, int worker, Factors by) {
+            long gradRow = RowKernels.floats(grad, first, scratch.row(worker, 0), n);
+            long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
+            long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
+            long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
+            adamw(pRow, gradRow, mRow, vRow, n, by);
+            RowKernels.finish(p, first, pRow, n);
+            RowKernels.finish(m, first, mRow, n);
+            RowKernels.finish(v, first, vRow, n);
+            if (working.address() != p.address()) {
+                // Still in the innermost cache.
+                Vectors.copy(p.address(first), p.dtype(), working.address(first), working.dtype(), n);
+            }
         }
     }
 
@@ -127,26 +203,10 @@ final class Updates {
         CpuTensor v = RowKernels.requireFp32("secondMoment", memory.inside(secondMoment))
                 .changed();
         CpuTensor working = memory.inside(workingCopy).changed();
-        Factors factors = Factors.of(step);
+        Stretch.requireAll(step.stretches(), param);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 4, Pieces.LENGTH)) {
-            Pieces.run(workers, p.size(), (first, n, worker) -> {
-                long gradRow = RowKernels.floats(grad, first, scratch.row(worker, 0), n);
-                if (n % LANES == 0) {
-                    adamw(p.address(first), gradRow, m.address(first), v.address(first), n, factors);
-                } else {
-                    long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
-                    long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
-                    long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
-                    adamw(pRow, gradRow, mRow, vRow, n, factors);
-                    RowKernels.finish(p, first, pRow, n);
-                    RowKernels.finish(m, first, mRow, n);
-                    RowKernels.finish(v, first, vRow, n);
-                }
-                if (working.address() != p.address()) {
-                    // Still in the innermost cache.
-                    Vectors.copy(p.address(first), p.dtype(), working.address(first), working.dtype(), n);
-                }
-            });
+            AdamW update = new AdamW(p, grad, m, v, working, step.stretches(), Factors.ofStretches(step), scratch);
+            Pieces.run(workers, p.size(), update);
         }
     }
 

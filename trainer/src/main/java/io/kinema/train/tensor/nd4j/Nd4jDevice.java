@@ -162,10 +162,7 @@ public final class Nd4jDevice implements ImmediateDevice {
     @Override
     public void adamw(
             Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step) {
-        vectors.adamw(param, grad, firstMoment, secondMoment, step);
-        if (working != param) {
-            vectors.copy(working, param);
-        }
+        vectors.adamw(param, grad, firstMoment, secondMoment, working, step);
     }
 
     @Override

@@ -2,8 +2,10 @@ package io.kinema.train.tensor.nd4j;
 
 import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.HostScalars;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Scalars;
 import io.kinema.train.tensor.Shapes;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -58,19 +60,28 @@ final class Nd4jVectors {
                                 memory.inside(into).rows().columns()));
     }
 
-    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, AdamWStep step) {
+    void adamw(Tensor param, Tensor grad, Tensor firstMoment, Tensor secondMoment, Tensor working, AdamWStep step) {
         Shapes.requireSameSize("param", param, "grad", grad);
         Shapes.requireSameSize("param", param, "firstMoment", firstMoment);
         Shapes.requireSameSize("param", param, "secondMoment", secondMoment);
-        for (long first = 0; first < param.size(); first += PIECE) {
-            long count = Math.min(PIECE, param.size() - first);
-            try (Nd4jMemory.Scratch scratch = memory.scratch()) {
-                INDArray g = scratch.matrix(1, count);
-                Nd4jMath.multiply(memory.inside(grad).flat(first, count), step.gradScale(), g);
-                INDArray m = memory.inside(firstMoment).flat(first, count);
-                INDArray v = memory.inside(secondMoment).flat(first, count);
-                moveMoments(g, m, v, step, scratch);
-                moveParameters(memory.inside(param).flat(first, count), m, v, step, scratch);
+        Shapes.requireSameSize("param", param, "working", working);
+        Stretch.requireAll(step.stretches(), param);
+        for (Stretch stretch : step.stretches()) {
+            ParameterAttributes attributes = stretch.attributes();
+            for (long first = stretch.offset(); attributes.isTrainable() && first < stretch.end(); first += PIECE) {
+                long count = Math.min(PIECE, stretch.end() - first);
+                try (Nd4jMemory.Scratch scratch = memory.scratch()) {
+                    INDArray g = scratch.matrix(1, count);
+                    Nd4jMath.multiply(memory.inside(grad).flat(first, count), step.gradScale(), g);
+                    INDArray m = memory.inside(firstMoment).flat(first, count);
+                    INDArray v = memory.inside(secondMoment).flat(first, count);
+                    moveMoments(g, m, v, step, scratch);
+                    INDArray p = memory.inside(param).flat(first, count);
+                    moveParameters(p, m, v, step, attributes, scratch);
+                    if (working != param) {
+                        memory.inside(working).flat(first, count).assign(p);
+                    }
+                }
             }
         }
     }
@@ -88,7 +99,14 @@ final class Nd4jVectors {
     }
 
     /** {@code p = (1 − η·λ)·p}, then {@code p = p − η·m̂ / (√v̂ + ε)} with m̂ and v̂ corrected for their bias. */
-    private static void moveParameters(INDArray p, INDArray m, INDArray v, AdamWStep step, Nd4jMemory.Scratch scratch) {
+    private static void moveParameters(
+            INDArray p,
+            INDArray m,
+            INDArray v,
+            AdamWStep step,
+            ParameterAttributes attributes,
+            Nd4jMemory.Scratch scratch) {
+        double rate = step.learningRate(attributes);
         double firstCorrection = 1 - Math.pow(step.beta1(), step.count());
         double secondCorrection = 1 - Math.pow(step.beta2(), step.count());
         INDArray denominator = scratch.like(p);
@@ -96,9 +114,9 @@ final class Nd4jVectors {
         Nd4jMath.squareRoot(denominator, denominator);
         Nd4jMath.add(denominator, step.epsilon(), denominator);
         INDArray change = scratch.like(p);
-        Nd4jMath.multiply(m, step.learningRate() / firstCorrection, change);
+        Nd4jMath.multiply(m, rate / firstCorrection, change);
         Nd4jMath.divide(change, denominator, change);
-        Nd4jMath.multiply(p, 1 - step.learningRate() * step.weightDecay(), p);
+        Nd4jMath.multiply(p, 1 - rate * step.weightDecay(attributes), p);
         Nd4jMath.subtract(p, change, p);
     }
 

@@ -5,11 +5,14 @@ import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.HeadRotation;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.RowIds;
 import io.kinema.train.tensor.SegmentWeights;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Shapes;
 import io.kinema.train.tensor.SquaredError;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -142,7 +145,7 @@ final class RowOperations {
     }
 
     private void adamw(int[] shape) {
-        AdamWStep step = new AdamWStep(0.01, 0.9, 0.99, 1e-8, 0.1, 3, 0.7);
+        AdamWStep step = new AdamWStep(0.01, 0.9, 0.99, 1e-8, 0.1, 3, 0.7, stretches(Shapes.sizeOf(shape)));
         List<Given> operands = List.of(fp32(shape), any(shape), fp32(shape), squared(fp32(shape)), any(shape));
         add("adamw", operands, (d, in) -> {
             d.adamw(in[0], in[1], in[2], in[3], in[4], step);
@@ -152,6 +155,15 @@ final class RowOperations {
             d.adamw(in[0], in[1], in[2], in[3], in[0], step);
             return List.of(in[0], in[2], in[3]);
         });
+    }
+
+    /** Two of a vector, where it has as many elements, of which the second begins at an odd place. */
+    static List<Stretch> stretches(long size) {
+        long odd = size / 2 / 2 * 2 + 1;
+        Stretch first = new Stretch(0, Math.min(odd, size), ParameterAttributes.DECAYED);
+        return size <= odd
+                ? List.of(first)
+                : List.of(first, new Stretch(odd, size - odd, new ParameterAttributes(true, false, 0.5)));
     }
 
     private void columns(int numRows, int width) {

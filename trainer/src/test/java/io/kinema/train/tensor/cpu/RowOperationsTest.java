@@ -8,7 +8,9 @@ import io.kinema.train.tensor.AdamWStep;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Host;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Segments;
+import io.kinema.train.tensor.Stretch;
 import io.kinema.train.tensor.Tensor;
 import io.kinema.train.tensor.cpu.RowOperations.Operation;
 import io.kinema.train.tensor.nd4j.Nd4jDevice;
@@ -149,10 +151,14 @@ class RowOperationsTest {
         }
     }
 
+    private static AdamWStep step(long size) {
+        List<Stretch> alike = List.of(new Stretch(0, size, ParameterAttributes.DECAYED));
+        return new AdamWStep(0.01, 0.9, 0.99, 1e-8, 0.1, 3, 0.7, alike);
+    }
+
     /** As ranks that own parts of a vector do. */
     @Test
     void shouldUpdatePiecewiseAsWhole() {
-        AdamWStep step = new AdamWStep(0.01, 0.9, 0.99, 1e-8, 0.1, 3, 0.7);
         int size = 3 * Device.SHARD_ALIGNMENT;
         Random random = new Random(5);
         List<Given> given = List.of(
@@ -169,7 +175,7 @@ class RowOperationsTest {
         try (CpuDevice device = CpuDevice.open(DType.BF16, 2)) {
             Tensor[] whole = given.stream().map(g -> g.on(device, 0)).toArray(Tensor[]::new);
             Tensor[] cut = given.stream().map(g -> g.on(device, 0)).toArray(Tensor[]::new);
-            device.adamw(whole[0], whole[1], whole[2], whole[3], whole[4], step);
+            device.adamw(whole[0], whole[1], whole[2], whole[3], whole[4], step(size));
             int[] bounds = {0, Device.SHARD_ALIGNMENT, size};
             for (int i = 0; i + 1 < bounds.length; i++) {
                 int first = bounds[i];
@@ -177,7 +183,7 @@ class RowOperationsTest {
                 Tensor[] part = Arrays.stream(cut)
                         .map(t -> device.view(t, first, length))
                         .toArray(Tensor[]::new);
-                device.adamw(part[0], part[1], part[2], part[3], part[4], step);
+                device.adamw(part[0], part[1], part[2], part[3], part[4], step(length));
             }
             for (int i = 0; i < whole.length; i++) {
                 assertArrayEquals(Given.read(device, whole[i]), Given.read(device, cut[i]), "operand " + i);

@@ -1,4 +1,4 @@
-package io.kinema.train.optim;
+package io.kinema.train.tensor;
 
 /**
  * How training treats a parameter.
