@@ -3,6 +3,7 @@ package io.kinema.train.model;
 import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 import java.util.ArrayList;
@@ -29,16 +30,17 @@ final class CaptionEncoder {
     CaptionEncoder(ParameterLayout layout, DitConfig config) {
         int width = config.captionWidth();
         headWidth = width / config.captionHeads();
-        embedding = layout.add("caption.embedding", Init.EMBEDDING, CaptionBytes.VOCABULARY, width);
+        embedding = layout.add(
+                "caption.embedding", Init.EMBEDDING, ParameterAttributes.NOT_DECAYED, CaptionBytes.VOCABULARY, width);
         for (int i = 0; i < config.captionDepth(); i++) {
             String name = "caption.blocks." + i;
             blocks.add(new Block(
-                    layout.add(name + ".norm1", Init.ONES, width),
+                    layout.add(name + ".norm1", Init.ONES, ParameterAttributes.NOT_DECAYED, width),
                     SelfAttention.add(layout, name, width, config.captionHeads()),
-                    layout.add(name + ".norm2", Init.ONES, width),
+                    layout.add(name + ".norm2", Init.ONES, ParameterAttributes.NOT_DECAYED, width),
                     Mlp.add(layout, name + ".mlp", width)));
         }
-        norm = layout.add("caption.norm", Init.ONES, width);
+        norm = layout.add("caption.norm", Init.ONES, ParameterAttributes.NOT_DECAYED, width);
         pool = Linear.add(layout, "caption.pool", width, config.width());
     }
 

@@ -5,6 +5,7 @@ import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.tensor.Attention;
 import io.kinema.train.tensor.AttentionGrad;
 import io.kinema.train.tensor.Device;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Qkv;
 import io.kinema.train.tensor.Tensor;
 
@@ -22,7 +23,7 @@ record CrossAttention(Entry norm, Linear query, Linear keyValue, HeadNorm queryN
     static CrossAttention add(ParameterLayout layout, String name, DitConfig config) {
         int width = config.width();
         return new CrossAttention(
-                layout.add(name + ".norm", Init.ONES, width),
+                layout.add(name + ".norm", Init.ONES, ParameterAttributes.NOT_DECAYED, width),
                 Linear.add(layout, name + ".query", width, width),
                 Linear.add(layout, name + ".key_value", config.captionWidth(), 2 * width),
                 HeadNorm.add(layout, name + ".query_norm", width, config.heads()),

@@ -4,6 +4,7 @@ import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Gated;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.Tensor;
 
@@ -11,7 +12,9 @@ import io.kinema.train.tensor.Tensor;
 record Linear(Entry weight, Entry bias) {
 
     static Linear add(ParameterLayout layout, String name, int in, int out, Init init) {
-        return new Linear(layout.add(name + ".weight", init, out, in), layout.add(name + ".bias", Init.ZEROS, out));
+        return new Linear(
+                layout.add(name + ".weight", init, ParameterAttributes.DECAYED, out, in),
+                layout.add(name + ".bias", Init.ZEROS, ParameterAttributes.NOT_DECAYED, out));
     }
 
     static Linear add(ParameterLayout layout, String name, int in, int out) {

@@ -130,10 +130,6 @@ public final class ParameterLayout {
         groupOffsets.add(end);
     }
 
-    Entry add(String name, Init init, int... shape) {
-        return add(name, init, ParameterAttributes.DECAYED, shape);
-    }
-
     /**
      * Adds a parameter to the group that was begun last.
      *

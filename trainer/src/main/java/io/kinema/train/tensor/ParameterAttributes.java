@@ -8,6 +8,9 @@ package io.kinema.train.tensor;
  * @param rateFactor multiplied by the learning rate
  */
 public record ParameterAttributes(boolean isTrainable, boolean decays, double rateFactor) {
-    /** Trained at the learning rate, with weight decay. */
+    /** Trained at the learning rate, with weight decay: matrices of linear layers. */
     public static final ParameterAttributes DECAYED = new ParameterAttributes(true, true, 1);
+
+    /** Trained at the learning rate, without weight decay: weights of norms, biases, embeddings. */
+    public static final ParameterAttributes NOT_DECAYED = new ParameterAttributes(true, false, 1);
 }

@@ -21,10 +21,10 @@ class ParameterLayoutTest {
     void shouldCountBeyondAnInt() {
         ParameterLayout layout = new ParameterLayout();
         layout.begin("large");
-        layout.add("square", Init.ZEROS, 70_000, 50_000);
-        layout.add("bias", Init.ZEROS, 3);
+        layout.add("square", Init.ZEROS, ParameterAttributes.DECAYED, 70_000, 50_000);
+        layout.add("bias", Init.ZEROS, ParameterAttributes.DECAYED, 3);
         layout.begin("small");
-        Entry last = layout.add("last", Init.ZEROS, 2);
+        Entry last = layout.add("last", Init.ZEROS, ParameterAttributes.DECAYED, 2);
         assertEquals(3_500_000_005L, layout.numElements());
         Group large = layout.groups().getFirst();
         assertEquals(3_500_000_000L, large.entries().getFirst().size());

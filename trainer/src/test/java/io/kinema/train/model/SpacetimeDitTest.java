@@ -9,6 +9,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Host;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Segments;
 import io.kinema.train.tensor.SquaredError;
 import io.kinema.train.tensor.Tensor;
@@ -296,6 +297,14 @@ class SpacetimeDitTest {
             for (int i = 0; i < single.length; i++) {
                 assertEquals(single[i], together[12 * values + i], 1e-12);
             }
+        }
+    }
+
+    @Test
+    void shouldDecayMatricesOfLinearLayersOnly() {
+        for (ParameterLayout.Entry entry : model.layout().entries()) {
+            boolean isMatrix = entry.shape().length == 2 && !entry.name().equals("caption.embedding");
+            assertEquals(new ParameterAttributes(true, isMatrix, 1), entry.attributes(), entry.name());
         }
     }
 

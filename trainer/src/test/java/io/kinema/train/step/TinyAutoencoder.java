@@ -9,7 +9,7 @@ import io.kinema.train.model.ParameterLayout.Entry;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.model.ParameterLayout.Init;
 import io.kinema.train.model.Parameters;
-import io.kinema.train.optim.ParameterAttributes;
+import io.kinema.train.tensor.ParameterAttributes;
 import io.kinema.train.tensor.Activated;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Scalars;

@@ -20,7 +20,6 @@ interface VectorContract extends DeviceContract {
     /** More than one stretch of any size that an implementation may work in, and not a power of two. */
     int SHARDS = 301;
 
-    ParameterAttributes NOT_DECAYED = new ParameterAttributes(true, false, 1);
     ParameterAttributes SLOW = new ParameterAttributes(true, true, 0.3);
     ParameterAttributes NOT_TRAINED = new ParameterAttributes(false, true, 1);
 
@@ -230,7 +229,8 @@ interface VectorContract extends DeviceContract {
     @MethodSource("types")
     default void shouldUpdateStretchesInOneCallAsInCallsOfTheirOwn(DType dtype) {
         int[] cuts = {0, 1, 4, 9, 16, 31, 48, 1065, 1066, 5003, 150_001, 150_017, SHARDS * Device.SHARD_ALIGNMENT};
-        List<ParameterAttributes> kinds = List.of(ParameterAttributes.DECAYED, NOT_DECAYED, SLOW, NOT_TRAINED);
+        List<ParameterAttributes> kinds =
+                List.of(ParameterAttributes.DECAYED, ParameterAttributes.NOT_DECAYED, SLOW, NOT_TRAINED);
         List<Stretch> stretches = new ArrayList<>();
         for (int i = 0; i + 1 < cuts.length; i++) {
             stretches.add(new Stretch(cuts[i], cuts[i + 1] - cuts[i], kinds.get(i % kinds.size())));
@@ -284,7 +284,7 @@ interface VectorContract extends DeviceContract {
     default void shouldRefuseStretchesThatAreNotTheVector(DType dtype) {
         try (Device device = open(dtype)) {
             Tensor p = device.zeros(5);
-            Stretch last = new Stretch(3, 3, NOT_DECAYED);
+            Stretch last = new Stretch(3, 3, ParameterAttributes.NOT_DECAYED);
             AdamWStep gap = step(List.of(new Stretch(0, 2, SLOW), last));
             AdamWStep longer = step(List.of(new Stretch(0, 3, SLOW), last));
             assertEquals(
