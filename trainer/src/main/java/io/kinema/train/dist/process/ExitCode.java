@@ -19,7 +19,7 @@ public enum ExitCode {
     /** See {@link #meaning}. */
     LAUNCHER_LOST(76, "the launcher, or the host's process, is gone", "rank", "nobody: you, by @RUN/run.args", false),
     /** See {@link #meaning}. */
-    COLLECTIVE_TIMEOUT(77, "waited beyond the limit, or met no one", "rank", "launcher, which looks for the hang", true),
+    COLLECTIVE_TIMEOUT(77, "waited too long, or met no one", "rank", "launcher, which looks for the hang", true),
     /** See {@link #meaning}. */
     TRAINING_FAILED(78, "not finite, or spikes go on: a restart would end the same", "rank", "the user", false),
     /** See {@link #meaning}. */
