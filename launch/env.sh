@@ -2,9 +2,14 @@
 # Sets the environment and the JVM's flags, here and nowhere else.
 set -euo pipefail
 
-KINEMA_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+KINEMA_HOME=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 export KINEMA_HOME
 KINEMA_JAVA_RELEASE=25
+
+# Java reads arguments and file names in the locale's encoding. Bare containers have none, or one that is not installed.
+if [ "$(locale charmap 2>/dev/null)" != UTF-8 ]; then
+  export LC_ALL=C.UTF-8
+fi
 
 # Every native library would bring a spinning thread pool of its own; two pools on the same cores cost a factor of four.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
@@ -76,19 +81,22 @@ kinema_modules() {
   done
 }
 
-# Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that
-# build was for the same profiles.
+# Whether a module has its jar, no source of the module is newer than its last build, and that build was for the same
+# profiles.
+kinema_is_current() {
+  local built=$KINEMA_HOME/$1/target/built
+  [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] \
+    && [ -s "$KINEMA_HOME/$1/target/classpath.txt" ] && [ -n "$(kinema_jar "$1")" ] \
+    && [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$1/pom.xml" "$1/src/main" -newer "$built" -print -quit)" ]
+}
+
+# Whether a module and those that it needs are current, and each was built after those that it needs.
 kinema_is_built() {
-  local module built before=
+  local module before=
   for module in $(kinema_modules "$1"); do
-    built=$KINEMA_HOME/$module/target/built
-    [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
-    [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
-    [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] \
-      || return 1
-    # What it needs was built without it since.
-    [ -z "$before" ] || [ ! "$before" -nt "$built" ] || return 1
-    before=$built
+    kinema_is_current "$module" || return 1
+    [ -z "$before" ] || [ ! "$KINEMA_HOME/$before/target/built" -nt "$KINEMA_HOME/$module/target/built" ] || return 1
+    before=$module
   done
 }
 
@@ -103,9 +111,14 @@ kinema_maven() {
   shift
   mkdir -p "$KINEMA_HOME/target"
   printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
-  # A build that fails leaves some of each behind.
+  # A build that fails leaves some of each behind. A current module comes out as it was: what was built with it stays
+  # current too.
   for module in $modules; do
-    rm -f "$KINEMA_HOME/$module/target/built"
+    if kinema_is_current "$module"; then
+      mv "$KINEMA_HOME/$module/target/built" "$KINEMA_HOME/$module/target/built.before"
+    else
+      rm -f "$KINEMA_HOME/$module/target/built" "$KINEMA_HOME/$module/target/built.before"
+    fi
   done
   # Maven ends before fully optimised code pays: without such code, a build takes half the processor time.
   # shellcheck disable=SC2086
@@ -113,7 +126,11 @@ kinema_maven() {
     || return
   # As old as the start of the build: what has changed since is not in it.
   for module in $modules; do
-    cp -p "$started" "$KINEMA_HOME/$module/target/built"
+    if [ -e "$KINEMA_HOME/$module/target/built.before" ]; then
+      mv "$KINEMA_HOME/$module/target/built.before" "$KINEMA_HOME/$module/target/built"
+    else
+      cp -p "$started" "$KINEMA_HOME/$module/target/built"
+    fi
   done
 }
 
