@@ -86,7 +86,20 @@ public final class Train {
 
     private static int train(TrainFlags flags, RunSettings settings, Optional<Cluster> cluster)
             throws IOException, InterruptedException {
-        String folder = flags.run();
+        if (flags.run().isPresent()) {
+            return train(flags, settings, cluster, flags.run().get());
+        }
+        RunFolder fresh = RunFolder.fresh(Path.of("runs"));
+        try {
+            return train(
+                    flags, settings, cluster, fresh.path().toAbsolutePath().normalize().toString());
+        } finally {
+            fresh.deleteIfEmpty();
+        }
+    }
+
+    private static int train(TrainFlags flags, RunSettings settings, Optional<Cluster> cluster, String folder)
+            throws IOException, InterruptedException {
         String data = flags.data();
         if (data.isEmpty()) {
             data = SyntheticData.TRAINING

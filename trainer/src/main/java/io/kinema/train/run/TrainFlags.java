@@ -330,10 +330,10 @@ public final class TrainFlags {
     /**
      * Returns {@code --run}.
      *
-     * @return an absolute path; a new one where none is named
+     * @return an absolute path; empty where none is named
      */
-    public String run() {
-        return absolute(run.isEmpty() ? RunFolder.fresh().toString() : run);
+    public Optional<String> run() {
+        return run.isEmpty() ? Optional.empty() : Optional.of(absolute(run));
     }
 
     /**
