@@ -98,21 +98,25 @@ public final class Train {
         }
     }
 
-    private static int train(TrainFlags flags, RunSettings settings, Optional<Cluster> cluster, String folder)
+    private static int train(TrainFlags flags, RunSettings given, Optional<Cluster> cluster, String folder)
             throws IOException, InterruptedException {
         String data = flags.data();
         if (data.isEmpty()) {
             data = SyntheticData.TRAINING
-                    .ensure(settings.recipe().model().tokens().patch())
+                    .ensure(given.recipe().model().tokens().patch())
                     .toAbsolutePath()
                     .normalize()
                     .toString();
         }
         Secret secret = SecretFile.ofFlag(flags.place().secretFile());
+        RunSettings settings = given;
         ResumeChoice choice;
         Optional<Checkpoint> from;
         String memory;
         try (Dataset dataset = Dataset.open(data)) {
+            if (flags.followsData()) {
+                settings = given.with(ClipOrder.withRoom(dataset, given.recipe()));
+            }
             new ClipOrder(dataset, settings.recipe());
             RunFiles files = new RunFiles(folder, data, dataset.sha256());
             choice = new ResumeChoice(RunDescription.of(flags, settings, files));
@@ -166,7 +170,8 @@ public final class Train {
                         .toString()
                 : flags.data();
         try (Dataset dataset = Dataset.open(data)) {
-            new OrderTable(dataset, recipe).print(flags.steps(), System.out);
+            new OrderTable(dataset, flags.followsData() ? ClipOrder.withRoom(dataset, recipe) : recipe)
+                    .print(flags.steps(), System.out);
         }
         return 0;
     }
