@@ -2,8 +2,10 @@
 # Sets the environment and the JVM's flags, here and nowhere else.
 set -euo pipefail
 
-KINEMA_HOME=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-export KINEMA_HOME
+# The scripts are in launch/ of the sources, or in bin/ of an archive, which has all programs in lib/.
+KINEMA_SCRIPTS=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+KINEMA_HOME=$(dirname "$KINEMA_SCRIPTS")
+export KINEMA_HOME KINEMA_SCRIPTS
 KINEMA_JAVA_RELEASE=25
 
 # Java reads arguments and file names in the locale's encoding. Bare containers have none, or one that is not installed.
@@ -29,7 +31,7 @@ KINEMA_JVM_FLAGS=(
   # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
   --add-modules=jdk.incubator.vector
-  "-XX:CompileCommandFile=$KINEMA_HOME/launch/hotspot.compiler"
+  "-XX:CompileCommandFile=$KINEMA_SCRIPTS/hotspot.compiler"
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow
   --add-opens=java.base/java.lang=ALL-UNNAMED
@@ -137,7 +139,7 @@ kinema_maven() {
 # kinema_build MODULE: with the modules that it needs and no others.
 # Several scripts may start at once: one builds, the others wait.
 kinema_build() {
-  if kinema_is_built "$1"; then
+  if [ -e "$KINEMA_HOME/lib/$1.classpath" ] || kinema_is_built "$1"; then
     return
   fi
   command -v mvn >/dev/null \
@@ -154,6 +156,19 @@ kinema_build() {
   ) 9>"$KINEMA_HOME/target/build.lock"
 }
 
+# What a module runs on, its own jar first.
+kinema_classpath() {
+  local name path=
+  if [ -e "$KINEMA_HOME/lib/$1.classpath" ]; then
+    while read -r name; do
+      path=$path:$KINEMA_HOME/lib/$name
+    done <"$KINEMA_HOME/lib/$1.classpath"
+    echo "${path#:}"
+  else
+    echo "$(kinema_jar "$1"):$(cat "$KINEMA_HOME/$1/target/classpath.txt")"
+  fi
+}
+
 # kinema_java MODULE MAIN_CLASS ARGS...: becomes that Java program. More JVM flags can be given in KINEMA_JAVA_OPTS.
 kinema_java() {
   local module=$1 main=$2
@@ -161,5 +176,5 @@ kinema_java() {
   kinema_build "$module"
   # shellcheck disable=SC2086
   exec "$JAVA_HOME/bin/java" "${KINEMA_JVM_FLAGS[@]}" ${KINEMA_JAVA_OPTS:-} \
-    -cp "$(kinema_jar "$module"):$(cat "$KINEMA_HOME/$module/target/classpath.txt")" "$main" "$@"
+    -cp "$(kinema_classpath "$module")" "$main" "$@"
 }

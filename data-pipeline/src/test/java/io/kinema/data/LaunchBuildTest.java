@@ -1,6 +1,7 @@
 package io.kinema.data;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -100,6 +101,21 @@ class LaunchBuildTest {
             String output = run(Map.of(), elsewhere, "bash", start.toString(), "--steps", "5");
             assertTrue(output.endsWith("io.kinema.train.Train --steps 5\n"), output);
         }
+    }
+
+    @Test
+    void shouldRunAnArchiveWithoutSourcesAndMaven() throws Exception {
+        Path archive = Files.createDirectories(home.resolve("an archive"));
+        Files.createDirectories(archive.resolve("bin"));
+        for (String script : List.of("env.sh", "estimate.sh", "kinema")) {
+            Files.copy(Path.of("..", "launch", script), archive.resolve("bin/" + script));
+        }
+        Files.createDirectories(archive.resolve("lib"));
+        Files.writeString(archive.resolve("lib/trainer.classpath"), "kinema-trainer-1.jar\nlibrary.jar\n");
+        String output = run(Map.of(), home, "bash", archive + "/bin/kinema", "estimate", "--width", "8");
+        String libraries = archive + "/lib/kinema-trainer-1.jar:" + archive + "/lib/library.jar";
+        assertTrue(output.contains(" -cp " + libraries + " io.kinema.train.memory.Estimate --width 8"), output);
+        assertFalse(Files.exists(home.resolve("asked")), "Maven was asked");
     }
 
     /** Java takes arguments and names of files in the locale's encoding. */

@@ -70,6 +70,10 @@ public final class Train {
         Map<String, String> variables = System.getenv();
         if (place.slurm() && !SlurmJob.isInside(variables)) {
             // A mistake shows here, not when the job has come to its turn.
+            if (place.numRanks() == 0 && flags.minNodes() > 0) {
+                throw new ConfigException("--min-nodes " + flags.minNodes()
+                        + " needs --nodes with --slurm: Slurm is asked for so many tasks");
+            }
             RunSettings settings = RunSettings.ofThisHost(flags);
             SecretFile.ofFlag(place.secretFile());
             return SlurmJob.submit(settings.ranks().numRanks(), flags.threads(), args);

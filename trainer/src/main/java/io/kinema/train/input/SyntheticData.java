@@ -49,8 +49,8 @@ public enum SyntheticData {
             return prepared;
         }
         Files.createDirectories(FOLDER);
-        try (FolderLock _ = FolderLock.await(
-                FOLDER, () -> System.out.println("no --data given: waiting for another launch that makes " + prepared))) {
+        String waiting = "no --data given: waiting for another launch that makes " + prepared;
+        try (FolderLock _ = FolderLock.await(FOLDER, () -> System.out.println(waiting))) {
             if (!exists(prepared)) {
                 make(patch, prepared);
             }

@@ -42,7 +42,7 @@ public record RunFolder(Path path) {
             }
         } catch (IOException e) {
             throw new ConfigException(
-                    "--run is not given, and " + runs.toAbsolutePath() + " cannot be written (" + e + "); name a folder");
+                    "no --run given, and " + runs.toAbsolutePath() + " cannot be written (" + e + "); name a folder");
         }
     }
 

@@ -20,8 +20,8 @@ import java.util.Optional;
  */
 public final class TrainFlags {
     private static final String SUMMARY =
-            "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; defaults depend on --model:"
-                    + " --help with --model shows that model's";
+            "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; defaults depend on"
+                    + " --model: --help with --model shows that model's";
 
     @ParametersDelegate
     final PlaceFlags place = new PlaceFlags();
@@ -345,6 +345,15 @@ public final class TrainFlags {
      */
     public Optional<String> run() {
         return run.isEmpty() ? Optional.empty() : Optional.of(absolute(run));
+    }
+
+    /**
+     * Returns {@code --min-nodes}.
+     *
+     * @return ranks; 0 where the flag is left out
+     */
+    public int minNodes() {
+        return minNodes;
     }
 
     /**
