@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All-reduces over a network link: two network namespaces with a veth pair between them, one rank in each. Makes the
 # link, shapes it, and takes it away.
-source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../launch/env.sh"
 
 usage() {
   cat <<'TEXT'

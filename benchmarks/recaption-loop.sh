@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Do better captions make a model that follows prompts better? The same model on the same clips, with sparse
 # captions and with a captioner's.
-source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../launch/env.sh"
 
 usage() {
   cat <<'TEXT'

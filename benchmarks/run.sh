@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kinema beside its peers: the same numbers, and the time they take.
-source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../launch/env.sh"
 
 usage() {
   cat <<'TEXT'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Remakes the pictures of docs/pictures with the project's own commands; see --help.
-source "$(dirname "${BASH_SOURCE[0]}")/../launch/env.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../launch/env.sh"
 
 usage() {
   cat <<'TEXT'

@@ -2,9 +2,16 @@
 # Sets the environment and the JVM's flags, here and nowhere else.
 set -euo pipefail
 
-KINEMA_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-export KINEMA_HOME
+# The scripts are in launch/ of the sources, or in bin/ of an archive, which has all programs in lib/.
+KINEMA_SCRIPTS=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+KINEMA_HOME=$(dirname "$KINEMA_SCRIPTS")
+export KINEMA_HOME KINEMA_SCRIPTS
 KINEMA_JAVA_RELEASE=25
+
+# Java reads arguments and file names in the locale's encoding. Bare containers have none, or one that is not installed.
+if [ "$(locale charmap 2>/dev/null)" != UTF-8 ]; then
+  export LC_ALL=C.UTF-8
+fi
 
 # Every native library would bring a spinning thread pool of its own; two pools on the same cores cost a factor of four.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
@@ -24,7 +31,7 @@ KINEMA_JVM_FLAGS=(
   # JavaCPP would read the process's size from /proc at every allocation; workspaces keep memory flat without it.
   -Dorg.bytedeco.javacpp.maxPhysicalBytes=0
   --add-modules=jdk.incubator.vector
-  "-XX:CompileCommandFile=$KINEMA_HOME/launch/hotspot.compiler"
+  "-XX:CompileCommandFile=$KINEMA_SCRIPTS/hotspot.compiler"
   --enable-native-access=ALL-UNNAMED
   --sun-misc-unsafe-memory-access=allow
   --add-opens=java.base/java.lang=ALL-UNNAMED
@@ -76,19 +83,22 @@ kinema_modules() {
   done
 }
 
-# Whether a module and those that it needs have their jars, no source of theirs is newer than the last build, and that
-# build was for the same profiles.
+# Whether a module has its jar, no source of the module is newer than its last build, and that build was for the same
+# profiles.
+kinema_is_current() {
+  local built=$KINEMA_HOME/$1/target/built
+  [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] \
+    && [ -s "$KINEMA_HOME/$1/target/classpath.txt" ] && [ -n "$(kinema_jar "$1")" ] \
+    && [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$1/pom.xml" "$1/src/main" -newer "$built" -print -quit)" ]
+}
+
+# Whether a module and those that it needs are current, and each was built after those that it needs.
 kinema_is_built() {
-  local module built before=
+  local module before=
   for module in $(kinema_modules "$1"); do
-    built=$KINEMA_HOME/$module/target/built
-    [ -e "$built" ] && [ "$(cat "$built")" = "${KINEMA_MAVEN_ARGS:-}" ] || return 1
-    [ -s "$KINEMA_HOME/$module/target/classpath.txt" ] && [ -n "$(kinema_jar "$module")" ] || return 1
-    [ -z "$(cd "$KINEMA_HOME" && find pom.xml "$module/pom.xml" "$module/src/main" -newer "$built" -print -quit)" ] \
-      || return 1
-    # What it needs was built without it since.
-    [ -z "$before" ] || [ ! "$before" -nt "$built" ] || return 1
-    before=$built
+    kinema_is_current "$module" || return 1
+    [ -z "$before" ] || [ ! "$KINEMA_HOME/$before/target/built" -nt "$KINEMA_HOME/$module/target/built" ] || return 1
+    before=$module
   done
 }
 
@@ -103,9 +113,14 @@ kinema_maven() {
   shift
   mkdir -p "$KINEMA_HOME/target"
   printf '%s' "${KINEMA_MAVEN_ARGS:-}" >"$started"
-  # A build that fails leaves some of each behind.
+  # A build that fails leaves some of each behind. A current module comes out as it was: what was built with it stays
+  # current too.
   for module in $modules; do
-    rm -f "$KINEMA_HOME/$module/target/built"
+    if kinema_is_current "$module"; then
+      mv "$KINEMA_HOME/$module/target/built" "$KINEMA_HOME/$module/target/built.before"
+    else
+      rm -f "$KINEMA_HOME/$module/target/built" "$KINEMA_HOME/$module/target/built.before"
+    fi
   done
   # Maven ends before fully optimised code pays: without such code, a build takes half the processor time.
   # shellcheck disable=SC2086
@@ -113,14 +128,18 @@ kinema_maven() {
     || return
   # As old as the start of the build: what has changed since is not in it.
   for module in $modules; do
-    cp -p "$started" "$KINEMA_HOME/$module/target/built"
+    if [ -e "$KINEMA_HOME/$module/target/built.before" ]; then
+      mv "$KINEMA_HOME/$module/target/built.before" "$KINEMA_HOME/$module/target/built"
+    else
+      cp -p "$started" "$KINEMA_HOME/$module/target/built"
+    fi
   done
 }
 
 # kinema_build MODULE: with the modules that it needs and no others.
 # Several scripts may start at once: one builds, the others wait.
 kinema_build() {
-  if kinema_is_built "$1"; then
+  if [ -e "$KINEMA_HOME/lib/$1.classpath" ] || kinema_is_built "$1"; then
     return
   fi
   command -v mvn >/dev/null \
@@ -137,6 +156,19 @@ kinema_build() {
   ) 9>"$KINEMA_HOME/target/build.lock"
 }
 
+# What a module runs on, its own jar first.
+kinema_classpath() {
+  local name path=
+  if [ -e "$KINEMA_HOME/lib/$1.classpath" ]; then
+    while read -r name; do
+      path=$path:$KINEMA_HOME/lib/$name
+    done <"$KINEMA_HOME/lib/$1.classpath"
+    echo "${path#:}"
+  else
+    echo "$(kinema_jar "$1"):$(cat "$KINEMA_HOME/$1/target/classpath.txt")"
+  fi
+}
+
 # kinema_java MODULE MAIN_CLASS ARGS...: becomes that Java program. More JVM flags can be given in KINEMA_JAVA_OPTS.
 kinema_java() {
   local module=$1 main=$2
@@ -144,5 +176,5 @@ kinema_java() {
   kinema_build "$module"
   # shellcheck disable=SC2086
   exec "$JAVA_HOME/bin/java" "${KINEMA_JVM_FLAGS[@]}" ${KINEMA_JAVA_OPTS:-} \
-    -cp "$(kinema_jar "$module"):$(cat "$KINEMA_HOME/$module/target/classpath.txt")" "$main" "$@"
+    -cp "$(kinema_classpath "$module")" "$main" "$@"
 }

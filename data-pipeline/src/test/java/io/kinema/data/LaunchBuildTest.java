@@ -1,6 +1,7 @@
 package io.kinema.data;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,20 +21,28 @@ import org.junit.jupiter.api.io.TempDir;
  * down what it is asked.
  */
 class LaunchBuildTest {
-    private static final List<String> MODULES = List.of("data-pipeline", "trainer", "benchmarks");
+    private static final List<String> MODULES = List.of("data-pipeline", "trainer", "benchmarks", "recaption");
     private static final String MAVEN = """
             #!/bin/sh
             [ ! -e fail ] || exit 1
             [ ! -e slow ] || sleep 1
             echo "$MAVEN_OPTS $*" >>asked
             while [ "$1" != -pl ]; do shift; done
-            for module in data-pipeline trainer benchmarks; do
+            chain="data-pipeline trainer benchmarks"
+            [ "$2" != recaption ] || chain="data-pipeline recaption"
+            for module in $chain; do
               mkdir -p $module/target
               echo jar >$module/target/kinema-$module-1.jar
               echo libraries >$module/target/classpath.txt
               [ $module != "$2" ] || exit 0
             done
             """;
+    /** Says what it is started with. */
+    private static final String JAVA = """
+            #!/bin/sh
+            echo "LC_ALL=$LC_ALL" "$@"
+            """;
+
     private static final int LIMIT_SECONDS = 30;
 
     @TempDir
@@ -65,6 +75,67 @@ class LaunchBuildTest {
 
         assertEquals(0, build("benchmarks", ""));
         assertTrue(asked().getLast().contains(" -pl benchmarks "), asked().getLast());
+    }
+
+    @Test
+    void shouldStayBuiltWhenAModuleBesideItIsBuilt() throws Exception {
+        for (int i = 0; i < 2; i++) {
+            assertEquals(0, build("trainer", ""));
+            assertEquals(0, build("recaption", ""));
+        }
+        assertEquals(2, asked().size(), () -> "each is built once");
+
+        touch("data-pipeline/src/main/New.java");
+        assertEquals(0, build("recaption", ""));
+        assertEquals(0, build("trainer", ""));
+        assertEquals(4, asked().size(), () -> "both need what is new");
+    }
+
+    @Test
+    void shouldStartByASymbolicLinkFromAnyFolder() throws Exception {
+        Path script = Files.copy(Path.of("..", "launch", "train.sh"), home.resolve("launch/train.sh"));
+        Path elsewhere = Files.createDirectories(home.resolve("a folder"));
+        Path link = Files.createSymbolicLink(elsewhere.resolve("train"), script);
+        Path again = Files.createSymbolicLink(elsewhere.resolve("again"), link.getFileName());
+        for (Path start : List.of(link, again)) {
+            String output = run(Map.of(), elsewhere, "bash", start.toString(), "--steps", "5");
+            assertTrue(output.endsWith("io.kinema.train.Train --steps 5\n"), output);
+        }
+    }
+
+    @Test
+    void shouldRunAnArchiveWithoutSourcesAndMaven() throws Exception {
+        Path archive = Files.createDirectories(home.resolve("an archive"));
+        Files.createDirectories(archive.resolve("bin"));
+        for (String script : List.of("env.sh", "estimate.sh", "kinema")) {
+            Files.copy(Path.of("..", "launch", script), archive.resolve("bin/" + script));
+        }
+        Files.createDirectories(archive.resolve("lib"));
+        Files.writeString(archive.resolve("lib/trainer.classpath"), "kinema-trainer-1.jar\nlibrary.jar\n");
+        String output = run(Map.of(), home, "bash", archive + "/bin/kinema", "estimate", "--width", "8");
+        String libraries = archive + "/lib/kinema-trainer-1.jar:" + archive + "/lib/library.jar";
+        assertTrue(output.contains(" -cp " + libraries + " io.kinema.train.memory.Estimate --width 8"), output);
+        assertFalse(Files.exists(home.resolve("asked")), "Maven was asked");
+    }
+
+    /** Java takes arguments and names of files in the locale's encoding. */
+    @Test
+    void shouldGiveJavaAnEncodingOfAllCharacters() throws Exception {
+        for (Map<String, String> bare : List.of(
+                Map.of("LC_ALL", "C"),
+                Map.of("LC_ALL", "", "LANG", "", "LC_CTYPE", ""),
+                Map.of("LC_ALL", "xx_XX.UTF-8"),
+                Map.of("LC_ALL", "", "LANG", "C.UTF-8", "LC_CTYPE", "POSIX"))) {
+            String output = run(bare, home, "bash", "-c", "source launch/env.sh; kinema_java trainer Main 猫");
+            assertTrue(output.startsWith("LC_ALL=C.UTF-8 "), bare + ": " + output);
+        }
+        String own = run(
+                Map.of("LC_ALL", "", "LANG", "C.UTF-8", "LC_CTYPE", ""),
+                home,
+                "bash",
+                "-c",
+                "source launch/env.sh; kinema_java trainer Main");
+        assertTrue(own.startsWith("LC_ALL= "), own);
     }
 
     @Test
@@ -158,6 +229,27 @@ class LaunchBuildTest {
         builder.environment().put("KINEMA_MAVEN_ARGS", mavenArgs);
         builder.environment().remove("MAVEN_OPTS");
         return builder.start();
+    }
+
+    /** Runs a command with a Java of its own that says what it is given; returns the last line that it says. */
+    private String run(Map<String, String> variables, Path folder, String... command) throws Exception {
+        Path jdk = home.resolve("jdk");
+        Files.createDirectories(jdk.resolve("bin"));
+        Files.writeString(jdk.resolve("release"), "JAVA_VERSION=\"25.0.1\"\n");
+        for (String program : List.of("java", "javac")) {
+            Files.writeString(jdk.resolve("bin/" + program), JAVA);
+            assertTrue(jdk.resolve("bin/" + program).toFile().setExecutable(true));
+        }
+        Path output = home.resolve("said");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectError(home.resolve("errors").toFile())
+                .redirectOutput(output.toFile());
+        builder.environment().put("JAVA_HOME", jdk.toString());
+        builder.environment().put("PATH", home + ":" + System.getenv("PATH"));
+        builder.environment().putAll(variables);
+        assertEquals(0, exitCode(builder.start()), () -> command[command.length - 1]);
+        return Files.readString(output);
     }
 
     private static int exitCode(Process process) throws InterruptedException {

@@ -57,8 +57,9 @@ class LaunchScriptTest {
     void shouldTellTheExitCodeOfWhatEndedWithThisProcess() throws IOException, InterruptedException {
         Path slept = folder.resolve("slept");
         Path said = folder.resolve("said");
-        Process sleeper = JavaProgram.start(
-                said, Map.of("KINEMA_HOME", folder.toString()), Sleeper.class, slept.toString(), slept + "-late");
+        Map<String, String> scripts =
+                Map.of("KINEMA_SCRIPTS", folder.resolve("launch").toString());
+        Process sleeper = JavaProgram.start(said, scripts, Sleeper.class, slept.toString(), slept + "-late");
         try {
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
             while (!Files.exists(slept) || !Files.readString(slept).contains("asleep")) {

@@ -70,6 +70,10 @@ public final class Train {
         Map<String, String> variables = System.getenv();
         if (place.slurm() && !SlurmJob.isInside(variables)) {
             // A mistake shows here, not when the job has come to its turn.
+            if (place.numRanks() == 0 && flags.minNodes() > 0) {
+                throw new ConfigException("--min-nodes " + flags.minNodes()
+                        + " needs --nodes with --slurm: Slurm is asked for so many tasks");
+            }
             RunSettings settings = RunSettings.ofThisHost(flags);
             SecretFile.ofFlag(place.secretFile());
             return SlurmJob.submit(settings.ranks().numRanks(), flags.threads(), args);
@@ -86,20 +90,37 @@ public final class Train {
 
     private static int train(TrainFlags flags, RunSettings settings, Optional<Cluster> cluster)
             throws IOException, InterruptedException {
-        String folder = flags.run();
+        if (flags.run().isPresent()) {
+            return train(flags, settings, cluster, flags.run().get());
+        }
+        RunFolder fresh = RunFolder.fresh(Path.of("runs"));
+        try {
+            return train(
+                    flags, settings, cluster, fresh.path().toAbsolutePath().normalize().toString());
+        } finally {
+            fresh.deleteIfEmpty();
+        }
+    }
+
+    private static int train(TrainFlags flags, RunSettings given, Optional<Cluster> cluster, String folder)
+            throws IOException, InterruptedException {
         String data = flags.data();
         if (data.isEmpty()) {
             data = SyntheticData.TRAINING
-                    .ensure(settings.recipe().model().tokens().patch())
+                    .ensure(given.recipe().model().tokens().patch())
                     .toAbsolutePath()
                     .normalize()
                     .toString();
         }
         Secret secret = SecretFile.ofFlag(flags.place().secretFile());
+        RunSettings settings = given;
         ResumeChoice choice;
         Optional<Checkpoint> from;
         String memory;
         try (Dataset dataset = Dataset.open(data)) {
+            if (flags.followsData()) {
+                settings = given.with(ClipOrder.withRoom(dataset, given.recipe()));
+            }
             new ClipOrder(dataset, settings.recipe());
             RunFiles files = new RunFiles(folder, data, dataset.sha256());
             choice = new ResumeChoice(RunDescription.of(flags, settings, files));
@@ -153,7 +174,8 @@ public final class Train {
                         .toString()
                 : flags.data();
         try (Dataset dataset = Dataset.open(data)) {
-            new OrderTable(dataset, recipe).print(flags.steps(), System.out);
+            new OrderTable(dataset, flags.followsData() ? ClipOrder.withRoom(dataset, recipe) : recipe)
+                    .print(flags.steps(), System.out);
         }
         return 0;
     }

@@ -85,7 +85,7 @@ class SweepRunTest {
         args.addAll(List.of(more));
         return LaunchedProgram.start(
                 List.of(),
-                Map.of("KINEMA_HOME", root.toString()),
+                Map.of("KINEMA_SCRIPTS", root.resolve("launch").toString()),
                 SweepCommand.class,
                 root.resolve("work"),
                 args.toArray(String[]::new));

@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -183,6 +184,22 @@ public final class CommandLine {
             throw new ConfigException(e.getMessage().replace("\"", "") + "; " + seeHelp(), e);
         }
         return true;
+    }
+
+    /**
+     * Finds the value of a flag without parsing the others' values: for flags on which the defaults of others depend.
+     *
+     * @param flag its name
+     * @param args the arguments
+     * @return the last value that is given; empty where the flag is left out
+     * @throws ConfigException on an unknown flag, or a missing value or args file
+     */
+    public Optional<String> find(String flag, String... args) {
+        JCommander parser = parser();
+        List<String> tokens = new ArrayList<>();
+        collect(Arrays.asList(args), known(parser), parser.getMainParameterValue() != null, tokens, new HashSet<>());
+        int last = tokens.subList(0, Math.max(0, tokens.size() - 1)).lastIndexOf(flag);
+        return last < 0 ? Optional.empty() : Optional.of(tokens.get(last + 1));
     }
 
     /**

@@ -78,13 +78,12 @@ public record LaunchScript(String name, List<String> args) {
     }
 
     private List<String> command() {
-        String home = System.getenv("KINEMA_HOME");
-        if (home == null) {
-            throw new ConfigException("launch/" + name
-                    + " cannot be found, as KINEMA_HOME is not set; start by a script in" + " the folder launch");
+        String folder = System.getenv("KINEMA_SCRIPTS");
+        if (folder == null) {
+            throw new ConfigException(
+                    "launch/" + name + " cannot be found, as KINEMA_SCRIPTS is not set; start by a script in launch");
         }
-        List<String> command =
-                new ArrayList<>(List.of(Path.of(home, "launch", name).toString()));
+        List<String> command = new ArrayList<>(List.of(Path.of(folder, name).toString()));
         command.addAll(args);
         return command;
     }

@@ -7,14 +7,18 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URI;
 import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Options;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.UnsupportedFileSystemException;
@@ -238,16 +242,22 @@ public final class Folder {
     }
 
     /**
-     * Gives a file another name in one step.
+     * Gives a file another name in one step: whoever looks for the new name finds the file before or this one.
      *
      * @param from the file
      * @param to its new name; a file of that name is replaced
      * @throws IOException if it cannot be renamed
      */
     public void rename(String from, String to) throws IOException {
-        delete(to);
-        if (!fileSystem.rename(resolve(from), resolve(to))) {
-            throw new IOException("cannot rename " + locationOf(from) + " to " + locationOf(to));
+        if (isLocal()) {
+            Files.move(
+                    java.nio.file.Path.of(locationOf(from)),
+                    java.nio.file.Path.of(locationOf(to)),
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
+        } else {
+            FileContext.getFileContext(fileSystem.getUri(), fileSystem.getConf())
+                    .rename(resolve(from), resolve(to), Options.Rename.OVERWRITE);
         }
     }
 

@@ -35,6 +35,23 @@ public final class ClipOrder {
     }
 
     /**
+     * Lets microbatches hold the largest clip of a data set.
+     *
+     * @param dataset the clips
+     * @param config whose {@code --tokens} is the least
+     * @return the recipe, with as many tokens as the largest clip has
+     * @throws io.kinema.data.command.ConfigException when a clip does not divide into tokens
+     */
+    public static Recipe withRoom(Dataset dataset, Recipe config) {
+        ClipTokens tokens = config.model().tokens();
+        int largest = dataset.clips().stream()
+                .mapToInt(clip -> tokens.grid(clip).tokens())
+                .max()
+                .orElseThrow();
+        return config.withTokens(Math.max(largest, config.tokens()));
+    }
+
+    /**
      * Returns the clips of a microbatch.
      *
      * @param step of training, from 0

@@ -4,6 +4,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.LaunchScript;
 import io.kinema.data.shard.Manifest;
+import io.kinema.train.run.FolderLock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +36,7 @@ public enum SyntheticData {
     }
 
     /**
-     * Makes the data set, unless it is there.
+     * Makes the data set, unless it is there. Of several launches at once one makes it, and the others wait.
      *
      * @param patch of the model
      * @return its folder
@@ -47,6 +48,17 @@ public enum SyntheticData {
         if (exists(prepared)) {
             return prepared;
         }
+        Files.createDirectories(FOLDER);
+        String waiting = "no --data given: waiting for another launch that makes " + prepared;
+        try (FolderLock _ = FolderLock.await(FOLDER, () -> System.out.println(waiting))) {
+            if (!exists(prepared)) {
+                make(patch, prepared);
+            }
+        }
+        return prepared;
+    }
+
+    private void make(Patch patch, Path prepared) throws IOException {
         Path videos = FOLDER.resolve(title + "-videos");
         System.out.println(
                 "no --data given: making synthetic videos in " + videos + " and preparing them in " + prepared);
@@ -79,7 +91,6 @@ public enum SyntheticData {
                 "--clip-seconds",
                 Integer.toString(CLIP_SECONDS),
                 "--overwrite");
-        return prepared;
     }
 
     /**

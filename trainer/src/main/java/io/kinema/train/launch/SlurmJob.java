@@ -2,12 +2,14 @@ package io.kinema.train.launch;
 
 import io.kinema.data.command.ConfigException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -15,6 +17,9 @@ import java.util.regex.Pattern;
 public final class SlurmJob {
     /** As in {@code 2(x3),1}: three nodes with two tasks, one with one. */
     private static final Pattern TASKS = Pattern.compile("(\\d+)(?:\\(x(\\d+)\\))?");
+
+    /** A controller under load answers late, and a program that hangs never does. */
+    private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private SlurmJob() {}
 
@@ -74,15 +79,15 @@ public final class SlurmJob {
      * @throws InterruptedException when this thread is told to end
      */
     public static int submit(int numRanks, int threads, String[] args) throws IOException, InterruptedException {
-        String home = System.getenv("KINEMA_HOME");
-        if (home == null) {
-            throw new ConfigException("KINEMA_HOME is not set; start by launch/train.sh --slurm");
+        String scripts = System.getenv("KINEMA_SCRIPTS");
+        if (scripts == null) {
+            throw new ConfigException("KINEMA_SCRIPTS is not set; start by launch/train.sh --slurm");
         }
         List<String> command = new ArrayList<>(List.of("sbatch", "--ntasks=" + numRanks));
         if (threads > 0) {
             command.add("--cpus-per-task=" + threads);
         }
-        command.add(Path.of(home, "launch", "slurm", "train.sbatch").toString());
+        command.add(Path.of(scripts, "slurm", "train.sbatch").toString());
         command.addAll(Arrays.asList(args));
         try {
             return new ProcessBuilder(command).inheritIO().start().waitFor();
@@ -115,22 +120,46 @@ public final class SlurmJob {
 
     /** What one of Slurm's programs says; its warnings are left out. */
     private static String output(String... command) {
+        return output(LIMIT, command);
+    }
+
+    /** Files take what the program says: a pipe that nobody reads would stop it. */
+    static String output(Duration limit, String... command) {
+        Path text = null;
+        Path errors = null;
         try {
-            Process process = new ProcessBuilder(command).start();
-            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            String errors = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
-            int code = process.waitFor();
-            if (code != 0) {
-                throw new ConfigException(String.join(" ", command) + " exited with code " + code + ": "
-                        + (errors + text).strip().replace('\n', ' ') + "; start where Slurm answers");
+            text = Files.createTempFile("kinema-slurm-", ".txt");
+            errors = Files.createTempFile("kinema-slurm-", ".err");
+            Process process = new ProcessBuilder(command)
+                    .redirectOutput(text.toFile())
+                    .redirectError(errors.toFile())
+                    .start();
+            if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+                process.destroyForcibly();
+                throw new ConfigException(String.join(" ", command) + " has not answered for " + limit.toSeconds()
+                        + " s; start where Slurm answers");
             }
-            return text;
+            if (process.exitValue() != 0) {
+                String said = Files.readString(errors) + Files.readString(text);
+                throw new ConfigException(String.join(" ", command) + " exited with code " + process.exitValue() + ": "
+                        + said.strip().replace('\n', ' ') + "; start where Slurm answers");
+            }
+            return Files.readString(text);
         } catch (IOException e) {
             throw new ConfigException(
                     command[0] + " cannot be run (" + e.getMessage() + "); start on a host with Slurm's programs", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("nobody interrupts the launcher", e);
+        } finally {
+            delete(text);
+            delete(errors);
+        }
+    }
+
+    private static void delete(Path file) {
+        if (file != null) {
+            file.toFile().delete();
         }
     }
 }

@@ -36,6 +36,7 @@ public final class Estimate {
             average. Activations, weights laid out for products and Java come on top; launch/train.sh prints all of it.\
             """;
     private static final double MILLION = 1e6;
+    private static final int DEFAULT_MICROBATCHES = 8;
 
     private static final class Flags {
         @Parameter(names = "--model", order = 0, description = "Model size: debug, S, B, L, XL, or such as 6x256x4")
@@ -142,7 +143,7 @@ public final class Estimate {
         CommandLine.requireRange("--training-tokens", flags.trainingTokens, 1, 1e30);
         CommandLine.requireRange("--nodes", flags.nodes, 1, 1 << 16);
         if (flags.microbatches == 0) {
-            flags.microbatches = Math.max(TrainFlags.DEFAULT_MICROBATCHES, flags.nodes);
+            flags.microbatches = Math.max(DEFAULT_MICROBATCHES, flags.nodes);
         }
         CommandLine.requireRange("--microbatches", flags.microbatches, flags.nodes, 1 << 20);
         if (Precision.parse(flags.precision) == Precision.FP16) {

@@ -3,6 +3,7 @@ package io.kinema.train.memory;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.input.ClipLoader;
+import io.kinema.train.input.ClipOrder;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Flops;
 import io.kinema.train.model.Packing;
@@ -41,13 +42,18 @@ public record Workload(DitConfig model, List<Packing> packings) {
      */
     public static Workload of(List<String> args) throws IOException {
         TrainFlags flags = flags(args);
-        Recipe config = recipe(flags);
+        try (Dataset dataset = Dataset.open(flags.data())) {
+            Recipe recipe = recipe(flags);
+            return of(dataset, flags.followsData() ? ClipOrder.withRoom(dataset, recipe) : recipe);
+        }
+    }
+
+    private static Workload of(Dataset dataset, Recipe config) throws IOException {
         List<Packing> packings = new ArrayList<>();
         List<Integer> microbatches =
                 IntStream.range(0, config.microbatches()).boxed().toList();
         long steps = Math.min(config.steps(), Math.ceilDiv(LOOKED_AT, config.microbatches()));
-        try (Dataset dataset = Dataset.open(flags.data());
-                ClipLoader loader = new ClipLoader(dataset, config, microbatches, 0, 0, UploadMemory.HEAP)) {
+        try (ClipLoader loader = new ClipLoader(dataset, config, microbatches, 0, 0, UploadMemory.HEAP)) {
             for (int i = 0; i < steps * config.microbatches(); i++) {
                 packings.add(loader.next().packing());
             }

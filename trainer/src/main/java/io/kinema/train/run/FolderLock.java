@@ -32,6 +32,25 @@ public final class FolderLock implements AutoCloseable {
     }
 
     /**
+     * Waits until no other process has a folder, and takes it.
+     *
+     * @param folder its path
+     * @param waiting told once, where another process has it
+     * @return the lock
+     * @throws IOException when nobody can
+     */
+    public static FolderLock await(Path folder, Runnable waiting) throws IOException {
+        Optional<FolderLock> lock = attempt(folder);
+        if (lock.isPresent()) {
+            return lock.get();
+        }
+        waiting.run();
+        FileChannel channel = open(folder);
+        channel.lock();
+        return new FolderLock(channel);
+    }
+
+    /**
      * Asks whether a process has a folder now.
      *
      * @param folder its path; may not exist
@@ -50,13 +69,16 @@ public final class FolderLock implements AutoCloseable {
     }
 
     private static Optional<FolderLock> attempt(Path folder) throws IOException {
-        FileChannel channel =
-                FileChannel.open(folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileChannel channel = open(folder);
         if (channel.tryLock() == null) {
             channel.close();
             return Optional.empty();
         }
         return Optional.of(new FolderLock(channel));
+    }
+
+    private static FileChannel open(Path folder) throws IOException {
+        return FileChannel.open(folder.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     }
 
     @Override

@@ -3,6 +3,8 @@ package io.kinema.train.run;
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -20,12 +22,41 @@ public record RunFolder(Path path) {
     private static final DateTimeFormatter NAME = DateTimeFormatter.ofPattern("yyyy-MM-dd-HHmmss");
 
     /**
-     * A new name below {@code runs}.
+     * Makes a new folder below another: two launches in one second get two.
      *
-     * @return a path that does not exist yet
+     * @param runs where; made too
+     * @return an empty folder, named after the time
+     * @throws ConfigException when it cannot be written
      */
-    public static Path fresh() {
-        return Path.of("runs", LocalDateTime.now().format(NAME));
+    public static RunFolder fresh(Path runs) {
+        String name = LocalDateTime.now().format(NAME);
+        try {
+            Files.createDirectories(runs);
+            for (int i = 1; ; i++) {
+                Path path = runs.resolve(i == 1 ? name : name + "-" + i);
+                try {
+                    return new RunFolder(Files.createDirectory(path));
+                } catch (FileAlreadyExistsException e) {
+                    // The next name.
+                }
+            }
+        } catch (IOException e) {
+            throw new ConfigException(
+                    "no --run given, and " + runs.toAbsolutePath() + " cannot be written (" + e + "); name a folder");
+        }
+    }
+
+    /**
+     * Removes the folder, if nothing is in it: where a launch ends before it has begun.
+     *
+     * @throws IOException when a file or a connection fails
+     */
+    public void deleteIfEmpty() throws IOException {
+        try {
+            Files.deleteIfExists(path);
+        } catch (DirectoryNotEmptyException e) {
+            // Somebody has begun to use it.
+        }
     }
 
     /**

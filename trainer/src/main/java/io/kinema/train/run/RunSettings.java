@@ -97,6 +97,16 @@ public record RunSettings(
         return of(flags, RankCount.ofThisHost(flags.place()));
     }
 
+    /**
+     * Returns the same with another recipe.
+     *
+     * @param other of the same precision
+     * @return other settings
+     */
+    public RunSettings with(Recipe other) {
+        return new RunSettings(other, ranks, exchange, checkpoints, restarts, sample);
+    }
+
     private static Recipe recipe(TrainFlags flags, Precision precision) {
         DitConfig shape = DitConfig.parse(flags.model, flags.captionModel);
         return new Recipe(
@@ -104,7 +114,7 @@ public record RunSettings(
                 flags.diffusion,
                 flags.timeShift,
                 flags.microbatches,
-                flags.tokens,
+                flags.followsData() ? ModelDefaults.of(flags.model).tokens() : flags.tokens,
                 flags.steps.last(),
                 flags.seed,
                 CaptionMix.parse(flags.captionDropout, flags.captionMix),

@@ -15,17 +15,13 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The flags of {@code launch/train.sh} as they were given; {@link RunSettings} is what they mean. Their defaults are
- * those of a small model, {@code configs/*.args} hold others. JCommander sets the fields, in {@link #parse}; nothing
- * changes them afterwards.
+ * The flags of {@code launch/train.sh} as they were given; {@link RunSettings} is what they mean. Defaults are those of
+ * the model ({@link ModelDefaults}). JCommander sets the fields, in {@link #parse}; nothing changes them afterwards.
  */
 public final class TrainFlags {
     private static final String SUMMARY =
-            "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; without a file of flags"
-                    + " (@FILE) it takes configs/debug.args before the flags given";
-
-    /** Of a step, where the flag is left out. */
-    public static final int DEFAULT_MICROBATCHES = 8;
+            "trains a spacetime diffusion transformer on videos prepared by launch/prepare.sh; defaults depend on"
+                    + " --model: --help with --model shows that model's";
 
     @ParametersDelegate
     final PlaceFlags place = new PlaceFlags();
@@ -46,8 +42,9 @@ public final class TrainFlags {
     @Parameter(
             names = "--model",
             order = 3,
-            description = "Model size: debug, S, B, L, XL, or depth, width and heads such as 6x256x4")
-    String model = "S";
+            description = "Model size: debug, S, B, L, XL, or depth, width and heads such as 6x256x4; the defaults of "
+                    + "--steps, --microbatches, --tokens, --learning-rate, --warmup and --checkpoint-every are its own")
+    String model = ModelDefaults.MODEL;
 
     @Parameter(
             names = "--caption-model",
@@ -73,25 +70,29 @@ public final class TrainFlags {
             order = 8,
             converter = StepRange.Parser.class,
             description = "Steps of the run; with --explain-order those to explain, a number or a range such as 5-7")
-    StepRange steps = StepRange.upTo(1000);
+    StepRange steps;
 
     @Parameter(
             names = "--microbatches",
             order = 9,
             description = "Packed microbatches a step, however many ranks share them (at least --nodes)")
-    int microbatches = DEFAULT_MICROBATCHES;
+    int microbatches;
 
-    @Parameter(names = "--tokens", order = 10, description = "The most tokens a microbatch may hold")
-    int tokens = 4096;
+    @Parameter(
+            names = "--tokens",
+            order = 10,
+            description = "The most tokens a microbatch may hold; 0 is the largest clip's, and at least 256 for debug, "
+                    + "8192 for S to XL, 4096 for a shape")
+    int tokens;
 
     @Parameter(names = "--seed", order = 11, description = "Seed of weights, data order, noise, times and dropout")
     long seed = 1;
 
     @Parameter(names = "--learning-rate", order = 12, description = "Peak learning rate of AdamW")
-    double learningRate = 3e-4;
+    double learningRate;
 
     @Parameter(names = "--warmup", order = 13, description = "Steps over which the learning rate rises from 0")
-    long warmup = 100;
+    long warmup;
 
     @Parameter(names = "--schedule", order = 14, description = "Learning rate after warm-up: constant or cosine")
     String schedule = "cosine";
@@ -201,7 +202,7 @@ public final class TrainFlags {
             names = "--checkpoint-every",
             order = 25,
             description = "Steps between checkpoints; 0 writes one at the end only")
-    long checkpointEvery = 500;
+    long checkpointEvery;
 
     @Parameter(
             names = "--checkpoint-async",
@@ -258,10 +259,17 @@ public final class TrainFlags {
                     + " that --steps names")
     boolean explainOrder;
 
-    /** After the fields, whose values are the defaults that it keeps. */
-    private final CommandLine line = new CommandLine("launch/train.sh", SUMMARY, this);
+    /** Made when the fields have the values that are the defaults. */
+    private final CommandLine line;
 
-    private TrainFlags() {}
+    private TrainFlags(ModelDefaults defaults) {
+        steps = StepRange.upTo(defaults.steps());
+        microbatches = defaults.microbatches();
+        learningRate = defaults.learningRate();
+        warmup = defaults.warmup();
+        checkpointEvery = defaults.checkpointEvery();
+        line = new CommandLine("launch/train.sh", SUMMARY, this);
+    }
 
     /**
      * Parses a command's arguments, the only time that flags change.
@@ -271,7 +279,9 @@ public final class TrainFlags {
      * @throws ConfigException on an unknown flag, or a missing or bad value
      */
     public static Optional<TrainFlags> parse(String... args) {
-        TrainFlags flags = new TrainFlags();
+        TrainFlags any = new TrainFlags(ModelDefaults.of(ModelDefaults.MODEL));
+        String model = any.line.find("--model", args).orElse(any.model);
+        TrainFlags flags = new TrainFlags(ModelDefaults.of(model));
         return flags.line.parse(args) ? Optional.of(flags) : Optional.empty();
     }
 
@@ -287,6 +297,7 @@ public final class TrainFlags {
         decided.put("--nodes", Integer.toString(settings.ranks().numRanks()));
         decided.put("--run", files.folder());
         decided.put("--data", files.data());
+        decided.put("--tokens", Integer.toString(settings.recipe().tokens()));
         decided.put("--hosts", place.hosts.isEmpty() ? "" : absolute(place.hosts));
         decided.put("--secret-file", place.namesSecretFile() ? absolute(place.secretFile) : place.secretFile);
         DeviceConfig opened = settings.ranks().device();
@@ -330,10 +341,28 @@ public final class TrainFlags {
     /**
      * Returns {@code --run}.
      *
-     * @return an absolute path; a new one where none is named
+     * @return an absolute path; empty where none is named
      */
-    public String run() {
-        return absolute(run.isEmpty() ? RunFolder.fresh().toString() : run);
+    public Optional<String> run() {
+        return run.isEmpty() ? Optional.empty() : Optional.of(absolute(run));
+    }
+
+    /**
+     * Returns {@code --min-nodes}.
+     *
+     * @return ranks; 0 where the flag is left out
+     */
+    public int minNodes() {
+        return minNodes;
+    }
+
+    /**
+     * Returns whether {@code --tokens} is left to the data.
+     *
+     * @return whether the largest clip may raise the default
+     */
+    public boolean followsData() {
+        return tokens == 0;
     }
 
     /**
