@@ -4,6 +4,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.LaunchScript;
+import io.kinema.data.command.TextFile;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.DeviceConfig;
@@ -175,7 +176,7 @@ public final class Sample {
         if (!Files.isRegularFile(file)) {
             throw new ConfigException("--prompts " + file + " is not a file; give one with a prompt a line");
         }
-        List<String> prompts = Files.readAllLines(file).stream()
+        List<String> prompts = TextFile.lines("--prompts", file).stream()
                 .filter(line -> !line.isBlank())
                 .toList();
         if (prompts.isEmpty()) {
