@@ -4,6 +4,7 @@ import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.TrainedWeights;
@@ -194,7 +195,7 @@ public final class Evaluate {
             clips = clips.subList(0, Math.min(flags.clips, clips.size()));
         }
         List<LossTable.Row> rows = new ArrayList<>();
-        try (ProgressBar bar = CommandLine.progressBar("Evaluating", "clips", clips.size())) {
+        try (ProgressBar bar = ProgressDisplay.bar("Evaluating", "clips", clips.size())) {
             for (ClipEntry entry : clips) {
                 rows.addAll(loss.of(data.read(entry)));
                 bar.step();

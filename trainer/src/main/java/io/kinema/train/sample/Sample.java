@@ -4,6 +4,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.LaunchScript;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.command.TextFile;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.TrainedWeights;
@@ -86,7 +87,7 @@ public final class Sample {
                 flags.sampler.isEmpty() ? diffusion.samplers().getFirst() : SamplingMethod.parse(flags.sampler);
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(deviceConfig);
-                ProgressBar bar = new ProgressBar("sampling", (long) prompts.size() * flags.steps)) {
+                ProgressBar bar = ProgressDisplay.bar("sampling", "steps", (long) prompts.size() * flags.steps)) {
             Sampler sampler = new Sampler(model, diffusion, device, trained.load(model.layout(), device));
             for (String prompt : prompts) {
                 Sampler.Request request = new Sampler.Request(
