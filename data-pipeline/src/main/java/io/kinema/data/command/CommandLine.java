@@ -159,7 +159,7 @@ public final class CommandLine {
      *
      * @param args the arguments
      * @return whether to continue; false after {@code --help}, which was printed to stdout
-     * @throws ConfigException on an unknown flag (the message names the nearest known flag), a missing or bad value, a
+     * @throws ConfigException on an unknown flag (the message names what it is called here, or a flag that is near), a missing or bad value, a
      *     missing required flag, or a missing args file
      */
     public boolean parse(String... args) {
@@ -322,11 +322,8 @@ public final class CommandLine {
 
     private ConfigException unknown(String arg, Set<String> known) {
         String name = arg.indexOf('=') > 0 ? arg.substring(0, arg.indexOf('=')) : arg;
-        String nearest = known.stream()
-                .min(Comparator.comparingInt((String flag) -> EditDistance.between(flag, name))
-                        .thenComparing(Comparator.naturalOrder()))
-                .orElse(HELP);
-        return new ConfigException("unknown flag " + name + "; did you mean " + nearest + "? " + seeHelp());
+        String message = UnknownFlag.message(name, known);
+        return new ConfigException(message + (message.endsWith("?") ? " " : "; ") + seeHelp());
     }
 
     private void requireAll(Map<String, ParameterDescription> known, List<String> tokens) {
@@ -383,6 +380,4 @@ public final class CommandLine {
     private static boolean isEmpty(Object value) {
         return value == null || value.toString().isEmpty() || value instanceof Collection<?> list && list.isEmpty();
     }
-
-    /** The Levenshtein distance: insertions, deletions and substitutions that turn one name into the other. */
 }
