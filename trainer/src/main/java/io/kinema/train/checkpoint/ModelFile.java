@@ -42,8 +42,9 @@ import java.util.TreeMap;
  * @param file where it is
  * @param kind which weights it holds
  * @param config of the model and its forward process
+ * @param dataSha256 digest of the data set that it was trained on
  */
-record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
+record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config, String dataSha256) {
     static final String EXTENSION = ".safetensors";
 
     private static final String FORMAT = "format";
@@ -92,7 +93,7 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
             }
         }
         CheckpointFolder.sync(target.getParent());
-        return new ModelFile(file, kind, from.state().config());
+        return new ModelFile(file, kind, from.state().config(), from.state().dataSha256());
     }
 
     private static Map<String, String> describe(CheckpointState state, WeightsKind kind)
@@ -145,7 +146,7 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
             }
             CheckpointState.Config config = config(file, metadata);
             requireDigest(file, metadata, weights(file, config, contents.entries()));
-            return new ModelFile(file, kind(file, metadata), config);
+            return new ModelFile(file, kind(file, metadata), config, text(file, metadata, DATA));
         }
     }
 

@@ -171,22 +171,49 @@ public final class Evaluate {
         Objective diffusion =
                 Objective.named(trained.config().diffusion(), trained.config().timeShift());
         LossTable table;
-        try (Dataset data = Dataset.open(flags.data);
-                Device device = Devices.open(flags.device.resolve(1))) {
-            HeldOutLoss loss =
-                    new HeldOutLoss(model, diffusion, device, trained.load(model.layout(), device), settings);
-            table = new LossTable(rows(data, loss));
+        String name;
+        try (Dataset data = Dataset.open(flags.data)) {
+            List<ClipEntry> clips = clips(data);
+            if (baseline != null) {
+                List<Double> times = HeldOutLoss.mixtures(diffusion, flags.times).stream()
+                        .map(Objective.Mixture::tau)
+                        .toList();
+                baseline.requireBaselineOf(clips, times, flags.seed);
+            }
+            name = lossName(data);
+            table = measure(data, clips, diffusion, settings);
         }
         if (!flags.output.isEmpty()) {
             table.write(Path.of(flags.output));
         }
-        System.out.print(table.summary());
+        System.out.print(table.summary(name));
         if (baseline != null) {
-            System.out.println("minus the baseline's " + table.minus(baseline).text());
+            LossTable.Estimate difference = table.minus(baseline);
+            System.out.println("minus the baseline's " + difference.text() + ": " + difference.verdict());
         }
     }
 
-    private List<LossTable.Row> rows(Dataset data, HeldOutLoss loss) throws IOException {
+    /** Clips that the checkpoint was trained on are not held out. */
+    private String lossName(Dataset data) {
+        if (!data.sha256().equals(trained.dataSha256())) {
+            return "held-out loss";
+        }
+        System.err.println("warning: --data " + flags.data + " is the data set that the checkpoint was trained on: its"
+                + " loss says nothing about other clips; give clips that were held out");
+        return "loss on the training set";
+    }
+
+    private LossTable measure(
+            Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
+            throws IOException {
+        try (Device device = Devices.open(flags.device.resolve(1))) {
+            HeldOutLoss loss =
+                    new HeldOutLoss(model, diffusion, device, trained.load(model.layout(), device), settings);
+            return new LossTable(rows(data, clips, loss));
+        }
+    }
+
+    private List<ClipEntry> clips(Dataset data) {
         List<ClipEntry> clips = data.clips();
         if (clips.isEmpty()) {
             throw new ConfigException("--data " + flags.data + " holds no clip; prepare some");
@@ -194,6 +221,10 @@ public final class Evaluate {
         if (flags.clips > 0) {
             clips = clips.subList(0, Math.min(flags.clips, clips.size()));
         }
+        return clips;
+    }
+
+    private List<LossTable.Row> rows(Dataset data, List<ClipEntry> clips, HeldOutLoss loss) throws IOException {
         List<LossTable.Row> rows = new ArrayList<>();
         try (ProgressBar bar = ProgressDisplay.bar("Evaluating", "clips", clips.size())) {
             for (ClipEntry entry : clips) {

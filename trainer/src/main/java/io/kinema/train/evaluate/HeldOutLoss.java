@@ -48,18 +48,23 @@ final class HeldOutLoss {
         this.device = device;
         this.weights = weights;
         this.settings = settings;
-        this.mixtures = IntStream.range(0, settings.times())
-                .mapToObj(k -> diffusion.quantile((k + 0.5) / settings.times()))
-                .toList();
+        this.mixtures = mixtures(diffusion, settings.times());
         this.philox = new Philox(settings.seed());
         this.batches = new MicrobatchBuilder(model.config().tokens(), UploadMemory.HEAP);
+    }
+
+    /** Times that stand for equal shares of those that training draws. */
+    static List<Mixture> mixtures(Objective diffusion, int times) {
+        return IntStream.range(0, times)
+                .mapToObj(k -> diffusion.quantile((k + 0.5) / times))
+                .toList();
     }
 
     /** The loss of a clip at each time. */
     List<LossTable.Row> of(Clip clip) {
         ClipTokens tokens = model.config().tokens();
         int numTokens = tokens.grid(clip).tokens();
-        int values = numTokens * tokens.values();
+        long values = (long) numTokens * tokens.values();
         List<LossTable.Row> rows = new ArrayList<>();
         int together = Math.max(1, settings.maxTokens() / numTokens);
         for (int from = 0; from < mixtures.size(); from += together) {
@@ -74,6 +79,7 @@ final class HeldOutLoss {
                         clip.width(),
                         values,
                         mixtures.get(k).tau(),
+                        Long.toString(settings.seed()),
                         squaredError[k - from] / values));
             }
         }
