@@ -132,6 +132,22 @@ class EvaluateRunTest {
     }
 
     @Test
+    void shouldNotCallTheTrainingSetHeldOut() throws Exception {
+        String sha256;
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            sha256 = dataset.sha256();
+        }
+        Path trained = TinyCheckpoint.write(root.resolve("trained"), sha256);
+        String[] args = args("--times", "1", "--clips", "2", "--checkpoint", trained.toString());
+        String said;
+        try (LaunchedProgram program = LaunchedProgram.start(Evaluate.class, root.resolve("work"), args)) {
+            said = program.expectExit(0);
+        }
+        assertTrue(said.contains("is the data set that the checkpoint was trained on"), said);
+        assertTrue(said.contains("\nloss on the training set ") && !said.contains("held-out loss"), said);
+    }
+
+    @Test
     void shouldSayInOneLineWhatIsWrong() throws IOException {
         expectMistake("no manifest.json", "--checkpoint", root.toString());
         expectMistake("prepare", "--data", root.resolve("nothing").toString());

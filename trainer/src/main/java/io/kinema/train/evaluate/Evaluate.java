@@ -209,7 +209,9 @@ public final class Evaluate {
         try (Device device = Devices.open(flags.device.resolve(1))) {
             HeldOutLoss loss =
                     new HeldOutLoss(model, diffusion, device, trained.load(model.layout(), device), settings);
-            return new LossTable(rows(data, clips, loss));
+            LossTable table = new LossTable(rows(data, clips, loss));
+            loss.captionCuts().text("captions", "the model was told").ifPresent(cut -> System.err.println("warning: " + cut));
+            return table;
         }
     }
 

@@ -6,6 +6,7 @@ import io.kinema.data.shard.Sha256;
 import io.kinema.train.diffusion.DiffusionLoss;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
+import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.input.MicrobatchBuilder;
 import io.kinema.train.model.ClipTokens;
 import io.kinema.train.model.Parameters;
@@ -31,6 +32,7 @@ final class HeldOutLoss {
     private final List<Mixture> mixtures;
     private final Philox philox;
     private final MicrobatchBuilder batches;
+    private CaptionCuts captionCuts = CaptionCuts.NONE;
 
     /**
      * How to measure.
@@ -66,6 +68,7 @@ final class HeldOutLoss {
         int numTokens = tokens.grid(clip).tokens();
         long values = (long) numTokens * tokens.values();
         List<LossTable.Row> rows = new ArrayList<>();
+        captionCuts = captionCuts.with(caption(clip));
         int together = Math.max(1, settings.maxTokens() / numTokens);
         for (int from = 0; from < mixtures.size(); from += together) {
             int to = Math.min(mixtures.size(), from + together);
@@ -86,11 +89,20 @@ final class HeldOutLoss {
         return rows;
     }
 
+    private String caption(Clip clip) {
+        return settings.captions().draw(clip.captions(), philox, 0, Sha256.word(clip.id()));
+    }
+
+    /** Captions that were cut so far. */
+    CaptionCuts captionCuts() {
+        return captionCuts;
+    }
+
     /** The sum of squared errors of a clip at some of the times. */
     private double[] squaredError(Clip clip, int numTokens, int fromTime, int toTime) {
         // No place in a data set, as another may hold the clip elsewhere.
         long key = Sha256.word(clip.id());
-        String caption = settings.captions().draw(clip.captions(), philox, 0, key);
+        String caption = caption(clip);
         batches.begin((toTime - fromTime) * numTokens);
         for (int k = fromTime; k < toTime; k++) {
             int time = k;

@@ -12,6 +12,7 @@ import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.SamplingMethod;
+import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
@@ -60,6 +61,11 @@ public final class Sample {
 
     private void run() throws IOException {
         List<String> prompts = expanded(prompts());
+        CaptionCuts cuts = CaptionCuts.NONE;
+        for (String prompt : prompts) {
+            cuts = cuts.with(prompt);
+        }
+        cuts.text("prompts", "were given").ifPresent(cut -> System.err.println("warning: " + cut));
         DeviceConfig deviceConfig = flags.device.resolve(1);
         Patch patch = model.config().tokens().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
