@@ -77,10 +77,6 @@ public final class Sample {
             throw new ConfigException("--fps " + flags.fps + " or --guidance " + flags.guidance
                     + " is out of range; use 0 to 1000 frames a second, and a number");
         }
-        if (VideoFile.bytes(frames, height, width) * prompts.size() > Integer.MAX_VALUE) {
-            throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + " and "
-                    + prompts.size() + " prompts make a video of over 2 GiB; lower one of them");
-        }
         List<Path> outputs = outputs(prompts.size(), frames);
         if (outputs.getFirst().toString().endsWith(".mp4")
                 && Math.min(height, width) < MIN_H264_SIDE
@@ -88,7 +84,15 @@ public final class Sample {
             throw new ConfigException("--output " + flags.output + ": H.264 has no videos of " + width + "x" + height
                     + "; its sides have at least " + MIN_H264_SIDE + " pixels; use --enlarge 256, or .gif");
         }
-        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS);
+        int numTiles = flags.separate.isEmpty() ? prompts.size() : 1;
+        VideoFile.Extent written = new VideoFile.Extent(frames, height, width).grid(numTiles).enlarged(flags.enlarge);
+        if (written.bytes() > Integer.MAX_VALUE) {
+            throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + ", "
+                    + prompts.size() + " prompts and --enlarge " + flags.enlarge + " make a video of "
+                    + written.bytes() / (1 << 20) + " MiB, over 2 GiB; lower one of them");
+        }
+        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS)
+                .tryOut(outputs.getFirst(), frames, written.height(), written.width(), flags.fps);
         SamplingMethod method =
                 flags.sampler.isEmpty() ? diffusion.samplers().getFirst() : SamplingMethod.parse(flags.sampler);
         List<VideoFile> videos = new ArrayList<>();
