@@ -103,7 +103,7 @@ final class HeldOutLoss {
         // No place in a data set, as another may hold the clip elsewhere.
         long key = Sha256.word(clip.id());
         String caption = caption(clip);
-        batches.begin((toTime - fromTime) * numTokens);
+        batches.begin(Math.multiplyExact(toTime - fromTime, numTokens));
         for (int k = fromTime; k < toTime; k++) {
             int time = k;
             batches.add(
