@@ -5,15 +5,19 @@ import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.ProgressDisplay;
+import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.checkpoint.WeightsKind;
+import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.DeviceFlags;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.CaptionBytes;
+import io.kinema.train.model.ClipTokens;
+import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
@@ -109,7 +113,7 @@ public final class Evaluate {
     private Evaluate(Flags flags) throws IOException {
         this.flags = flags;
         this.trained = TrainedWeights.open(Path.of(flags.checkpoint), flags.weights);
-        this.model = new SpacetimeDit(trained.config().model().toConfig());
+        this.model = new SpacetimeDit(trained.config().model().toConfig(), Recompute.BLOCKS);
     }
 
     /**
@@ -206,13 +210,41 @@ public final class Evaluate {
     private LossTable measure(
             Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
             throws IOException {
-        try (Device device = Devices.open(flags.device.resolve(1))) {
-            HeldOutLoss loss =
-                    new HeldOutLoss(model, diffusion, device, trained.load(model.layout(), device), settings);
-            LossTable table = new LossTable(rows(data, clips, loss));
+        DeviceConfig config = flags.device.resolve(1);
+        requireRoom(clips, config);
+        long blocks = (long) clips.size() * flags.times * model.config().depth();
+        try (Device device = Devices.open(config);
+                ProgressBar bar = ProgressDisplay.bar("Evaluating", "blocks", blocks)) {
+            HeldOutLoss loss = new HeldOutLoss(
+                    model, diffusion, device, trained.load(model.layout(), device), settings, bar::stepBy);
+            List<LossTable.Row> rows = new ArrayList<>();
+            for (ClipEntry entry : clips) {
+                rows.addAll(loss.of(data.read(entry)));
+                bar.setExtraMessage(" " + rows.size() / flags.times + "/" + clips.size() + " clips");
+            }
+            LossTable table = new LossTable(rows);
             loss.captionCuts().text("captions", "the model was told").ifPresent(cut -> System.err.println("warning: " + cut));
             return table;
         }
+    }
+
+    /** Refuses what memory does not hold, before any of the work. */
+    private void requireRoom(List<ClipEntry> clips, DeviceConfig config) throws IOException {
+        ClipTokens tokens = model.config().tokens();
+        long largest = 0;
+        long together = 0;
+        long frames = 0;
+        for (ClipEntry clip : clips) {
+            long ofClip = tokens.grid(clip).tokens();
+            largest = Math.max(largest, ofClip);
+            together = Math.max(together, HeldOutLoss.tokensTogether(ofClip, flags.times, flags.tokens));
+            frames = Math.max(frames, (long) Clip.CHANNELS * clip.numFrames() * clip.height() * clip.width());
+        }
+        long heapBytes = Float.BYTES * tokens.values() * (2 * together + largest) + frames;
+        String advice = together > largest
+                ? "give fewer --tokens (now " + flags.tokens + ")"
+                : "give smaller clips, by launch/prepare.sh --max-pixels or --clip-seconds";
+        HeldOutLoss.memory(model, config).require("evaluating", together, heapBytes, advice);
     }
 
     private List<ClipEntry> clips(Dataset data) {
@@ -224,16 +256,5 @@ public final class Evaluate {
             clips = clips.subList(0, Math.min(flags.clips, clips.size()));
         }
         return clips;
-    }
-
-    private List<LossTable.Row> rows(Dataset data, List<ClipEntry> clips, HeldOutLoss loss) throws IOException {
-        List<LossTable.Row> rows = new ArrayList<>();
-        try (ProgressBar bar = ProgressDisplay.bar("Evaluating", "clips", clips.size())) {
-            for (ClipEntry entry : clips) {
-                rows.addAll(loss.of(data.read(entry)));
-                bar.step();
-            }
-        }
-        return rows;
     }
 }

@@ -3,19 +3,28 @@ package io.kinema.train.evaluate;
 import io.kinema.data.order.Philox;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.Sha256;
+import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.diffusion.DiffusionLoss;
+import io.kinema.train.diffusion.Microbatch;
+import io.kinema.train.diffusion.Mixtures;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.Objective.Mixture;
 import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.input.MicrobatchBuilder;
+import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.ClipTokens;
+import io.kinema.train.model.Grid;
+import io.kinema.train.model.Packing;
 import io.kinema.train.model.Parameters;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.model.WatchedWeights;
 import io.kinema.train.run.CaptionMix;
+import io.kinema.train.sample.ForwardMemory;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.UploadMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 /**
@@ -32,6 +41,7 @@ final class HeldOutLoss {
     private final List<Mixture> mixtures;
     private final Philox philox;
     private final MicrobatchBuilder batches;
+    private final IntConsumer blocksDone;
     private CaptionCuts captionCuts = CaptionCuts.NONE;
 
     /**
@@ -44,15 +54,47 @@ final class HeldOutLoss {
      */
     record Settings(CaptionMix captions, int times, int maxTokens, long seed) {}
 
-    HeldOutLoss(SpacetimeDit model, Objective diffusion, Device device, Parameters weights, Settings settings) {
+    /** The last is told how many blocks of the network are done, counted for each time. */
+    HeldOutLoss(
+            SpacetimeDit model,
+            Objective diffusion,
+            Device device,
+            Parameters weights,
+            Settings settings,
+            IntConsumer blocksDone) {
         this.model = model;
         this.loss = new DiffusionLoss(model, device);
         this.device = device;
         this.weights = weights;
         this.settings = settings;
+        this.blocksDone = blocksDone;
         this.mixtures = mixtures(diffusion, settings.times());
         this.philox = new Philox(settings.seed());
         this.batches = new MicrobatchBuilder(model.config().tokens(), UploadMemory.HEAP);
+    }
+
+    /** What passes take on a device. */
+    static ForwardMemory memory(SpacetimeDit model, DeviceConfig on) {
+        return ForwardMemory.plan(model.config(), on, (planned, device, weights, numTokens) -> {
+            int values = model.config().tokens().values();
+            Packing packing =
+                    Packing.of(List.of(new Grid(1, 1, numTokens)), List.of(new int[CaptionBytes.MAX_BYTES]));
+            new DiffusionLoss(planned, device)
+                    .forward(
+                            weights,
+                            new Microbatch(
+                                    List.of("planned"),
+                                    packing,
+                                    UploadMemory.HEAP.uploadBuffer((long) numTokens * values),
+                                    UploadMemory.HEAP.uploadBuffer((long) numTokens * values),
+                                    UploadMemory.HEAP.uploadBuffer(numTokens),
+                                    Mixtures.of(List.of(new Mixture(0, 1, 0, 1, 0)))));
+        });
+    }
+
+    /** The most tokens that go through the network together, of clips with so many tokens each. */
+    static long tokensTogether(long ofClip, int times, int maxTokens) {
+        return ofClip * Math.clamp(maxTokens / ofClip, 1, times);
     }
 
     /** Times that stand for equal shares of those that training draws. */
@@ -113,7 +155,8 @@ final class HeldOutLoss {
                     (noise, count) -> philox.normals(Philox.Purpose.NOISE, time, key, noise, 0, count));
         }
         try (Device.Scope _ = device.openScope()) {
-            return device.read(loss.forward(weights, batches.build()));
+            Parameters watched = new WatchedWeights(weights, () -> blocksDone.accept(toTime - fromTime));
+            return device.read(loss.forward(watched, batches.build()));
         }
     }
 }

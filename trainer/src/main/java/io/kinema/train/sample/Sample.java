@@ -13,7 +13,10 @@ import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.SamplingMethod;
 import io.kinema.train.input.CaptionCuts;
+import io.kinema.train.model.Parameters;
+import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.model.WatchedWeights;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +40,7 @@ public final class Sample {
     private Sample(SampleFlags flags) throws IOException {
         this.flags = flags;
         trained = TrainedWeights.open(Path.of(flags.checkpoint), flags.weights);
-        model = new SpacetimeDit(trained.config().model().toConfig());
+        model = new SpacetimeDit(trained.config().model().toConfig(), Recompute.BLOCKS);
         diffusion =
                 Objective.named(trained.config().diffusion(), trained.config().timeShift());
     }
@@ -66,7 +69,6 @@ public final class Sample {
             cuts = cuts.with(prompt);
         }
         cuts.text("prompts", "were given").ifPresent(cut -> System.err.println("warning: " + cut));
-        DeviceConfig deviceConfig = flags.device.resolve(1);
         Patch patch = model.config().tokens().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
         int height = rounded("--height", flags.height, patch.height());
@@ -84,29 +86,41 @@ public final class Sample {
             throw new ConfigException("--output " + flags.output + ": H.264 has no videos of " + width + "x" + height
                     + "; its sides have at least " + MIN_H264_SIDE + " pixels; use --enlarge 256, or .gif");
         }
-        int numTiles = flags.separate.isEmpty() ? prompts.size() : 1;
-        VideoFile.Extent written = new VideoFile.Extent(frames, height, width).grid(numTiles).enlarged(flags.enlarge);
-        if (written.bytes() > Integer.MAX_VALUE) {
-            throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + ", "
-                    + prompts.size() + " prompts and --enlarge " + flags.enlarge + " make a video of "
-                    + written.bytes() / (1 << 20) + " MiB, over 2 GiB; lower one of them");
-        }
-        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS)
-                .tryOut(outputs.getFirst(), frames, written.height(), written.width(), flags.fps);
+        DeviceConfig deviceConfig = flags.device.resolve(1);
+        requireRoom(new VideoFile.Extent(frames, height, width), prompts.size(), outputs.getFirst(), deviceConfig);
         SamplingMethod method =
                 flags.sampler.isEmpty() ? diffusion.samplers().getFirst() : SamplingMethod.parse(flags.sampler);
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(deviceConfig);
-                ProgressBar bar = ProgressDisplay.bar("sampling", "steps", (long) prompts.size() * flags.steps)) {
-            Sampler sampler = new Sampler(model, diffusion, device, trained.load(model.layout(), device));
+                ProgressBar bar = ProgressDisplay.bar(
+                        "sampling", "blocks", (long) prompts.size() * flags.steps * model.config().depth())) {
+            Parameters weights = new WatchedWeights(trained.load(model.layout(), device), bar::step);
+            Sampler sampler = new Sampler(model, diffusion, device, weights);
             for (String prompt : prompts) {
                 Sampler.Request request = new Sampler.Request(
                         prompt, frames, height, width, flags.steps, flags.guidance, flags.seed, method);
-                videos.add(new VideoFile(sampler.sample(request, _ -> bar.step()), frames, height, width));
+                videos.add(new VideoFile(sampler.sample(request, step -> bar.setExtraMessage(" step " + step + "/" + flags.steps)), frames, height, width));
             }
         }
         write(videos, prompts, outputs);
         System.out.println(Path.of(flags.output).toAbsolutePath().normalize());
+    }
+
+    /** Tries the encoder, and refuses what memory does not hold, before any of the work. */
+    private void requireRoom(VideoFile.Extent extent, int numPrompts, Path output, DeviceConfig device)
+            throws IOException {
+        int numTiles = flags.separate.isEmpty() ? numPrompts : 1;
+        VideoFile.Extent written = extent.grid(numTiles).enlarged(flags.enlarge);
+        if (written.bytes() > Integer.MAX_VALUE) {
+            throw new ConfigException("--frames " + extent.numFrames() + ", --height " + extent.height() + ", --width "
+                    + extent.width() + ", " + numPrompts + " prompts and --enlarge " + flags.enlarge + " make a video of "
+                    + written.bytes() / (1 << 20) + " MiB, over 2 GiB; lower one of them");
+        }
+        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS)
+                .tryOut(output, extent.numFrames(), written.height(), written.width(), flags.fps);
+        new SampleMemory(model.config(), device, ForwardMemory.Room.ofThisProcess())
+                .require(new SampleMemory.Work(
+                        extent, flags.guidance != 1, numPrompts, written.bytes()));
     }
 
     /** One file for all prompts, or one for each. */
