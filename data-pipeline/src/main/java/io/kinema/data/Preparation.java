@@ -5,7 +5,7 @@ import io.kinema.data.PrepareGroup.Outcome;
 import io.kinema.data.PrepareGroup.Quarantined;
 import io.kinema.data.clip.Source;
 import io.kinema.data.clip.SourceListing;
-import io.kinema.data.command.CommandLine;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.DatasetWriter;
 import io.kinema.data.shard.Manifest;
 import io.kinema.data.shard.ShardWriter;
@@ -49,7 +49,7 @@ final class Preparation {
         }
         List<Outcome> outcomes = new ArrayList<>();
         try (SparkTasks spark = new SparkTasks(flags.master, "kinema-prepare");
-                ProgressBar bar = CommandLine.progressBar(
+                ProgressBar bar = ProgressDisplay.bar(
                         "Preparing", "files", listing.sources().size())) {
             for (String outcome : spark.run(tasks, PrepareGroup::run, index -> bar.stepBy(sizes.get(index)))) {
                 outcomes.add(Outcome.fromJson(outcome));

@@ -217,7 +217,10 @@ class CommandLineTest {
             assertEquals(1, CommandLine.run(() -> {
                 throw new IllegalStateException("a bug");
             }));
-            assertTrue(printed.toString(StandardCharsets.UTF_8).contains("IllegalStateException: a bug\n\tat "));
+            String told = printed.toString(StandardCharsets.UTF_8);
+            assertTrue(told.contains("error: internal error: java.lang.IllegalStateException: a bug at "), told);
+            assertTrue(told.endsWith("; KINEMA_TRACE=1 shows the stack trace\n"), told);
+            assertFalse(told.contains("\tat "), told);
         } finally {
             System.setErr(stderr);
         }

@@ -9,6 +9,7 @@ import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.dist.process.RunOutcome;
 import io.kinema.train.dist.rendezvous.Secret;
+import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.input.ClipOrder;
 import io.kinema.train.input.OrderTable;
 import io.kinema.train.input.SyntheticData;
@@ -128,7 +129,9 @@ public final class Train {
             memory = checkMemory(dataset, settings, cluster.isPresent());
         }
         SampleRequest sample = settings.sample();
+        settings.recipe().model().remark().ifPresent(Train::warn);
         if (sample.steps() > 0) {
+            CaptionCuts.NONE.with(sample.prompt()).text("prompts", "--sample-prompt gives").ifPresent(Train::warn);
             Ffmpeg.locate(sample.ffmpeg(), FFMPEG_TIMEOUT_SECONDS);
         }
         RunDescription run = choice.run();

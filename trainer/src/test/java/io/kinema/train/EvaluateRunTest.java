@@ -62,7 +62,7 @@ class EvaluateRunTest {
     @Test
     void shouldMeasureTheWholeTargetOfAModelThatPredictsNothing() throws IOException {
         List<String> lines = evaluated("zero.csv", "--weights", "model", "--seed", "5");
-        assertEquals("clip,source,frames,height,width,values,time,loss", lines.getFirst());
+        assertEquals("clip,source,frames,height,width,values,time,seed,loss", lines.getFirst());
         try (Dataset clips = Dataset.open(data.toString())) {
             assertEquals(1 + 4 * clips.clips().size(), lines.size());
             for (int i = 0; i < clips.clips().size(); i++) {
@@ -125,10 +125,26 @@ class EvaluateRunTest {
         try (LaunchedProgram program = LaunchedProgram.start(Evaluate.class, root.resolve("work"), args)) {
             said = program.expectExit(0);
         }
-        assertTrue(said.contains("minus the baseline's 0.000000 (95 % interval 0.000000 to 0.000000)"), said);
+        assertTrue(said.contains("minus the baseline's 0.000000 (95 % interval 0.000000 to 0.000000): no difference"), said);
         assertTrue(said.contains("held-out loss "), said);
         assertTrue(said.contains("clips of (frames x rows x columns) 1x4x12: "), said);
         assertTrue(said.contains("at time "), said);
+    }
+
+    @Test
+    void shouldNotCallTheTrainingSetHeldOut() throws Exception {
+        String sha256;
+        try (Dataset dataset = Dataset.open(data.toString())) {
+            sha256 = dataset.sha256();
+        }
+        Path trained = TinyCheckpoint.write(root.resolve("trained"), sha256);
+        String[] args = args("--times", "1", "--clips", "2", "--checkpoint", trained.toString());
+        String said;
+        try (LaunchedProgram program = LaunchedProgram.start(Evaluate.class, root.resolve("work"), args)) {
+            said = program.expectExit(0);
+        }
+        assertTrue(said.contains("is the data set that the checkpoint was trained on"), said);
+        assertTrue(said.contains("\nloss on the training set ") && !said.contains("held-out loss"), said);
     }
 
     @Test
@@ -147,6 +163,19 @@ class EvaluateRunTest {
         expectMistake("is not a file", "--baseline", root.resolve("none.csv").toString());
         expectMistake("did you mean --baseline", "--basline", "x");
         evaluated("three.csv", "--clips", "3");
+        // Before the device is opened: there is none of that name.
+        expectMistake(
+                "--baseline has losses of --seed 1",
+                "--clips",
+                "3",
+                "--times",
+                "4",
+                "--seed",
+                "2",
+                "--device",
+                "none",
+                "--baseline",
+                root.resolve("three.csv").toString());
         expectMistake(
                 "same --data",
                 "--times",

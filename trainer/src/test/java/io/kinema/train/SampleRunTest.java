@@ -63,6 +63,16 @@ class SampleRunTest {
         assertEquals(16, probe("a.mp4").displayHeight());
     }
 
+    /** Noise of this size is more than the H.264 encoder takes at its usual rate. */
+    @Test
+    void shouldWriteSmallNoisyVideosAndSayThatALongPromptIsCut() throws Exception {
+        String[] args = {"--width", "64", "--height", "48", "--frames", "16", "--fps", "8", "--steps", "1"};
+        String output = run(0, "noisy.mp4", append(args, "--prompt", "x".repeat(300)));
+        assertEquals(64, probe("noisy.mp4").displayWidth());
+        assertTrue(output.contains("warning: prompts: 1 of the 1 that were given are cut to 256 bytes"), output);
+        assertFalse(output.contains("\r") || output.contains("\u001b"), output);
+    }
+
     @Test
     void shouldGiveTheSameBytesForTheSameSeed() throws Exception {
         run(0, "one.gif", "--prompt", "a star", "--seed", "4");

@@ -28,6 +28,10 @@ final class TinyCheckpoint {
     private TinyCheckpoint() {}
 
     static Path write(Path checkpoints) throws IOException {
+        return write(checkpoints, "");
+    }
+
+    static Path write(Path checkpoints, String dataSha256) throws IOException {
         ParameterLayout layout = new SpacetimeDit(TINY).layout();
         CheckpointFolder folder = new CheckpointFolder(checkpoints);
         CheckpointState state = new CheckpointState(
@@ -36,7 +40,7 @@ final class TinyCheckpoint {
                 1,
                 new CheckpointState.Cursor(0, 1, 1, 64),
                 new CheckpointState.Config(CheckpointState.Model.of(TINY), "flow", TIME_SHIFT, "fp32"),
-                "",
+                dataSha256,
                 List.of(),
                 0,
                 0,

@@ -4,14 +4,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.RuntimeJsonMappingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvParser;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.storage.Folder;
-import java.io.BufferedReader;
+import io.kinema.data.storage.JsonLines;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -66,28 +65,15 @@ final class CaptionTable {
     }
 
     private void readJsonl(InputStream in, String where) throws IOException {
-        JsonMapper mapper = new JsonMapper();
-        BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
-        int number = 0;
-        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-            number++;
-            if (line.isBlank()) {
-                continue;
-            }
-            try {
-                JsonNode row = mapper.readTree(line);
-                String at = where + ":" + number;
-                add(
-                        row.path("path").asText(),
-                        row.path("caption").asText(),
-                        row.path("licence").asText(),
-                        JSONL,
-                        at);
-            } catch (JsonProcessingException e) {
+        JsonLines.read(in, line -> {
+            String at = where + ":" + line.number();
+            if (!line.isWhole()) {
                 throw new ConfigException(
-                        where + ":" + number + " is not JSON: " + firstLine(e) + "; correct the line or remove it", e);
+                        at + " is not JSON: " + line.fault() + "; correct the line or remove it, and save UTF-8");
             }
-        }
+            JsonNode row = line.object();
+            add(row.path("path").asText(), row.path("caption").asText(), row.path("licence").asText(), JSONL, at);
+        });
     }
 
     private void add(String path, String caption, String licence, String origin, String where) {

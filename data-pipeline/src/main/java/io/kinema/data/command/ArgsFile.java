@@ -1,9 +1,6 @@
 package io.kinema.data.command;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,15 +21,11 @@ final class ArgsFile {
      * @throws ConfigException if there is no such file, or a quote is left open
      */
     static List<String> read(Path file) {
-        List<String> lines;
-        try {
-            lines = Files.readAllLines(file);
-        } catch (NoSuchFileException e) {
+        if (Files.notExists(file)) {
             throw new ConfigException(
-                    "no file " + file.toAbsolutePath() + " for @" + file + "; give the path of a file of flags", e);
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read the flags in " + file, e);
+                    "no file " + file.toAbsolutePath() + " for @" + file + "; give the path of a file of flags");
         }
+        List<String> lines = TextFile.lines("", file);
         List<String> tokens = new ArrayList<>();
         for (int i = 0; i < lines.size(); i++) {
             tokens.addAll(tokens(lines.get(i), file + ":" + (i + 1)));

@@ -4,8 +4,6 @@ import com.beust.jcommander.JCommander;
 import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParameterDescription;
 import com.beust.jcommander.ParameterException;
-import java.io.IOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,9 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
+import java.util.function.Consumer;
 
 /**
  * The flags of one command: parsed into an object whose fields carry JCommander's {@link Parameter}, explained by
@@ -58,51 +54,50 @@ public final class CommandLine {
     }
 
     /**
-     * Runs a command and reports failures on stderr.
+     * Runs a command and reports failures on stderr in one line; the environment variable {@value Failure#TRACE} shows
+     * stack traces.
      *
      * @param command the command; its value is the exit code
-     * @return the command's exit code; 2 after a {@link ConfigException}, reported in one line; 1 after an
-     *     {@link IOException}, reported in one line; 1 after any other exception, reported with its stack trace; 1
-     *     after any exception while the JVM is ending
+     * @return the command's exit code; 2 after a {@link ConfigException}; 1 after any other exception or error, and
+     *     after any while the JVM is ending
      */
     public static int run(Callable<Integer> command) {
+        return run(command, Failure.askedFor());
+    }
+
+    /**
+     * The same, for a process with a log of its own.
+     *
+     * @param command the command; its value is the exit code
+     * @param traces the file that stack traces are appended to
+     * @return the exit code
+     */
+    public static int run(Callable<Integer> command, Path traces) {
+        return run(command, Failure.into(traces));
+    }
+
+    private static int run(Callable<Integer> command, Consumer<Failure> trace) {
+        Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+        Thread.setDefaultUncaughtExceptionHandler((thread, e) -> {
+            Failure failure = new Failure(e);
+            System.err.println("error: thread " + thread.getName() + " has ended: " + failure.line());
+            trace.accept(failure);
+        });
         try {
             return command.call();
-        } catch (Exception e) {
+        } catch (Throwable e) {
             if (isJvmEnding()) {
                 // The JVM is ending after Ctrl-C or a signal, which causes failures of all kinds.
                 System.err.println("stopped before the end");
                 return 1;
             }
-            if (e instanceof ConfigException) {
-                System.err.println("error: " + e.getMessage());
-                return 2;
-            }
-            // The exception's class belongs to the message: the message alone may be only a path.
-            System.err.println("error: " + (e instanceof FileSystemException ? e.toString() : e.getMessage()));
-            if (!(e instanceof IOException)) {
-                e.printStackTrace();
-            }
-            return 1;
+            Failure failure = new Failure(e);
+            System.err.println("error: " + failure.line());
+            trace.accept(failure);
+            return failure.isMistake() ? 2 : 1;
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before);
         }
-    }
-
-    /**
-     * Shows progress on stderr.
-     *
-     * @param name of the work, such as {@code Preparing}
-     * @param unit of the count, such as {@code files}
-     * @param total the count at the end
-     * @return the bar; the caller closes it
-     */
-    public static ProgressBar progressBar(String name, String unit, long total) {
-        return new ProgressBarBuilder()
-                .setTaskName(name)
-                .setInitialMax(total)
-                .setUnit(" " + unit, 1)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(500)
-                .build();
     }
 
     /**
@@ -165,7 +160,7 @@ public final class CommandLine {
      *
      * @param args the arguments
      * @return whether to continue; false after {@code --help}, which was printed to stdout
-     * @throws ConfigException on an unknown flag (the message names the nearest known flag), a missing or bad value, a
+     * @throws ConfigException on an unknown flag (the message names what it is called here, or a flag that is near), a missing or bad value, a
      *     missing required flag, or a missing args file
      */
     public boolean parse(String... args) {
@@ -344,11 +339,8 @@ public final class CommandLine {
 
     private ConfigException unknown(String arg, Set<String> known) {
         String name = arg.indexOf('=') > 0 ? arg.substring(0, arg.indexOf('=')) : arg;
-        String nearest = known.stream()
-                .min(Comparator.comparingInt((String flag) -> EditDistance.between(flag, name))
-                        .thenComparing(Comparator.naturalOrder()))
-                .orElse(HELP);
-        return new ConfigException("unknown flag " + name + "; did you mean " + nearest + "? " + seeHelp());
+        String message = UnknownFlag.message(name, known);
+        return new ConfigException(message + (message.endsWith("?") ? " " : "; ") + seeHelp());
     }
 
     private void requireAll(Map<String, ParameterDescription> known, List<String> tokens) {
@@ -405,6 +397,4 @@ public final class CommandLine {
     private static boolean isEmpty(Object value) {
         return value == null || value.toString().isEmpty() || value instanceof Collection<?> list && list.isEmpty();
     }
-
-    /** The Levenshtein distance: insertions, deletions and substitutions that turn one name into the other. */
 }

@@ -122,13 +122,15 @@ public final class SparkTasks implements AutoCloseable {
                         throw new ConfigException(mistake.getMessage(), e);
                     }
                 }
-                throw new IOException("a task failed: " + rootCause(e), e);
             }
             if (spark.sc().isStopped()) {
                 throw new IOException(
-                        "Spark has ended before the work was done: its master has removed the application or is gone;"
-                                + " the logs of the master and the executors say why",
+                        "Spark has ended before the work was done: its master cannot be reached, has removed the"
+                                + " application or is gone; the logs of the master and the executors say why",
                         e);
+            }
+            if (e instanceof SparkException) {
+                throw new IOException("a task failed: " + rootCause(e), e);
             }
             throw e;
         }

@@ -4,6 +4,7 @@ import com.beust.jcommander.Parameter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.video.Ffmpeg;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
@@ -195,7 +196,7 @@ public final class SynthCommand {
         List<Future<?>> pending = new ArrayList<>();
         try (ExecutorService threads = Executors.newFixedThreadPool(
                         NUM_THREADS, Thread.ofPlatform().name("synth-", 0).factory());
-                ProgressBar bar = CommandLine.progressBar("Making", "videos", flags.clips)) {
+                ProgressBar bar = ProgressDisplay.bar("Making", "videos", flags.clips)) {
             for (int i = 0; i < flags.clips; i++) {
                 int number = i;
                 pending.add(threads.submit(() -> {

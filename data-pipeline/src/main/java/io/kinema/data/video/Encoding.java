@@ -48,8 +48,21 @@ record Encoding(String muxer, List<String> encoders, String filter, List<String>
         return encoding;
     }
 
-    /** Options that make the codec's artefacts negligible. */
-    static List<String> quality(String encoder, double pixelsPerSecond) {
+    /**
+     * Options that make the codec's artefacts negligible. OpenH264 ends on small noisy pictures when it has more bits
+     * than it can spend: then fewer bits, and at last a fixed quantiser, are tried in turn.
+     */
+    static List<List<String>> qualities(String encoder, double pixelsPerSecond) {
+        List<String> best = quality(encoder, pixelsPerSecond);
+        return encoder.equals("libopenh264")
+                ? List.of(
+                        best,
+                        List.of("-b:v", Long.toString(Math.max(1, Math.round(4 * pixelsPerSecond)))),
+                        List.of("-rc_mode", "off"))
+                : List.of(best);
+    }
+
+    private static List<String> quality(String encoder, double pixelsPerSecond) {
         return switch (encoder) {
             case "libx264" -> List.of("-crf", "16", "-preset", "medium");
             case "libvpx-vp9" -> List.of("-crf", "16", "-b:v", "0", "-deadline", "good", "-cpu-used", "5");

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 
 /**
  * Decodes and encodes video with the programs {@code ffmpeg} and {@code ffprobe}. Each call is a child process with a
@@ -24,6 +25,9 @@ public final class Ffmpeg {
             "mov,matroska,webm,avi,gif,apng,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,"
                     + "ivf,flv,asf,ogg,mjpeg,yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe,"
                     + "wav,mp3,aac,flac,aiff";
+
+    /** Frames of a trial; the first is a key frame, the others are not. */
+    private static final int TRIED = 4;
 
     private static final List<String> CONFINED =
             List.of("-protocol_whitelist", "file,pipe", "-format_whitelist", CONTAINERS);
@@ -146,12 +150,61 @@ public final class Ffmpeg {
             throw new ConfigException("cannot write " + file + ": its height " + height + " and width " + width
                     + " must be multiples of " + encoding.sideMultiple() + "; choose others, or write .gif");
         }
-        String encoder = programs.encoder(encoding.encoders());
+        IOException failure = null;
+        for (String encoder : programs.encoders(encoding.encoders())) {
+            for (List<String> quality : Encoding.qualities(encoder, (double) height * width * frameRateHz)) {
+                List<String> options = new ArrayList<>(List.of("-c:v", encoder, "-threads", "1"));
+                options.addAll(quality);
+                try {
+                    encode(file, framesTHWC, width + "x" + height, frameRateHz, encoding, options);
+                    return;
+                } catch (EncodingException e) {
+                    failure = failure == null ? e : failure;
+                }
+            }
+        }
+        throw failure;
+    }
+
+    /** An encoder could not take the frames; another may. */
+    private static final class EncodingException extends IOException {
+        EncodingException(String message) {
+            super(message);
+        }
+    }
+
+    /**
+     * Tries an encoder on noise, which is the hardest to encode, before there are frames.
+     *
+     * @param file as in {@link #encode}; not written
+     * @param numFrames of the video
+     * @param height as there
+     * @param width as there
+     * @param frameRateHz as there
+     * @throws ConfigException as there
+     * @throws IOException as there
+     */
+    public void tryOut(Path file, int numFrames, int height, int width, double frameRateHz) throws IOException {
+        String name = file.getFileName().toString();
+        Path trial = Files.createTempFile("kinema-trial-", name.substring(name.lastIndexOf('.')));
+        try {
+            byte[] noise =
+                    new byte[Math.multiplyExact(Math.multiplyExact(3 * Math.min(numFrames, TRIED), height), width)];
+            new Random(0).nextBytes(noise);
+            encode(trial, noise, height, width, frameRateHz);
+        } finally {
+            Files.deleteIfExists(trial);
+        }
+    }
+
+    private void encode(
+            Path file, byte[] framesTHWC, String size, double frameRateHz, Encoding encoding, List<String> options)
+            throws IOException {
         Path unfinished = file.resolveSibling("." + file.getFileName() + ".tmp");
         List<String> command = command("-y", "-f", "rawvideo", "-pix_fmt", "rgb24");
-        command.addAll(List.of("-s", width + "x" + height, "-r", Double.toString(frameRateHz), "-i", "pipe:0"));
-        command.addAll(List.of("-vf", encoding.filter(), "-c:v", encoder, "-threads", "1"));
-        command.addAll(Encoding.quality(encoder, height * width * frameRateHz));
+        command.addAll(List.of("-s", size, "-r", Double.toString(frameRateHz), "-i", "pipe:0"));
+        command.addAll(List.of("-vf", encoding.filter()));
+        command.addAll(options);
         command.addAll(encoding.options());
         command.addAll(List.of("-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", encoding.muxer()));
         command.add(url(unfinished));
@@ -159,7 +212,7 @@ public final class Ffmpeg {
             feed(child, framesTHWC);
             LimitedProcess.Ending ending = child.await();
             if (!ending.good()) {
-                throw new IOException("cannot write " + file + ": " + reason("encoding failed", ending));
+                throw new EncodingException("cannot write " + file + ": " + reason("encoding failed", ending));
             }
             Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
         } finally {

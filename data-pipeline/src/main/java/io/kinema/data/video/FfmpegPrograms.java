@@ -139,12 +139,13 @@ record FfmpegPrograms(
         return text.lines().findFirst().orElse("it said nothing");
     }
 
-    /** The first of these encoders that ffmpeg has. */
-    String encoder(List<String> wanted) {
-        return wanted.stream()
-                .filter(encoders::contains)
-                .findFirst()
-                .orElseThrow(() -> new ConfigException("ffmpeg " + version + " (" + origin
-                        + ") has none of the encoders " + wanted + "; give another with --ffmpeg PATH"));
+    /** Those of these encoders that ffmpeg has, one at least. */
+    List<String> encoders(List<String> wanted) {
+        List<String> found = wanted.stream().filter(encoders::contains).toList();
+        if (found.isEmpty()) {
+            throw new ConfigException("ffmpeg " + version + " (" + origin + ") has none of the encoders " + wanted
+                    + "; give another with --ffmpeg PATH");
+        }
+        return found;
     }
 }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -234,5 +235,29 @@ class FfmpegTest {
             assertEquals(0, stream.read(new byte[3 * height * width], 1));
             return Arrays.copyOf(frames, 3 * numFrames * height * width);
         }
+    }
+
+    /** OpenH264 ends with an error when small noisy pictures have more bits than it can spend. */
+    @Test
+    void shouldEncodeNoiseOfSmallSizes() throws IOException {
+        for (int[] size : new int[][] {{16, 16}, {64, 48}, {72, 56}, {96, 64}, {112, 80}, {128, 96}, {160, 120}}) {
+            for (int rate : new int[] {1, 8, 120}) {
+                byte[] noise = new byte[3 * 6 * size[0] * size[1]];
+                new Random(size[0]).nextBytes(noise);
+                Path file = folder.resolve("noise.mp4");
+                ffmpeg.encode(file, noise, size[1], size[0], rate);
+                assertEquals(size[0], ffmpeg.probe(file).displayWidth());
+                Files.delete(file);
+            }
+        }
+    }
+
+    @Test
+    void shouldTryAnEncoderWithoutWritingTheFile() throws IOException {
+        Path file = folder.resolve("trial.mp4");
+        ffmpeg.tryOut(file, 16, 48, 64, 8);
+        assertFalse(Files.exists(file));
+        ffmpeg.tryOut(folder.resolve("trial.png"), 1, 7, 5, 1);
+        assertThrows(ConfigException.class, () -> ffmpeg.tryOut(file, 16, 47, 64, 8));
     }
 }

@@ -3,6 +3,7 @@ package io.kinema.recaption.measure;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
@@ -77,7 +78,7 @@ public final class MeasureCommand {
         Map<Writer, CaptionScores.Collector> byWriter = new LinkedHashMap<>();
         try (Dataset data = Dataset.open(location);
                 ProgressBar bar =
-                        CommandLine.progressBar("Reading", "clips", data.clips().size())) {
+                        ProgressDisplay.bar("Reading", "clips", data.clips().size())) {
             for (ClipEntry entry : data.clips()) {
                 List<Caption> captions = data.read(entry).captions();
                 List<String> references = captions.stream()

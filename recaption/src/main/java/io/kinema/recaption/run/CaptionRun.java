@@ -1,8 +1,8 @@
 package io.kinema.recaption.run;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.CaptionFile;
 import io.kinema.data.shard.Clip;
@@ -133,7 +133,7 @@ final class CaptionRun {
     private ServerUsage caption(List<Unit> open, Folder work, String master) throws IOException {
         long numClips = open.stream().mapToLong(Unit::numClips).sum();
         try (SparkTasks spark = new SparkTasks(master, "kinema-recaption");
-                ProgressBar bar = CommandLine.progressBar("Captioning", "clips", numClips)) {
+                ProgressBar bar = ProgressDisplay.bar("Captioning", "clips", numClips)) {
             List<String> tasks = tasks(open, work, spark.parallelism()).stream()
                     .map(CaptionTask::toJson)
                     .toList();

@@ -6,6 +6,7 @@ import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.data.storage.Folder;
@@ -181,7 +182,7 @@ public final class ShowCommand {
     }
 
     private static void addWithBar(Dataset data, List<ClipEntry> chosen, CaptionPage page) throws IOException {
-        try (ProgressBar bar = CommandLine.progressBar("Drawing", "clips", chosen.size())) {
+        try (ProgressBar bar = ProgressDisplay.bar("Drawing", "clips", chosen.size())) {
             for (ClipEntry entry : chosen) {
                 page.add(data.read(entry));
                 bar.step();

@@ -201,10 +201,13 @@ public final class Checkpoint {
             Map<String, ParameterLayout.Entry> byName = byName(layout);
             for (Safetensors.Entry entry : Safetensors.read(file, arena).entries()) {
                 ParameterLayout.Entry parameter = byName.remove(entry.name());
-                if (parameter == null || !Arrays.equals(parameter.shape(), entry.shape())) {
+                if (parameter == null) {
+                    // Whoever saved the file put something of their own beside the weights.
+                    continue;
+                }
+                if (!Arrays.equals(parameter.shape(), entry.shape())) {
                     throw new IOException(file + " holds " + entry.name() + Arrays.toString(entry.shape())
-                            + ", the model has "
-                            + (parameter == null ? "no such parameter" : Arrays.toString(parameter.shape())));
+                            + ", the model has " + Arrays.toString(parameter.shape()));
                 }
                 long begin = Math.max(from, parameter.offset());
                 long end = Math.min(to, parameter.offset() + parameter.size());
@@ -213,8 +216,8 @@ public final class Checkpoint {
                 }
             }
             if (!byName.isEmpty()) {
-                throw new IOException(
-                        file + " lacks " + byName.keySet().iterator().next());
+                throw new IOException(file + " lacks "
+                        + byName.keySet().iterator().next() + ", or does not have it as F32, BF16 or F16");
             }
         }
     }

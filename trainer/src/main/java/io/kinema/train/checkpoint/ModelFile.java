@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.shard.Sha256;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.tensor.DType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -13,9 +15,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -28,15 +33,18 @@ import java.util.TreeMap;
  *   <li>{@code model}: the shape, a {@link CheckpointState.Model} in JSON.
  *   <li>{@code diffusion}, {@code timeShift}: the forward process; {@code trainedIn}: the precision of training.
  *   <li>{@code step}, {@code seed}, {@code dataSha256}: of the checkpoint that it was made from.
- *   <li>{@code sha256}: digest of the other metadata, {@code KEY=VALUE} and a line feed each in the order of the keys,
- *       and of everything after the header.
+ *   <li>{@code sha256}: digest of the metadata above, {@code KEY=VALUE} and a line feed each in the order of the keys,
+ *       and of the weights' bytes in the order of the model's layout; {@code none} where a program has changed them.
  * </ul>
+ *
+ * Other programs may save the file again: in another order, with further tensors and metadata, in fp16.
  *
  * @param file where it is
  * @param kind which weights it holds
  * @param config of the model and its forward process
+ * @param dataSha256 digest of the data set that it was trained on
  */
-record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
+record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config, String dataSha256) {
     static final String EXTENSION = ".safetensors";
 
     private static final String FORMAT = "format";
@@ -48,7 +56,13 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
     private static final String DIFFUSION = "diffusion";
     private static final String TIME_SHIFT = "timeShift";
     private static final String TRAINED_IN = "trainedIn";
+    private static final String STEP = "step";
+    private static final String SEED = "seed";
+    private static final String DATA = "dataSha256";
+    private static final Set<String> DESCRIBED =
+            Set.of(FORMAT, VERSION, WEIGHTS, MODEL, DIFFUSION, TIME_SHIFT, TRAINED_IN, STEP, SEED, DATA);
     private static final String DIGEST = "sha256";
+    private static final String UNCHECKED = "none";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /**
@@ -79,7 +93,7 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
             }
         }
         CheckpointFolder.sync(target.getParent());
-        return new ModelFile(file, kind, from.state().config());
+        return new ModelFile(file, kind, from.state().config(), from.state().dataSha256());
     }
 
     private static Map<String, String> describe(CheckpointState state, WeightsKind kind)
@@ -92,16 +106,16 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
         metadata.put(DIFFUSION, state.config().diffusion());
         metadata.put(TIME_SHIFT, Double.toString(state.config().timeShift()));
         metadata.put(TRAINED_IN, state.config().precision());
-        metadata.put("step", Long.toString(state.step()));
-        metadata.put("seed", Long.toString(state.seed()));
-        metadata.put("dataSha256", state.dataSha256());
+        metadata.put(STEP, Long.toString(state.step()));
+        metadata.put(SEED, Long.toString(state.seed()));
+        metadata.put(DATA, state.dataSha256());
         return metadata;
     }
 
     private static MessageDigest digest(Map<String, String> metadata) {
         MessageDigest sha256 = Sha256.digest();
         new TreeMap<>(metadata).forEach((key, value) -> {
-            if (!key.equals(DIGEST)) {
+            if (DESCRIBED.contains(key)) {
                 sha256.update((key + "=" + value + "\n").getBytes(StandardCharsets.UTF_8));
             }
         });
@@ -130,17 +144,61 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config) {
                 throw new ConfigException(file + " has format version " + metadata.get(VERSION)
                         + ", this version reads " + VERSION_NUMBER + "; use the version of Kinema that wrote it");
             }
-            MessageDigest sha256 = digest(metadata);
-            for (Safetensors.Entry entry : contents.entries()) {
-                Safetensors.emit(entry, entry.type(), sha256::update);
-            }
-            String found = HexFormat.of().formatHex(sha256.digest());
-            if (!found.equals(metadata.get(DIGEST))) {
-                throw new IOException(
-                        file + " has contents of SHA-256 " + found + ", its header says " + metadata.get(DIGEST));
-            }
-            return new ModelFile(file, kind(file, metadata), config(file, metadata));
+            CheckpointState.Config config = config(file, metadata);
+            requireDigest(file, metadata, weights(file, config, contents.entries()));
+            return new ModelFile(file, kind(file, metadata), config, text(file, metadata, DATA));
         }
+    }
+
+    /** The model's weights in the order of its layout, wherever another program put them, none missing. */
+    private static List<Safetensors.Entry> weights(
+            Path file, CheckpointState.Config config, List<Safetensors.Entry> entries) throws IOException {
+        Map<String, Safetensors.Entry> byName = new HashMap<>();
+        entries.forEach(entry -> byName.put(entry.name(), entry));
+        CheckpointState.Model model = config.model();
+        // A damaged header may ask for more blocks than memory has room for.
+        if (Math.max(model.depth(), model.captionDepth()) > entries.size()) {
+            throw damaged(file, MODEL, model.toString());
+        }
+        List<Safetensors.Entry> weights = new ArrayList<>();
+        for (ParameterLayout.Entry parameter : layout(file, model).entries()) {
+            Safetensors.Entry entry = byName.get(parameter.name());
+            if (entry == null) {
+                throw new IOException(file + " lacks " + parameter.name() + ", or does not have it as F32, BF16 or F16");
+            }
+            weights.add(entry);
+        }
+        return weights;
+    }
+
+    private static ParameterLayout layout(Path file, CheckpointState.Model model) throws IOException {
+        try {
+            return new SpacetimeDit(model.toConfig()).layout();
+        } catch (RuntimeException whatDamageCanSpell) {
+            throw damaged(file, MODEL, model.toString());
+        }
+    }
+
+    private static void requireDigest(Path file, Map<String, String> metadata, List<Safetensors.Entry> weights)
+            throws IOException {
+        String expected = text(file, metadata, DIGEST);
+        if (expected.equals(UNCHECKED)) {
+            return;
+        }
+        MessageDigest sha256 = digest(metadata);
+        for (Safetensors.Entry entry : weights) {
+            Safetensors.emit(entry, entry.type(), sha256::update);
+        }
+        String found = HexFormat.of().formatHex(sha256.digest());
+        if (found.equals(expected)) {
+            return;
+        }
+        if (weights.stream().noneMatch(entry -> entry.type() == DType.FP16)) {
+            throw new IOException(file + " has contents of SHA-256 " + found + ", its header says " + expected
+                    + "; if you changed the weights on purpose, write \"" + UNCHECKED + "\" there");
+        }
+        // Kinema writes no fp16: another program has converted the weights, and their digest is of other bytes.
+        System.err.println("warning: " + file + " holds weights in F16, which its digest is not of: not checked");
     }
 
     private static WeightsKind kind(Path file, Map<String, String> metadata) throws IOException {

@@ -1,9 +1,9 @@
 package io.kinema.train.checkpoint;
 
+import io.kinema.data.command.ProgressDisplay;
 import java.util.Optional;
 import java.util.function.LongConsumer;
 import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
 
 /** A bar for bytes that are read, where they are so many that somebody waits for them. */
 final class ReadProgress implements LongConsumer, AutoCloseable {
@@ -20,11 +20,7 @@ final class ReadProgress implements LongConsumer, AutoCloseable {
         if (totalBytes < MANY_BYTES) {
             return new ReadProgress(Optional.empty());
         }
-        return new ReadProgress(Optional.of(new ProgressBarBuilder()
-                .setTaskName(task)
-                .setInitialMax(totalBytes)
-                .setUnit(" MB", MEGABYTE)
-                .build()));
+        return new ReadProgress(Optional.of(ProgressDisplay.bar(task, "MB", MEGABYTE, totalBytes)));
     }
 
     @Override

@@ -1,7 +1,5 @@
 package io.kinema.train.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -15,34 +13,33 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Files of named tensors, fp32 or bf16, in the safetensors format (huggingface/safetensors, README, "Format"): eight
- * bytes, the little-endian length n of the header; n bytes of JSON, {@code {"name": {"dtype": "F32" or "BF16", "shape":
- * […], "data_offsets": [begin, end]}, …}}, filled up with spaces to a multiple of 8; then the tensors' bytes,
- * little-endian, row-major, end to end without a hole. The entry {@code __metadata__} maps strings to strings.
+ * Files of named tensors in the safetensors format (huggingface/safetensors, README, "Format"): eight bytes, the
+ * little-endian length n of the header; n bytes of JSON, {@code {"name": {"dtype": "F32" or "BF16", "shape": […],
+ * "data_offsets": [begin, end]}, …}}, filled up with spaces to a multiple of 8; then the tensors' bytes, little-endian,
+ * row-major, end to end without a hole. The entry {@code __metadata__} maps strings to strings.
+ *
+ * <p>Tensors are written in fp32 or bf16, in the order of the header. Read are files of others too: entries in any
+ * order, fp16 tensors, and tensors of further types, which are passed over.
  */
 public final class Safetensors {
     private static final int LENGTH_BYTES = 8;
     private static final int MAX_HEADER_BYTES = 100_000_000;
-    private static final Map<DType, String> NAMES = Map.of(DType.FP32, "F32", DType.BF16, "BF16");
+    private static final Map<DType, String> NAMES = Map.of(DType.FP32, "F32", DType.BF16, "BF16", DType.FP16, "F16");
     private static final int CHUNK_ELEMENTS = 1 << 18;
-    private static final String METADATA = "__metadata__";
+    static final String METADATA = "__metadata__";
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final ValueLayout.OfFloat FP32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfShort BF16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FP32_NATIVE = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private Safetensors() {}
@@ -51,7 +48,7 @@ public final class Safetensors {
      * One tensor.
      *
      * @param name as in the file
-     * @param type fp32 or bf16
+     * @param type fp32, bf16 or fp16
      * @param shape extents
      * @param data elements, row-major, little-endian
      */
@@ -73,7 +70,8 @@ public final class Safetensors {
                 return;
             }
             for (long i = 0; i < count; i++) {
-                float value = Bfloat16.toFloat(data.get(BF16, (first + i) * Short.BYTES));
+                short bits = data.get(HALF, (first + i) * Short.BYTES);
+                float value = type == DType.BF16 ? Bfloat16.toFloat(bits) : Float.float16ToFloat(bits);
                 target.set(FP32_NATIVE, (targetFirst + i) * Float.BYTES, value);
             }
         }
@@ -83,7 +81,7 @@ public final class Safetensors {
      * What a file holds.
      *
      * @param metadata strings of its header
-     * @param entries the tensors in the order of the file
+     * @param entries the tensors in the order of their bytes
      */
     public record Contents(Map<String, String> metadata, List<Entry> entries) {}
 
@@ -225,9 +223,9 @@ public final class Safetensors {
     /**
      * Maps a file into memory and checks that header and size agree.
      *
-     * @param file a safetensors file of fp32 and bf16 tensors
+     * @param file a safetensors file
      * @param arena which the data live as long as
-     * @return metadata and tensors
+     * @return metadata, and the tensors of fp32, bf16 and fp16
      * @throws IOException when the file is missing, cut off or not of this format; the message has path and offset
      */
     public static Contents read(Path file, Arena arena) throws IOException {
@@ -242,65 +240,43 @@ public final class Safetensors {
                 throw bad(file, 0, "its header should have " + headerBytes + " bytes, the file has " + size);
             }
             byte[] json = all.asSlice(LENGTH_BYTES, headerBytes).toArray(ValueLayout.JAVA_BYTE);
-            JsonNode header = parse(file, json);
-            return new Contents(metadata(header), entries(file, header, all.asSlice(LENGTH_BYTES + headerBytes)));
-        }
-    }
-
-    private static JsonNode parse(Path file, byte[] json) throws IOException {
-        try {
-            JsonNode header = JSON.readTree(new String(json, StandardCharsets.UTF_8));
-            if (!header.isObject()) {
-                throw bad(file, LENGTH_BYTES, "its header is not a JSON object");
+            MemorySegment data = all.asSlice(LENGTH_BYTES + headerBytes);
+            try {
+                SafetensorsHeader header = SafetensorsHeader.parse(json, data.byteSize());
+                return new Contents(header.metadata(), entries(file, header, data));
+            } catch (SafetensorsHeader.FormatException e) {
+                throw bad(file, LENGTH_BYTES, e.getMessage());
             }
-            return header;
-        } catch (JsonProcessingException e) {
-            throw bad(file, LENGTH_BYTES, "its header is not JSON: " + e.getOriginalMessage());
         }
     }
 
-    private static Map<String, String> metadata(JsonNode header) {
-        Map<String, String> strings = new TreeMap<>();
-        header.path(METADATA)
-                .properties()
-                .forEach(field -> strings.put(field.getKey(), field.getValue().asText()));
-        return strings;
-    }
-
-    private static List<Entry> entries(Path file, JsonNode header, MemorySegment data) throws IOException {
+    /** The tensors whose type is read, in the order of their bytes. */
+    private static List<Entry> entries(Path file, SafetensorsHeader header, MemorySegment data) throws IOException {
         List<Entry> entries = new ArrayList<>();
-        Set<String> names = new HashSet<>();
-        long expected = 0;
-        for (Map.Entry<String, JsonNode> field : header.properties()) {
-            if (field.getKey().equals(METADATA)) {
-                continue;
+        for (SafetensorsHeader.Place place : header.places()) {
+            for (Map.Entry<DType, String> type : NAMES.entrySet()) {
+                if (type.getValue().equals(place.type())) {
+                    entries.add(new Entry(
+                            place.name(),
+                            type.getKey(),
+                            extents(file, place),
+                            data.asSlice(place.begin(), place.end() - place.begin())));
+                }
             }
-            JsonNode node = field.getValue();
-            Optional<DType> type = NAMES.entrySet().stream()
-                    .filter(name -> name.getValue().equals(node.path("dtype").asText()))
-                    .map(Map.Entry::getKey)
-                    .findFirst();
-            if (type.isEmpty() || !names.add(field.getKey())) {
-                throw bad(file, LENGTH_BYTES, field.getKey() + " is not one F32 or BF16 tensor: " + node);
-            }
-            long begin = node.path("data_offsets").path(0).asLong(-1);
-            long end = node.path("data_offsets").path(1).asLong(-1);
-            int[] shape = shape(node.path("shape"));
-            long bytes = bytes(shape, type.get());
-            if (begin != expected || end != begin + bytes || end > data.byteSize()) {
-                throw bad(
-                        file,
-                        LENGTH_BYTES,
-                        field.getKey() + " should be " + bytes + " bytes from " + expected + ", its offsets are "
-                                + begin + " and " + end + " of " + data.byteSize());
-            }
-            entries.add(new Entry(field.getKey(), type.get(), shape, data.asSlice(begin, bytes)));
-            expected = end;
-        }
-        if (expected != data.byteSize()) {
-            throw bad(file, LENGTH_BYTES, "its tensors have " + expected + " bytes, the file " + data.byteSize());
         }
         return entries;
+    }
+
+    private static int[] extents(Path file, SafetensorsHeader.Place place) throws IOException {
+        int[] shape = new int[place.shape().size()];
+        for (int i = 0; i < shape.length; i++) {
+            long extent = place.shape().get(i);
+            if (extent > Integer.MAX_VALUE) {
+                throw bad(file, LENGTH_BYTES, place.name() + " has an extent of " + extent + ", beyond 2^31 - 1");
+            }
+            shape[i] = (int) extent;
+        }
+        return shape;
     }
 
     private static long product(int[] shape) {
@@ -309,28 +285,6 @@ public final class Safetensors {
             product = Math.multiplyExact(product, extent);
         }
         return product;
-    }
-
-    /** The bytes of a tensor; -1, which no tensor has, where the shape is of none or of more than can be. */
-    private static long bytes(int[] shape, DType type) {
-        for (int extent : shape) {
-            if (extent < 0) {
-                return -1;
-            }
-        }
-        try {
-            return Math.multiplyExact(product(shape), type.bytes());
-        } catch (ArithmeticException e) {
-            return -1;
-        }
-    }
-
-    private static int[] shape(JsonNode array) {
-        int[] shape = new int[array.size()];
-        for (int i = 0; i < shape.length; i++) {
-            shape[i] = array.get(i).canConvertToInt() ? array.get(i).intValue() : -1;
-        }
-        return shape;
     }
 
     private static IOException bad(Path file, long offset, String what) {

@@ -15,9 +15,10 @@ import java.nio.file.Path;
  * Weights to sample from: of a checkpoint folder, or of a file that {@code launch/checkpoint.sh export} wrote.
  *
  * @param config of the model and its forward process
+ * @param dataSha256 digest of the data set that they were trained on
  * @param file that holds them
  */
-public record TrainedWeights(CheckpointState.Config config, Path file) {
+public record TrainedWeights(CheckpointState.Config config, String dataSha256, Path file) {
 
     /**
      * Opens weights and reads all of them against their digest.
@@ -35,11 +36,12 @@ public record TrainedWeights(CheckpointState.Config config, Path file) {
                 throw new ConfigException("--weights " + weights + ": " + path + " holds "
                         + model.kind().flag() + "; leave --weights out, or name the checkpoint");
             }
-            return new TrainedWeights(model.config(), path);
+            return new TrainedWeights(model.config(), model.dataSha256(), path);
         }
         Checkpoint checkpoint = Checkpoint.open(path);
         WeightsKind kind = weights.isEmpty() ? WeightsKind.EMA : WeightsKind.parse(weights);
-        return new TrainedWeights(checkpoint.state().config(), checkpoint.verified(kind.file()));
+        return new TrainedWeights(
+                checkpoint.state().config(), checkpoint.state().dataSha256(), checkpoint.verified(kind.file()));
     }
 
     /**

@@ -4,15 +4,20 @@ import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
+import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.checkpoint.WeightsKind;
+import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.DeviceFlags;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.NoisePrediction;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.model.CaptionBytes;
+import io.kinema.train.model.ClipTokens;
+import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.CaptionMix;
 import io.kinema.train.tensor.Device;
@@ -108,7 +113,7 @@ public final class Evaluate {
     private Evaluate(Flags flags) throws IOException {
         this.flags = flags;
         this.trained = TrainedWeights.open(Path.of(flags.checkpoint), flags.weights);
-        this.model = new SpacetimeDit(trained.config().model().toConfig());
+        this.model = new SpacetimeDit(trained.config().model().toConfig(), Recompute.BLOCKS);
     }
 
     /**
@@ -170,22 +175,79 @@ public final class Evaluate {
         Objective diffusion =
                 Objective.named(trained.config().diffusion(), trained.config().timeShift());
         LossTable table;
-        try (Dataset data = Dataset.open(flags.data);
-                Device device = Devices.open(flags.device.resolve(1))) {
-            HeldOutLoss loss =
-                    new HeldOutLoss(model, diffusion, device, trained.load(model.layout(), device), settings);
-            table = new LossTable(rows(data, loss));
+        String name;
+        try (Dataset data = Dataset.open(flags.data)) {
+            List<ClipEntry> clips = clips(data);
+            if (baseline != null) {
+                List<Double> times = HeldOutLoss.mixtures(diffusion, flags.times).stream()
+                        .map(Objective.Mixture::tau)
+                        .toList();
+                baseline.requireBaselineOf(clips, times, flags.seed);
+            }
+            name = lossName(data);
+            table = measure(data, clips, diffusion, settings);
         }
         if (!flags.output.isEmpty()) {
             table.write(Path.of(flags.output));
         }
-        System.out.print(table.summary());
+        System.out.print(table.summary(name));
         if (baseline != null) {
-            System.out.println("minus the baseline's " + table.minus(baseline).text());
+            LossTable.Estimate difference = table.minus(baseline);
+            System.out.println("minus the baseline's " + difference.text() + ": " + difference.verdict());
         }
     }
 
-    private List<LossTable.Row> rows(Dataset data, HeldOutLoss loss) throws IOException {
+    /** Clips that the checkpoint was trained on are not held out. */
+    private String lossName(Dataset data) {
+        if (!data.sha256().equals(trained.dataSha256())) {
+            return "held-out loss";
+        }
+        System.err.println("warning: --data " + flags.data + " is the data set that the checkpoint was trained on: its"
+                + " loss says nothing about other clips; give clips that were held out");
+        return "loss on the training set";
+    }
+
+    private LossTable measure(
+            Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
+            throws IOException {
+        DeviceConfig config = flags.device.resolve(1);
+        requireRoom(clips, config);
+        long blocks = (long) clips.size() * flags.times * model.config().depth();
+        try (Device device = Devices.open(config);
+                ProgressBar bar = ProgressDisplay.bar("Evaluating", "blocks", blocks)) {
+            HeldOutLoss loss = new HeldOutLoss(
+                    model, diffusion, device, trained.load(model.layout(), device), settings, bar::stepBy);
+            List<LossTable.Row> rows = new ArrayList<>();
+            for (ClipEntry entry : clips) {
+                rows.addAll(loss.of(data.read(entry)));
+                bar.setExtraMessage(" " + rows.size() / flags.times + "/" + clips.size() + " clips");
+            }
+            LossTable table = new LossTable(rows);
+            loss.captionCuts().text("captions", "the model was told").ifPresent(cut -> System.err.println("warning: " + cut));
+            return table;
+        }
+    }
+
+    /** Refuses what memory does not hold, before any of the work. */
+    private void requireRoom(List<ClipEntry> clips, DeviceConfig config) throws IOException {
+        ClipTokens tokens = model.config().tokens();
+        long largest = 0;
+        long together = 0;
+        long frames = 0;
+        for (ClipEntry clip : clips) {
+            long ofClip = tokens.grid(clip).tokens();
+            largest = Math.max(largest, ofClip);
+            together = Math.max(together, HeldOutLoss.tokensTogether(ofClip, flags.times, flags.tokens));
+            frames = Math.max(frames, (long) Clip.CHANNELS * clip.numFrames() * clip.height() * clip.width());
+        }
+        long heapBytes = Float.BYTES * tokens.values() * (2 * together + largest) + frames;
+        String advice = together > largest
+                ? "give fewer --tokens (now " + flags.tokens + ")"
+                : "give smaller clips, by launch/prepare.sh --max-pixels or --clip-seconds";
+        HeldOutLoss.memory(model, config).require("evaluating", together, heapBytes, advice);
+    }
+
+    private List<ClipEntry> clips(Dataset data) {
         List<ClipEntry> clips = data.clips();
         if (clips.isEmpty()) {
             throw new ConfigException("--data " + flags.data + " holds no clip; prepare some");
@@ -193,13 +255,6 @@ public final class Evaluate {
         if (flags.clips > 0) {
             clips = clips.subList(0, Math.min(flags.clips, clips.size()));
         }
-        List<LossTable.Row> rows = new ArrayList<>();
-        try (ProgressBar bar = CommandLine.progressBar("Evaluating", "clips", clips.size())) {
-            for (ClipEntry entry : clips) {
-                rows.addAll(loss.of(data.read(entry)));
-                bar.step();
-            }
-        }
-        return rows;
+        return clips;
     }
 }

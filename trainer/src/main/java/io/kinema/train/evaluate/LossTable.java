@@ -4,8 +4,10 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.RuntimeJsonMappingException;
 import com.fasterxml.jackson.dataformat.csv.CsvMapper;
+import com.fasterxml.jackson.dataformat.csv.CsvParser;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.shard.ClipEntry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +28,9 @@ import java.util.function.Function;
  * @param rows clip after clip
  */
 public record LossTable(List<Row> rows) {
-    private static final CsvMapper CSV = new CsvMapper();
+    private static final CsvMapper CSV = CsvMapper.builder()
+            .enable(CsvParser.Feature.FAIL_ON_MISSING_COLUMNS)
+            .build();
     private static final CsvSchema COLUMNS = CsvSchema.builder()
             .addColumn("clip")
             .addColumn("source")
@@ -35,12 +39,10 @@ public record LossTable(List<Row> rows) {
             .addColumn("width")
             .addColumn("values")
             .addColumn("time")
+            .addColumn("seed")
             .addColumn("loss")
             .setUseHeader(true)
             .build();
-
-    /** The standard normal's quantile of 97.5 %. */
-    private static final double Z = 1.959964;
 
     /**
      * The loss of a clip at a time.
@@ -52,10 +54,24 @@ public record LossTable(List<Row> rows) {
      * @param width W
      * @param values how many the network predicts, padding of images included
      * @param time as the network is told it, 0 (the clip) to 1000
+     * @param seed of noise and captions; empty in tables that do not say
      * @param loss mean of the squared errors of these values
      */
     public record Row(
-            String clip, String source, int frames, int height, int width, int values, double time, double loss) {
+            String clip,
+            String source,
+            int frames,
+            int height,
+            int width,
+            long values,
+            double time,
+            String seed,
+            double loss) {
+        /** Tables of earlier versions have no seed. */
+        public Row {
+            seed = seed == null ? "" : seed;
+        }
+
         private String shape() {
             return frames + "x" + height + "x" + width;
         }
@@ -70,8 +86,20 @@ public record LossTable(List<Row> rows) {
     public record Estimate(double mean, double halfWidth) {
         /** For people. */
         String text() {
-            return String.format(
-                    Locale.ROOT, "%.6f (95 %% interval %.6f to %.6f)", mean, mean - halfWidth, mean + halfWidth);
+            return Double.isNaN(halfWidth)
+                    ? String.format(Locale.ROOT, "%.6f (one source: no interval)", mean)
+                    : String.format(
+                            Locale.ROOT, "%.6f (95 %% interval %.6f to %.6f)", mean, mean - halfWidth, mean + halfWidth);
+        }
+
+        /** What a difference to a baseline means. */
+        String verdict() {
+            if (Double.isNaN(halfWidth)) {
+                return "one source does not tell which is better";
+            }
+            return mean - halfWidth > 0
+                    ? "worse than the baseline"
+                    : mean + halfWidth < 0 ? "better than the baseline" : "no difference that these clips can tell";
         }
     }
 
@@ -87,6 +115,39 @@ public record LossTable(List<Row> rows) {
      */
     public Estimate mean() {
         return estimate(rows, Row::loss);
+    }
+
+    /**
+     * Checks a baseline before any work.
+     *
+     * @param clips that are to be evaluated
+     * @param times at which
+     * @param wantedSeed of noise and captions
+     * @throws ConfigException if it is of other clips, sizes, times, or another seed
+     */
+    void requireBaselineOf(List<ClipEntry> clips, List<Double> times, long wantedSeed) {
+        Map<String, Row> known = new HashMap<>();
+        rows.forEach(row -> known.put(row.clip + '\n' + row.time, row));
+        for (ClipEntry clip : clips) {
+            for (double time : times) {
+                Row row = known.get(clip.id() + '\n' + time);
+                boolean isSame = row != null
+                        && row.frames == clip.numFrames()
+                        && row.height == clip.height()
+                        && row.width == clip.width();
+                if (!isSame || rows.size() != (long) clips.size() * times.size()) {
+                    throw new ConfigException("--baseline has " + rows.size() + " losses, this evaluation would have "
+                            + (long) clips.size() * times.size() + ", and not of the same clips, sizes and times (here "
+                            + clip.id() + " at time " + time
+                            + "); evaluate both checkpoints with the same --data, --clips and --times");
+                }
+                if (!row.seed.isEmpty() && !row.seed.equals(Long.toString(wantedSeed))) {
+                    throw new ConfigException("--seed " + wantedSeed + ", and --baseline has losses of --seed "
+                            + row.seed + ": noise and captions would be others; give --seed " + row.seed
+                            + ", or evaluate the baseline again");
+                }
+            }
+        }
     }
 
     /**
@@ -132,12 +193,14 @@ public record LossTable(List<Row> rows) {
             squares += residual * residual;
         }
         int n = sumsOfSource.size();
-        return new Estimate(mean, n < 2 ? Double.NaN : Z * Math.sqrt(squares * n / (n - 1)) / values);
+        return new Estimate(
+                mean,
+                n < 2 ? Double.NaN : StudentT.quantile(n - 1) * Math.sqrt(squares * n / (n - 1)) / values);
     }
 
-    /** Means of all, of each shape and of each time, for people. */
-    String summary() {
-        StringBuilder text = new StringBuilder("held-out loss " + mean().text() + '\n');
+    /** Means of all, under a name such as held-out loss, of each shape and of each time, for people. */
+    String summary(String name) {
+        StringBuilder text = new StringBuilder(name + " " + mean().text() + '\n');
         append(text, "clips of (frames x rows x columns)", Row::shape);
         append(text, "at time", row -> String.format(Locale.ROOT, "%8.3f", row.time));
         return text.toString();

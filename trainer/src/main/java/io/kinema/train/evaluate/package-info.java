@@ -1,2 +1,4 @@
-/** How well a checkpoint predicts clips that it was not trained on; docs/numerics.md, "Held-out loss". */
+/** How well a checkpoint predicts clips that it was not trained on;
+
+ docs/numerics.md, "Held-out loss". */
 package io.kinema.train.evaluate;

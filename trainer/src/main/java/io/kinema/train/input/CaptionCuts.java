@@ -15,9 +15,15 @@ import java.util.Optional;
  */
 public record CaptionCuts(long captions, long cut, int longestBytes) {
     /** Before the first caption. */
-    static final CaptionCuts NONE = new CaptionCuts(0, 0, 0);
+    public static final CaptionCuts NONE = new CaptionCuts(0, 0, 0);
 
-    CaptionCuts with(String caption) {
+    /**
+     * Counts one more.
+     *
+     * @param caption its text; an empty one does not count
+     * @return the counts with it
+     */
+    public CaptionCuts with(String caption) {
         if (caption.isEmpty()) {
             return this;
         }
@@ -29,16 +35,20 @@ public record CaptionCuts(long captions, long cut, int longestBytes) {
     /**
      * Says what is cut.
      *
+     * @param what the texts are, such as captions
+     * @param where they come from, such as {@code --prompts holds}
      * @return a line; empty where nothing is cut
      */
-    public Optional<String> text() {
+    public Optional<String> text(String what, String where) {
         return cut == 0
                 ? Optional.empty()
                 : Optional.of(String.format(
                         Locale.ROOT,
-                        "captions: %,d of the %,d that rank 0 has read are cut to %d bytes; the longest has %,d",
+                        "%s: %,d of the %,d that %s are cut to %d bytes; the longest has %,d",
+                        what,
                         cut,
                         captions,
+                        where,
                         CaptionBytes.MAX_BYTES,
                         longestBytes));
     }

@@ -12,10 +12,12 @@ import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 
 /**
  * Reads microbatches ahead of training, in a thread of its own: decodes clips, cuts patches, draws noise and times.
@@ -39,6 +41,8 @@ public final class ClipLoader implements AutoCloseable {
     private final long firstEpoch;
     /** Of the first epoch; changed by the loader's thread. */
     private volatile CaptionCuts captionCuts = CaptionCuts.NONE;
+
+    private volatile FrameRates frameRates = FrameRates.NONE;
 
     private long submitted;
 
@@ -110,6 +114,7 @@ public final class ClipLoader implements AutoCloseable {
             String caption = config.captions().draw(clip.captions(), philox, number, index);
             if (order.epoch(step, microbatch) == firstEpoch) {
                 captionCuts = captionCuts.with(caption);
+                frameRates = frameRates.with(clip.numFrames(), clip.frameRateHz());
             }
             builder.add(
                     clip,
@@ -126,13 +131,20 @@ public final class ClipLoader implements AutoCloseable {
         return diffusion.draw(philox.uniform(Philox.Purpose.TIME, number, index, 1), normal[0]);
     }
 
-    /**
-     * Counts the captions that were cut since the start, in the epoch that training began in.
-     *
-     * @return of the microbatches that were loaded so far
-     */
-    public CaptionCuts captionCuts() {
+    /** Captions that were cut since the start, in the epoch that training began in. */
+    CaptionCuts captionCuts() {
         return captionCuts;
+    }
+
+    /**
+     * Says what stands out in the clips that were loaded so far, in the epoch that training began in.
+     *
+     * @return a line for each: captions that are cut, frame rates that differ
+     */
+    public List<String> remarks() {
+        return Stream.of(captionCuts.text("captions", "rank 0 has read"), frameRates.text())
+                .flatMap(Optional::stream)
+                .toList();
     }
 
     @Override

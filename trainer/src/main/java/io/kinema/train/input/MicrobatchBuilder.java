@@ -91,13 +91,13 @@ public final class MicrobatchBuilder implements AutoCloseable {
         noise.draw(values, count);
         UploadRoom.put(values, count, room.noiseLP(), offset);
         for (int i = 0; i < grid.tokens(); i++) {
-            room.weightL().values().setAtIndex(ValueLayout.JAVA_FLOAT, numTokens + i, TOKEN_WEIGHT);
+            room.weightL().values().setAtIndex(ValueLayout.JAVA_FLOAT, (long) numTokens + i, TOKEN_WEIGHT);
         }
         ids.add(clip.id());
         grids.add(grid);
         captions.add(CaptionBytes.of(caption));
         mixtures.add(mixture);
-        numTokens += grid.tokens();
+        numTokens = Math.addExact(numTokens, grid.tokens());
     }
 
     /**

@@ -1,8 +1,7 @@
 package io.kinema.train.launch;
 
 import io.kinema.data.command.ConfigException;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import io.kinema.data.command.TextFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,14 +45,11 @@ record ClusterHost(String name, int slots, Reach reach) {
      * @throws ConfigException when the file is not there, or a line is not of that form
      */
     static List<ClusterHost> read(Path file) {
-        List<String> lines;
-        try {
-            lines = Files.readAllLines(file, StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new ConfigException(
-                    "--hosts " + file + " cannot be read (" + e + "); name a file with a line `host slots=4` a host",
-                    e);
+        if (Files.isDirectory(file) || Files.notExists(file)) {
+            throw new ConfigException("--hosts " + file
+                    + " cannot be read (no such file); name a file with a line `host slots=4` a host");
         }
+        List<String> lines = TextFile.lines("--hosts", file);
         List<ClusterHost> hosts = new ArrayList<>();
         Set<String> names = new HashSet<>();
         for (int i = 0; i < lines.size(); i++) {

@@ -1,14 +1,16 @@
 package io.kinema.train.metrics;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Locale;
 
 /** The line that rank 0 prints for each step. */
 public final class ProgressLine {
-    /** Steps that the smoothed step time looks back over. */
-    private static final double MEMORY_STEPS = 20;
+    /** Steps whose median the time left is counted from: neither the first, slow one nor a hiccup moves it. */
+    private static final int RECENT_STEPS = 21;
 
     private final long totalSteps;
-    private double smoothedStepMs;
+    private final Deque<Double> recentMs = new ArrayDeque<>();
 
     /**
      * Begins to count.
@@ -26,10 +28,11 @@ public final class ProgressLine {
      * @return where the run stands and when it will be done
      */
     public String of(StepMetrics metrics) {
-        smoothedStepMs = smoothedStepMs == 0
-                ? metrics.stepMs()
-                : smoothedStepMs + (metrics.stepMs() - smoothedStepMs) / MEMORY_STEPS;
-        long etaSeconds = Math.round((totalSteps - metrics.step()) * smoothedStepMs / 1000);
+        if (recentMs.size() == RECENT_STEPS) {
+            recentMs.removeFirst();
+        }
+        recentMs.addLast(metrics.stepMs());
+        long etaSeconds = Math.round((totalSteps - metrics.step()) * medianMs() / 1000);
         String line = String.format(
                 Locale.ROOT,
                 "step %d/%d  loss %.4f  grad %.3f  lr %.2e  %.0f tokens/s  %.0f ms (data %.0f, comm %.0f)  ETA %s",
@@ -44,6 +47,13 @@ public final class ProgressLine {
                 metrics.commMs(),
                 clock(etaSeconds));
         return metrics.skipped() ? line + "  (skipped: " + metrics.skippedBecause() + ")" : line;
+    }
+
+    /** Of two in the middle the lower one: the second step already outvotes the first. */
+    private double medianMs() {
+        double[] sorted =
+                recentMs.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        return sorted[(sorted.length - 1) / 2];
     }
 
     private static String clock(long seconds) {

@@ -1,12 +1,11 @@
 package io.kinema.train.metrics;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.JsonSerializer;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import io.kinema.data.storage.JsonLines;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.file.Files;
@@ -44,7 +43,7 @@ public final class StepLog implements AutoCloseable {
 
     /**
      * Opens the file to append to. Lines of steps after {@code lastStep} belong to work that is done again, and are
-     * dropped.
+     * dropped. So is a line that a killed process left half written, with a warning that names the file.
      *
      * @param file may exist
      * @param lastStep the step that training goes on from
@@ -54,9 +53,9 @@ public final class StepLog implements AutoCloseable {
     public static StepLog open(Path file, long lastStep) throws IOException {
         if (Files.exists(file)) {
             List<String> kept = new ArrayList<>();
-            for (String line : Files.readAllLines(file)) {
-                if (stepOf(line) <= lastStep) {
-                    kept.add(line);
+            for (JsonLines.Line line : JsonLines.whole(file, System.err::println)) {
+                if (line.object().path("step").asLong(Long.MAX_VALUE) <= lastStep) {
+                    kept.add(line.text());
                 }
             }
             Path rewritten = file.resolveSibling(file.getFileName() + ".tmp");
@@ -73,16 +72,6 @@ public final class StepLog implements AutoCloseable {
      */
     public static StepLog none() {
         return new StepLog(Writer.nullWriter());
-    }
-
-    /** A line that a killed process left half-written belongs to no step. */
-    private static long stepOf(String line) {
-        try {
-            JsonNode node = JSON.readTree(line);
-            return node.path("step").asLong(Long.MAX_VALUE);
-        } catch (JsonProcessingException e) {
-            return Long.MAX_VALUE;
-        }
     }
 
     /**

@@ -79,8 +79,8 @@ public record ClipTokens(Patch patch, int channels) {
      */
     public void fromClip(byte[] framesTHWC, int numFrames, Grid grid, float[] out, int offset) {
         int rowBytes = grid.w() * patch.width() * channels;
-        int frameBytes = grid.h() * patch.height() * rowBytes;
-        if (framesTHWC.length != numFrames * frameBytes) {
+        int frameBytes = Math.multiplyExact(grid.h() * patch.height(), rowBytes);
+        if (framesTHWC.length != (long) numFrames * frameBytes) {
             throw new IllegalArgumentException(
                     framesTHWC.length + " bytes do not hold " + numFrames + " frames of " + frameBytes);
         }
@@ -113,9 +113,9 @@ public record ClipTokens(Patch patch, int channels) {
      */
     public byte[] toClip(float[] rows, int numFrames, Grid grid) {
         int rowBytes = grid.w() * patch.width() * channels;
-        int frameBytes = grid.h() * patch.height() * rowBytes;
+        int frameBytes = Math.multiplyExact(grid.h() * patch.height(), rowBytes);
         int runBytes = patch.width() * channels;
-        byte[] framesTHWC = new byte[numFrames * frameBytes];
+        byte[] framesTHWC = new byte[Math.multiplyExact(numFrames, frameBytes)];
         int from = 0;
         for (int gt = 0; gt < grid.t(); gt++) {
             for (int gh = 0; gh < grid.h(); gh++) {

@@ -4,6 +4,7 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.ConfigException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -69,6 +70,18 @@ public record DitConfig(
             throw new ConfigException(name + "=" + width + " does not divide into " + heads
                     + " heads of even width (rotary positions turn pairs); change either");
         }
+    }
+
+    /**
+     * Says what is wide of the mark in the shape, though it can be trained.
+     *
+     * @return a warning of one line; empty where there is none
+     */
+    public Optional<String> remark() {
+        return tokens.values() <= width
+                ? Optional.empty()
+                : Optional.of("a patch has " + tokens.values() + " values, more than the model's width " + width
+                        + ": not all of a patch's noise passes through; give a smaller --patch or a wider --model");
     }
 
     /**

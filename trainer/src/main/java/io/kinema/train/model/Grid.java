@@ -31,7 +31,12 @@ public record Grid(int t, int h, int w) {
                     + " (frames, rows, columns) does not divide into patches of " + patch
                     + "; prepare the data with --patch " + patch);
         }
-        return new Grid(Math.ceilDiv(numFrames, patch.frames()), height / patch.height(), width / patch.width());
+        Grid grid = new Grid(Math.ceilDiv(numFrames, patch.frames()), height / patch.height(), width / patch.width());
+        if ((double) grid.t * grid.h * grid.w > Integer.MAX_VALUE) {
+            throw new ConfigException("a clip of " + numFrames + "x" + height + "x" + width
+                    + " (frames, rows, columns) has more than 2^31 - 1 patches of " + patch + "; choose a smaller one");
+        }
+        return grid;
     }
 
     /**
@@ -40,6 +45,6 @@ public record Grid(int t, int h, int w) {
      * @return t·h·w
      */
     public int tokens() {
-        return t * h * w;
+        return Math.multiplyExact(Math.multiplyExact(t, h), w);
     }
 }

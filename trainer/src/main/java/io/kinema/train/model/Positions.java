@@ -33,8 +33,9 @@ final class Positions {
         Axis upTo(int places) {
             int known = cos.length / Math.max(1, pairs);
             if (places > known) {
-                cos = Arrays.copyOf(cos, places * pairs);
-                sin = Arrays.copyOf(sin, places * pairs);
+                int size = Math.multiplyExact(places, pairs);
+                cos = Arrays.copyOf(cos, size);
+                sin = Arrays.copyOf(sin, size);
                 for (int place = known; place < places; place++) {
                     for (int j = 0; j < pairs; j++) {
                         double angle = place * Math.pow(BASE, -(double) j / pairs);

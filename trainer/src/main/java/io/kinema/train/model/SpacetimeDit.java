@@ -13,6 +13,7 @@ import java.util.List;
  */
 public final class SpacetimeDit {
     private static final int FINAL_MODULATIONS = 2;
+    private static final String BLOCK = "blocks.";
 
     private final DitConfig config;
     private final Recompute recompute;
@@ -93,13 +94,18 @@ public final class SpacetimeDit {
         time = TimeEmbedding.add(layout, width);
         captions = new CaptionEncoder(layout, config);
         for (int i = 0; i < config.depth(); i++) {
-            layout.begin("blocks." + i);
+            layout.begin(BLOCK + i);
             blocks.add(new DitBlock(layout, "blocks." + i, config));
         }
         layout.begin("final");
         finalModulation = Linear.add(layout, "final.modulation", width, FINAL_MODULATIONS * width, Init.ZEROS);
         finalLinear = Linear.add(layout, "final.linear", width, config.tokens().values(), Init.ZEROS);
         groups = layout.groups();
+    }
+
+    /** Whether a group is a block: neither stem nor final layer. */
+    static boolean isBlock(ParameterLayout.Group group) {
+        return group.name().startsWith(BLOCK);
     }
 
     /**

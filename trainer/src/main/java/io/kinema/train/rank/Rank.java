@@ -77,12 +77,16 @@ final class Rank {
      * @param args the path of {@code run.json}
      */
     public static void main(String[] args) {
-        System.exit(CommandLine.run(() -> {
+        Path traces = Path.of(args[0]).resolveSibling("logs").resolve("traces.txt");
+        System.exit(CommandLine.run(() -> run(args[0]), traces));
+    }
+
+    private static int run(String description) throws Exception {
             AtomicBoolean stop = new AtomicBoolean();
             TerminationSignals.install(_ -> stop.set(true));
             RankEnvironment environment = RankEnvironment.of(System.getenv());
             ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
-            RunDescriptionFile file = new RunDescriptionFile(Path.of(args[0]), environment.runSha256());
+            RunDescriptionFile file = new RunDescriptionFile(Path.of(description), environment.runSha256());
             try {
                 return new Rank(environment, file, stop).run();
             } catch (TrainingException e) {
@@ -92,7 +96,6 @@ final class Rank {
                 System.out.println("error: " + e.getMessage());
                 return exitCode(e);
             }
-        }));
     }
 
     /** From the process that started this one, which writes it to standard input. */

@@ -1,6 +1,5 @@
 package io.kinema.train.rank;
 
-import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.metrics.ProgressLine;
 import io.kinema.train.metrics.Spike;
 import io.kinema.train.metrics.StepLog;
@@ -11,6 +10,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
+import java.util.List;
 
 /** What rank 0 prints and keeps of each step. */
 final class RunLog implements AutoCloseable {
@@ -48,9 +48,9 @@ final class RunLog implements AutoCloseable {
         out.println(progress.of(step));
     }
 
-    /** Says once a start that captions of rank 0 are cut. */
-    void captions(CaptionCuts cuts) {
-        cuts.text().ifPresent(out::println);
+    /** Says once a start what stands out in the data that rank 0 has read. */
+    void remarks(List<String> lines) {
+        lines.forEach(out::println);
     }
 
     void spike(Spike spike) throws IOException {

@@ -63,7 +63,7 @@ final class TrainingLoop {
         boolean isStopping = false;
         double checkpointMs = 0;
         long firstEpoch = trainer.epoch();
-        boolean hasSaidCuts = false;
+        boolean hasRemarked = false;
         while (state.step < schedule.config.steps() && !isStopping) {
             Trainer.StepResult stepped =
                     trainer.step(() -> checkpoints.notice(stopRequested.getAsBoolean()), checkpointMs);
@@ -74,9 +74,9 @@ final class TrainingLoop {
             }
             isStopping = stepped.notice().stopRequested();
             boolean isEpochOver = trainer.epoch() > firstEpoch || state.step == schedule.config.steps();
-            if (isEpochOver && !hasSaidCuts) {
-                hasSaidCuts = true;
-                log.captions(trainer.captionCuts());
+            if (isEpochOver && !hasRemarked) {
+                hasRemarked = true;
+                log.remarks(trainer.remarks());
             }
             // Not where somebody stopped the run: that must not decide which checkpoint training goes back to.
             if (schedule.config.spikeSigma() > 0 && schedule.isRegular(state.step)) {

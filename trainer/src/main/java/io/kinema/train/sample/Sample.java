@@ -4,13 +4,19 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.LaunchScript;
+import io.kinema.data.command.ProgressDisplay;
+import io.kinema.data.command.TextFile;
 import io.kinema.data.video.Ffmpeg;
 import io.kinema.train.checkpoint.TrainedWeights;
 import io.kinema.train.device.DeviceConfig;
 import io.kinema.train.device.Devices;
 import io.kinema.train.diffusion.Objective;
 import io.kinema.train.diffusion.SamplingMethod;
+import io.kinema.train.input.CaptionCuts;
+import io.kinema.train.model.Parameters;
+import io.kinema.train.model.Recompute;
 import io.kinema.train.model.SpacetimeDit;
+import io.kinema.train.model.WatchedWeights;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,7 +40,7 @@ public final class Sample {
     private Sample(SampleFlags flags) throws IOException {
         this.flags = flags;
         trained = TrainedWeights.open(Path.of(flags.checkpoint), flags.weights);
-        model = new SpacetimeDit(trained.config().model().toConfig());
+        model = new SpacetimeDit(trained.config().model().toConfig(), Recompute.BLOCKS);
         diffusion =
                 Objective.named(trained.config().diffusion(), trained.config().timeShift());
     }
@@ -58,7 +64,11 @@ public final class Sample {
 
     private void run() throws IOException {
         List<String> prompts = expanded(prompts());
-        DeviceConfig deviceConfig = flags.device.resolve(1);
+        CaptionCuts cuts = CaptionCuts.NONE;
+        for (String prompt : prompts) {
+            cuts = cuts.with(prompt);
+        }
+        cuts.text("prompts", "were given").ifPresent(cut -> System.err.println("warning: " + cut));
         Patch patch = model.config().tokens().patch();
         int frames = flags.frames == 1 ? 1 : rounded("--frames", flags.frames, patch.frames());
         int height = rounded("--height", flags.height, patch.height());
@@ -69,10 +79,6 @@ public final class Sample {
             throw new ConfigException("--fps " + flags.fps + " or --guidance " + flags.guidance
                     + " is out of range; use 0 to 1000 frames a second, and a number");
         }
-        if (VideoFile.bytes(frames, height, width) * prompts.size() > Integer.MAX_VALUE) {
-            throw new ConfigException("--frames " + frames + ", --height " + height + ", --width " + width + " and "
-                    + prompts.size() + " prompts make a video of over 2 GiB; lower one of them");
-        }
         List<Path> outputs = outputs(prompts.size(), frames);
         if (outputs.getFirst().toString().endsWith(".mp4")
                 && Math.min(height, width) < MIN_H264_SIDE
@@ -80,21 +86,41 @@ public final class Sample {
             throw new ConfigException("--output " + flags.output + ": H.264 has no videos of " + width + "x" + height
                     + "; its sides have at least " + MIN_H264_SIDE + " pixels; use --enlarge 256, or .gif");
         }
-        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS);
+        DeviceConfig deviceConfig = flags.device.resolve(1);
+        requireRoom(new VideoFile.Extent(frames, height, width), prompts.size(), outputs.getFirst(), deviceConfig);
         SamplingMethod method =
                 flags.sampler.isEmpty() ? diffusion.samplers().getFirst() : SamplingMethod.parse(flags.sampler);
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(deviceConfig);
-                ProgressBar bar = new ProgressBar("sampling", (long) prompts.size() * flags.steps)) {
-            Sampler sampler = new Sampler(model, diffusion, device, trained.load(model.layout(), device));
+                ProgressBar bar = ProgressDisplay.bar(
+                        "sampling", "blocks", (long) prompts.size() * flags.steps * model.config().depth())) {
+            Parameters weights = new WatchedWeights(trained.load(model.layout(), device), bar::step);
+            Sampler sampler = new Sampler(model, diffusion, device, weights);
             for (String prompt : prompts) {
                 Sampler.Request request = new Sampler.Request(
                         prompt, frames, height, width, flags.steps, flags.guidance, flags.seed, method);
-                videos.add(new VideoFile(sampler.sample(request, _ -> bar.step()), frames, height, width));
+                videos.add(new VideoFile(sampler.sample(request, step -> bar.setExtraMessage(" step " + step + "/" + flags.steps)), frames, height, width));
             }
         }
         write(videos, prompts, outputs);
         System.out.println(Path.of(flags.output).toAbsolutePath().normalize());
+    }
+
+    /** Tries the encoder, and refuses what memory does not hold, before any of the work. */
+    private void requireRoom(VideoFile.Extent extent, int numPrompts, Path output, DeviceConfig device)
+            throws IOException {
+        int numTiles = flags.separate.isEmpty() ? numPrompts : 1;
+        VideoFile.Extent written = extent.grid(numTiles).enlarged(flags.enlarge);
+        if (written.bytes() > Integer.MAX_VALUE) {
+            throw new ConfigException("--frames " + extent.numFrames() + ", --height " + extent.height() + ", --width "
+                    + extent.width() + ", " + numPrompts + " prompts and --enlarge " + flags.enlarge + " make a video of "
+                    + written.bytes() / (1 << 20) + " MiB, over 2 GiB; lower one of them");
+        }
+        Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS)
+                .tryOut(output, extent.numFrames(), written.height(), written.width(), flags.fps);
+        new SampleMemory(model.config(), device, ForwardMemory.Room.ofThisProcess())
+                .require(new SampleMemory.Work(
+                        extent, flags.guidance != 1, numPrompts, written.bytes()));
     }
 
     /** One file for all prompts, or one for each. */
@@ -175,7 +201,7 @@ public final class Sample {
         if (!Files.isRegularFile(file)) {
             throw new ConfigException("--prompts " + file + " is not a file; give one with a prompt a line");
         }
-        List<String> prompts = Files.readAllLines(file).stream()
+        List<String> prompts = TextFile.lines("--prompts", file).stream()
                 .filter(line -> !line.isBlank())
                 .toList();
         if (prompts.isEmpty()) {

@@ -80,7 +80,7 @@ public final class Sampler {
         requireMethod(request.method);
         ClipTokens tokens = model.config().tokens();
         Grid grid = tokens.grid(request.numFrames, request.height, request.width);
-        float[] xLP = new float[grid.tokens() * tokens.values()];
+        float[] xLP = new float[Math.multiplyExact(grid.tokens(), tokens.values())];
         new Philox(request.seed).normals(Philox.Purpose.SAMPLE_START, 0, 0, xLP, 0, xLP.length);
         Network network = new Network(grid, request);
         switch (diffusion) {
@@ -160,7 +160,7 @@ public final class Sampler {
 
         float[] predict(float[] xLP, double tau) {
             int copies = guided ? 2 : 1;
-            float[] packed = new float[copies * xLP.length];
+            float[] packed = new float[Math.multiplyExact(copies, xLP.length)];
             double[] timeS = new double[copies];
             for (int copy = 0; copy < copies; copy++) {
                 System.arraycopy(xLP, 0, packed, copy * xLP.length, xLP.length);
@@ -168,7 +168,7 @@ public final class Sampler {
             }
             float[] output = new float[packed.length];
             try (Device.Scope _ = device.openScope()) {
-                Tensor x = device.of(packed, copies * tokens, xLP.length / tokens);
+                Tensor x = device.of(packed, Math.multiplyExact(copies, tokens), xLP.length / tokens);
                 SpacetimeDit.Forward forward = model.forward(device, weights, x, packing, timeS);
                 Tensor outputLP = device.zeros(x.shape());
                 device.copy(outputLP, forward.outputLP());

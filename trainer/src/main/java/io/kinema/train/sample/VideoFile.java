@@ -20,9 +20,51 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
     private static final int PIXEL_BYTES = 3;
     private static final int ENCODE_TIMEOUT_SECONDS = 600;
 
-    /** How many bytes the pixels of a video take. */
-    static long bytes(int numFrames, int height, int width) {
-        return (long) PIXEL_BYTES * numFrames * height * width;
+    /**
+     * The size of a video, before there are pixels.
+     *
+     * @param numFrames T
+     * @param height H
+     * @param width W
+     */
+    record Extent(int numFrames, int height, int width) {
+        /** How many bytes its pixels take; {@link Long#MAX_VALUE} for more than can be counted. */
+        long bytes() {
+            try {
+                return Math.multiplyExact(Math.multiplyExact((long) PIXEL_BYTES * numFrames, height), (long) width);
+            } catch (ArithmeticException beyondAll) {
+                return Long.MAX_VALUE;
+            }
+        }
+
+        /** Of so many side by side, as many columns as rows or one more. */
+        Extent grid(int numTiles) {
+            int columns = columns(numTiles);
+            int rows = Math.ceilDiv(numTiles, columns);
+            return new Extent(numFrames, Math.multiplyExact(height, rows), Math.multiplyExact(width, columns));
+        }
+
+        private static int columns(int numTiles) {
+            return (int) Math.ceil(Math.sqrt(numTiles));
+        }
+
+        /** With a side of so many pixels at least, by a whole factor. */
+        Extent enlarged(int minSide) {
+            int factor = factor(minSide);
+            return new Extent(numFrames, Math.multiplyExact(height, factor), Math.multiplyExact(width, factor));
+        }
+
+        private int factor(int minSide) {
+            return Math.max(1, Math.ceilDiv(minSide, Math.max(height, width)));
+        }
+
+        private byte[] pixels() {
+            return new byte[Math.toIntExact(bytes())];
+        }
+    }
+
+    private Extent extent() {
+        return new Extent(numFrames, height, width);
     }
 
     /** Refuses a name that cannot be written, before any work is done for it. */
@@ -44,8 +86,8 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
 
     /** Repeats pixels until a side has at least so many, for small models' videos to be seen. */
     VideoFile enlarged(int minSide) {
-        int factor = Math.max(1, Math.ceilDiv(minSide, Math.max(height, width)));
-        byte[] larger = new byte[framesTHWC.length * factor * factor];
+        int factor = extent().factor(minSide);
+        byte[] larger = extent().enlarged(minSide).pixels();
         int to = 0;
         for (int row = 0; row < numFrames * height * factor; row++) {
             int from = row / factor * width * PIXEL_BYTES;
@@ -60,10 +102,10 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
     /** Puts videos of one size side by side, row after row, as many columns as rows or one more. */
     static VideoFile grid(List<VideoFile> tiles) {
         VideoFile first = tiles.getFirst();
-        int columns = (int) Math.ceil(Math.sqrt(tiles.size()));
+        int columns = Extent.columns(tiles.size());
         int rows = Math.ceilDiv(tiles.size(), columns);
         int rowBytes = first.width * PIXEL_BYTES;
-        byte[] all = new byte[first.framesTHWC.length * columns * rows];
+        byte[] all = first.extent().grid(tiles.size()).pixels();
         for (int tile = 0; tile < tiles.size(); tile++) {
             for (int t = 0; t < first.numFrames; t++) {
                 for (int h = 0; h < first.height; h++) {

@@ -1,2 +1,3 @@
 /** From a prompt to a video. */
 package io.kinema.train.sample;
+

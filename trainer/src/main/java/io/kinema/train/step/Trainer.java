@@ -7,7 +7,6 @@ import io.kinema.train.dist.collective.Collectives;
 import io.kinema.train.dist.collective.StepLabel;
 import io.kinema.train.dist.collective.Traffic;
 import io.kinema.train.dist.reduction.Wire;
-import io.kinema.train.input.CaptionCuts;
 import io.kinema.train.input.ClipLoader;
 import io.kinema.train.input.ClipOrder;
 import io.kinema.train.metrics.HostMemory;
@@ -249,12 +248,12 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Counts the captions that are longer than the model reads.
+     * Says what stands out in the clips that this rank has read in its first epoch.
      *
-     * @return of this rank's clips of the epoch that training began in, as far as they are loaded
+     * @return a line for each
      */
-    public CaptionCuts captionCuts() {
-        return loader.captionCuts();
+    public List<String> remarks() {
+        return loader.remarks();
     }
 
     @Override

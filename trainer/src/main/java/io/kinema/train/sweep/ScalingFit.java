@@ -1,7 +1,7 @@
 package io.kinema.train.sweep;
 
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.order.Philox;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -116,7 +116,7 @@ final class ScalingFit {
         double[] errors = errors();
         Philox philox = new Philox(seed);
         double[][] found = new double[samples][];
-        try (ProgressBar bar = CommandLine.progressBar("Bootstrap", "samples", samples)) {
+        try (ProgressBar bar = ProgressDisplay.bar("Bootstrap", "samples", samples)) {
             IntStream.range(0, samples).parallel().forEach(sample -> {
                 double[] logLoss = new double[errors.length];
                 Arrays.setAll(

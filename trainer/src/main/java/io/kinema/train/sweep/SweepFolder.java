@@ -8,13 +8,13 @@ import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.storage.JsonLines;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.evaluate.LossTable;
 import io.kinema.train.run.FolderLock;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -209,14 +209,13 @@ record SweepFolder(Path path) {
             end = new byte[(int) (open.length() - open.getFilePointer())];
             open.readFully(end);
         }
-        List<String> lines = new String(end, StandardCharsets.UTF_8).lines().toList();
-        for (String line : lines.reversed()) {
-            Optional<Step> step = step(line);
-            if (step.isPresent()) {
-                return step.get().step;
+        List<Long> whole = new ArrayList<>();
+        JsonLines.read(new ByteArrayInputStream(end), line -> {
+            if (line.isWhole()) {
+                whole.add(line.object().path("step").asLong());
             }
-        }
-        return 0;
+        });
+        return whole.isEmpty() ? 0 : whole.getLast();
     }
 
     /** What a training that is measured has come to. */
@@ -282,30 +281,22 @@ record SweepFolder(Path path) {
     }
 
     /** What a sweep takes from a line of a training's metrics. */
-    private record Step(long step, double loss, double tokens, double flops) {}
+    private record Step(double loss, double tokens, double flops) {
+        static Step of(JsonNode line) {
+            return new Step(
+                    line.path("loss").asDouble(),
+                    line.path("tokens").asDouble(),
+                    line.path("flops").asDouble());
+        }
+    }
 
-    /** A line that is being written is left out. */
+    /** A line that is half written is left out, with a warning. */
     private static List<Step> steps(Path metrics) throws IOException {
         if (!Files.isRegularFile(metrics)) {
             return List.of();
         }
-        try (Stream<String> lines = Files.lines(metrics)) {
-            return lines.flatMap(line -> step(line).stream()).toList();
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
-    }
-
-    private static Optional<Step> step(String line) {
-        try {
-            JsonNode read = JSON.readTree(line);
-            return Optional.of(new Step(
-                    read.path("step").asLong(),
-                    read.path("loss").asDouble(),
-                    read.path("tokens").asDouble(),
-                    read.path("flops").asDouble()));
-        } catch (JacksonException unfinished) {
-            return Optional.empty();
-        }
+        return JsonLines.whole(metrics, System.err::println).stream()
+                .map(line -> Step.of(line.object()))
+                .toList();
     }
 }

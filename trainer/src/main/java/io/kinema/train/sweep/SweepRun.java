@@ -1,8 +1,8 @@
 package io.kinema.train.sweep;
 
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
 import io.kinema.data.command.LaunchScript;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.Sha256;
 import io.kinema.train.dist.process.ExitCode;
 import io.kinema.train.launch.SlurmJob;
@@ -92,7 +92,7 @@ final class SweepRun {
         double flops = open.stream().mapToDouble(PlannedPoint::flops).sum();
         try (ExecutorService slots = Executors.newFixedThreadPool(
                         flags.slots, Thread.ofPlatform().name("sweep-slot-", 0).factory());
-                ProgressBar bar = CommandLine.progressBar("Training", "GFLOP", Math.max(1, Math.round(flops / GIGA)))) {
+                ProgressBar bar = ProgressDisplay.bar("Training", "GFLOP", Math.max(1, Math.round(flops / GIGA)))) {
             Thread stop = new Thread(() -> stop(open), "sweep-stop");
             Runtime.getRuntime().addShutdownHook(stop);
             List<Future<?>> points = new ArrayList<>();

@@ -23,7 +23,12 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -164,5 +169,30 @@ class ModelFileTest {
         assertTrue(e.getMessage().contains("No space left"), e.getMessage());
         assertTrue(Files.notExists(temporary, LinkOption.NOFOLLOW_LINKS));
         assertEquals("before", Files.readString(file));
+    }
+
+    /** As Python's safetensors does: sorted by name, with a tensor and metadata of the writer's own. */
+    @Test
+    void shouldReadAFileThatAnotherProgramSavedAgain() throws IOException {
+        ModelFile.write(checkpoint, WeightsKind.EMA, DType.FP32, file);
+        try (Arena arena = Arena.ofConfined()) {
+            Safetensors.Contents contents = Safetensors.read(file, arena);
+            List<Safetensors.Entry> entries = new ArrayList<>(contents.entries());
+            entries.add(new Safetensors.Entry("epochs", DType.FP32, new int[] {2}, arena.allocate(8)));
+            entries.sort(Comparator.comparing(Safetensors.Entry::name));
+            Map<String, String> metadata = new HashMap<>(contents.metadata());
+            metadata.put("author", "me");
+            Path again = root.resolve("again.safetensors");
+            Safetensors.write(again, entries, DType.FP32, metadata);
+            MemorySegment average = vector(arena, TinyCheckpoints.AVERAGE);
+            assertEquals(-1, read(TrainedWeights.open(again, ""), arena).mismatch(average));
+
+            Safetensors.write(again, entries, DType.BF16, metadata);
+            IOException e = assertThrows(IOException.class, () -> TrainedWeights.open(again, ""));
+            assertTrue(e.getMessage().contains("write \"none\" there"), e.getMessage());
+            metadata.put("sha256", "none");
+            Safetensors.write(again, entries, DType.BF16, metadata);
+            TrainedWeights.open(again, "");
+        }
     }
 }

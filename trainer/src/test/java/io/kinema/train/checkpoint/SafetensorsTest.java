@@ -115,4 +115,86 @@ class SafetensorsTest {
             }
         }
     }
+
+    /** A header, and the bytes 0, 1, 2, … behind it. */
+    private Path golden(String header, int dataBytes) throws IOException {
+        byte[] text = header.getBytes(StandardCharsets.UTF_8);
+        ByteBuffer bytes = ByteBuffer.allocate(8 + text.length + dataBytes).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putLong(text.length).put(text);
+        for (int i = 0; i < dataBytes; i++) {
+            bytes.put((byte) i);
+        }
+        return Files.write(folder.resolve("golden.safetensors"), bytes.array());
+    }
+
+    @Test
+    void shouldReadByOffsetWhatOthersWrite() throws IOException {
+        // 1.0 in fp16 is 0x3C00, the smallest subnormal 0x0001, infinity 0x7C00.
+        String header = """
+                {"z":{"shape":[3],"dtype":"F16","data_offsets":[20,26]},
+                 "ids":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},
+                 "scales":{"dtype":"F8_E4M3","shape":[2,1],"data_offsets":[26,28]},
+                 "b":{"data_offsets":[16,20],"dtype":"F32","shape":[]},
+                 "new":{"dtype":"Q7","shape":[9],"data_offsets":[30,33]},
+                 "mask":{"dtype":"U8","shape":[2],"data_offsets":[28,30]},
+                 "none":{"dtype":"F32","shape":[0,7],"data_offsets":[20,20]},
+                 "__metadata__":{"format":"pt","more":"\u732b"},
+                 "a":{"dtype":"BF16","shape":[2,2],"data_offsets":[8,16]}}   """;
+        Path file = golden(header, 33);
+        byte[] bytes = Files.readAllBytes(file);
+        int data = bytes.length - 33;
+        ByteBuffer.wrap(bytes)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putFloat(data + 16, 2.5f)
+                .putShort(data + 20, (short) 0x3C00)
+                .putShort(data + 22, (short) 1)
+                .putShort(data + 24, (short) 0x7C00);
+        Files.write(file, bytes);
+        try (Arena arena = Arena.ofConfined()) {
+            Safetensors.Contents contents = Safetensors.read(file, arena);
+            assertEquals(Map.of("format", "pt", "more", "猫"), contents.metadata());
+            assertEquals(
+                    List.of("a", "b", "none", "z"),
+                    contents.entries().stream().map(Safetensors.Entry::name).toList());
+            assertArrayEquals(new float[] {2.5f}, widened(contents.entries().get(1), arena));
+            assertArrayEquals(new int[0], contents.entries().get(1).shape());
+            assertArrayEquals(
+                    new float[] {1, 0x1p-24f, Float.POSITIVE_INFINITY},
+                    widened(contents.entries().get(3), arena));
+        }
+    }
+
+    private static float[] widened(Safetensors.Entry entry, Arena arena) {
+        MemorySegment fp32 = arena.allocate(entry.numElements() * Float.BYTES, Float.BYTES);
+        entry.copy(0, entry.numElements(), fp32, 0);
+        return fp32.toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    @Test
+    void shouldRefuseOverlapsHolesAndWrongSizes() throws IOException {
+        String tensor = "{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%s]}";
+        String whole = tensor.formatted("F32", "1", "0,4");
+        Map<String, String> wrong = Map.of(
+                "overlap", tensor.formatted("F32", "1", "2,6"),
+                "hole", tensor.formatted("F32", "1", "5,9"),
+                "outside", tensor.formatted("F32", "2", "4,12"),
+                "size of a type that is not read", tensor.formatted("U8", "3", "4,8"),
+                "odd nibbles", tensor.formatted("F4", "3", "4,8"),
+                "backwards", tensor.formatted("Q7", "1", "8,4"),
+                "text for a number", tensor.formatted("F32", "1", "\"4\",8"),
+                "fraction", tensor.formatted("F32", "1.0", "4,8"),
+                "shorter than the file", tensor.formatted("U8", "3", "4,7"),
+                "same name", tensor.formatted("F32", "1", "4,8") + ",\"a\":" + whole);
+        wrong.forEach((what, second) -> {
+            String header = "{\"b\":" + second + ",\"a\":" + whole + "}";
+            try (Arena arena = Arena.ofConfined()) {
+                IOException e = assertThrows(IOException.class, () -> Safetensors.read(golden(header, 8), arena), what);
+                assertTrue(e.getMessage().contains("golden.safetensors at byte 8"), e.getMessage());
+            }
+        });
+        try (Arena arena = Arena.ofConfined()) {
+            String both = "{\"b\":" + tensor.formatted("F32", "1", "4,8") + ",\"a\":" + whole + "}";
+            assertEquals(2, Safetensors.read(golden(both, 8), arena).entries().size());
+        }
+    }
 }

@@ -28,12 +28,12 @@ class CaptionCutsTest {
         assertEquals(new CaptionCuts(3, 2, 1000), cuts);
         assertEquals(
                 "captions: 2 of the 3 that rank 0 has read are cut to 256 bytes; the longest has 1,000",
-                cuts.text().orElseThrow());
+                cuts.text("captions", "rank 0 has read").orElseThrow());
     }
 
     @Test
     void shouldSayNothingWhereNothingIsCut() {
-        assertTrue(CaptionCuts.NONE.with("x".repeat(256)).text().isEmpty());
+        assertTrue(CaptionCuts.NONE.with("x".repeat(256)).text("prompts", "were given").isEmpty());
     }
 
     /** Ten of eleven clips have a caption; those of later epochs are the same and do not count again. */

@@ -111,4 +111,19 @@ class StepLogTest {
             assertEquals(i + 1, json.readTree(lines.get(i)).path("step").asLong());
         }
     }
+
+    @Test
+    void shouldGoOnBehindALineThatIsTornWithinACharacter() throws IOException {
+        Path file = folder.resolve("spikes.jsonl");
+        try (StepLog log = StepLog.open(file, 0)) {
+            log.write(step(1));
+        }
+        Files.write(file, new byte[] {'{', '"', (byte) 0xC3}, StandardOpenOption.APPEND);
+        try (StepLog log = StepLog.open(file, 1)) {
+            log.write(step(2));
+        }
+        List<String> lines = Files.readAllLines(file);
+        assertEquals(2, lines.size());
+        assertEquals(2, new ObjectMapper().readTree(lines.get(1)).path("step").asLong());
+    }
 }

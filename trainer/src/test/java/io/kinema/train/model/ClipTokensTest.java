@@ -78,6 +78,21 @@ class ClipTokensTest {
         assertEquals((byte) 0, frames[frames.length - 1]);
     }
 
+    /** 2^32 patches would be counted as none, and 2^31 as fewer than none. */
+    @Test
+    void shouldCountPatchesOfLargeClipsOrRefuseThem() {
+        ClipTokens pixels = ClipTokens.ofPixels(new Patch(1, 1, 1));
+        assertEquals(Integer.MAX_VALUE, pixels.grid(1, 1, Integer.MAX_VALUE).tokens());
+        for (int[] size : new int[][] {{1, 1 << 16, 1 << 16}, {1, 1 << 16, 1 << 15}, {1 << 11, 1 << 11, 1 << 10}}) {
+            ConfigException refused =
+                    assertThrows(ConfigException.class, () -> pixels.grid(size[0], size[1], size[2]));
+            assertTrue(refused.getMessage().contains("more than 2^31 - 1 patches"), refused.getMessage());
+        }
+        assertThrows(ArithmeticException.class, () -> new Grid(1 << 16, 1 << 15, 1).tokens());
+        Grid wide = new Grid(1, 1 << 15, 1 << 15);
+        assertThrows(ArithmeticException.class, () -> TOKENS.toClip(new float[0], 2, wide));
+    }
+
     @Test
     void shouldRefuseClipsThatDoNotDivide() {
         for (int[] thw : new int[][] {{3, 4, 8}, {2, 5, 8}, {2, 4, 12}}) {

@@ -27,6 +27,15 @@ class DitConfigTest {
         expectMistake("at least one block", "0x256x4", "2x128x2");
     }
 
+    @Test
+    void shouldWarnOfAPatchThatIsWiderThanTheModel() {
+        String remark = DitConfig.parse("2x64x2", "1x64x2").remark().orElseThrow();
+        assertTrue(remark.contains("384 values") && remark.contains("width 64"), remark);
+        for (String preset : new String[] {"debug", "S", "XL"}) {
+            assertTrue(DitConfig.preset(preset).remark().isEmpty(), preset);
+        }
+    }
+
     private static void expectMistake(String expected, String model, String captionModel) {
         ConfigException mistake = assertThrows(ConfigException.class, () -> DitConfig.parse(model, captionModel));
         assertTrue(mistake.getMessage().contains(expected), mistake.getMessage());

@@ -4,6 +4,7 @@ import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.TextFile;
 import io.kinema.recaption.captioner.Answer;
 import io.kinema.recaption.captioner.Question;
 import io.kinema.recaption.captioner.TokenSearch;
@@ -16,7 +17,6 @@ import io.kinema.recaption.captioner.served.ChatClient;
 import io.kinema.recaption.captioner.served.ChatRequest;
 import io.kinema.recaption.captioner.served.ServerFlags;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -134,15 +134,11 @@ public final class ExpandCommand {
         if (flags.prompts.isEmpty()) {
             return checked(flags.prompt, "the prompt");
         }
-        try {
-            return checked(
-                    Files.readAllLines(Path.of(flags.prompts)).stream()
-                            .filter(line -> !line.isBlank())
-                            .toList(),
-                    "--prompts " + flags.prompts);
-        } catch (IOException e) {
-            throw new ConfigException("cannot read --prompts " + flags.prompts + ": " + e + "; give a file of text", e);
-        }
+        return checked(
+                TextFile.lines("--prompts", Path.of(flags.prompts)).stream()
+                        .filter(line -> !line.isBlank())
+                        .toList(),
+                "--prompts " + flags.prompts);
     }
 
     private static List<String> checked(List<String> prompts, String what) {
@@ -175,13 +171,8 @@ public final class ExpandCommand {
     }
 
     private static List<Answer> byServer(Flags flags, List<String> prompts) throws IOException {
-        String instructions;
-        try {
-            instructions = Files.readString(Path.of(flags.instructions)).strip();
-        } catch (IOException e) {
-            throw new ConfigException(
-                    "cannot read --instructions " + flags.instructions + ": " + e + "; give a file of text", e);
-        }
+        String instructions =
+                TextFile.read("--instructions", Path.of(flags.instructions)).strip();
         try (ChatClient client = new ChatClient(flags.server.settings(flags.model))) {
             return client.askAll(prompts.stream()
                     .map(prompt -> (Supplier<ChatRequest>) () ->

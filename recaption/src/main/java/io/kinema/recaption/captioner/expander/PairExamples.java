@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner.expander;
 
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.ClipEntry;
 import io.kinema.data.shard.Dataset;
@@ -30,7 +30,7 @@ final class PairExamples implements Examples {
     PairExamples(Dataset data) throws IOException {
         List<String> all = new ArrayList<>();
         try (ProgressBar bar =
-                CommandLine.progressBar("Reading", "clips", data.clips().size())) {
+                ProgressDisplay.bar("Reading", "clips", data.clips().size())) {
             for (ClipEntry entry : data.clips()) {
                 add(data.read(entry).captions(), all);
                 bar.step();

@@ -1,9 +1,8 @@
 package io.kinema.recaption.captioner.served;
 
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.TextFile;
 import io.kinema.recaption.captioner.Question;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
@@ -46,15 +45,7 @@ public record Prompts(String brief, String detailed) {
     }
 
     private static String read(Path file, String flag) {
-        String text;
-        try {
-            text = Files.readString(file).strip();
-        } catch (IOException e) {
-            throw new ConfigException(
-                    "cannot read " + flag + " " + file.toAbsolutePath() + " ("
-                            + e.getClass().getSimpleName() + "); give a file of UTF-8 text that says what to ask",
-                    e);
-        }
+        String text = TextFile.read(flag, file.toAbsolutePath()).strip();
         check(text, flag + " " + file.toAbsolutePath(), flag);
         return text;
     }

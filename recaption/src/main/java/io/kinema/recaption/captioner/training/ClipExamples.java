@@ -1,7 +1,7 @@
 package io.kinema.recaption.captioner.training;
 
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.Caption;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
@@ -66,7 +66,7 @@ final class ClipExamples implements Examples {
         this.file = Files.createTempFile(scratch, "frames-", ".tmp");
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.READ);
                 ProgressBar bar =
-                        CommandLine.progressBar("Reading", "clips", data.clips().size())) {
+                        ProgressDisplay.bar("Reading", "clips", data.clips().size())) {
             for (ClipEntry entry : data.clips()) {
                 add(data.read(entry), channel);
                 bar.step();

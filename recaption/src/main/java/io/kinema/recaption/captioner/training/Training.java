@@ -1,8 +1,8 @@
 package io.kinema.recaption.captioner.training;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.order.Philox;
 import io.kinema.data.order.Philox.Purpose;
 import io.kinema.data.shard.Sha256;
@@ -178,7 +178,7 @@ public final class Training {
         Progress progress = from;
         int numSteps = numSteps();
         try (Replicas replicas = new Replicas(trained, NUM_PARTS);
-                ProgressBar bar = CommandLine.progressBar("Training", "steps", numSteps)) {
+                ProgressBar bar = ProgressDisplay.bar("Training", "steps", numSteps)) {
             bar.stepTo(progress.step());
             Replicas.Loss loss = new Replicas.Loss(0, 0);
             for (int step = progress.step(); step < numSteps && !isOver(progress); step++) {
