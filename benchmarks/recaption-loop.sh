@@ -95,7 +95,7 @@ for style in short detailed; do
     baseline=()
     [ "$name" = sparse ] || baseline=(--baseline "loss-sparse-$style.csv")
     "$launch/evaluate.sh" --checkpoint "$(checkpoint "$name")" --data "data/held-out-$style" \
-      --output "loss-$name-$style.csv" "${baseline[@]}" \
+      --output "loss-$name-$style.csv" --force "${baseline[@]}" \
       >"loss-$name-$style.txt"
     [ ! -e "score-$name-$style/score.md" ] || continue
     rm -rf "score-$name-$style"

@@ -16,8 +16,8 @@ usage: benchmarks/run.sh COMMAND [flags]
                                   installed is left out. Over a network link: benchmarks/allreduce-veth.sh
   operations [flags]              times single operations against the matmul peak and the copy bandwidth of this machine
   jmh [PATTERN]                   times Kinema's parts (JMH; PATTERN chooses among them, --help lists JMH's own flags)
-  loss --checkpoint DIR           prints the loss of a checkpoint's weights on fixed inputs
-  twin --checkpoint DIR           the same beside the PyTorch implementation in benchmarks/peers; they agree to 1e-4.
+  loss --checkpoint PATH          prints the loss of a checkpoint's weights on fixed inputs
+  twin --checkpoint PATH          the same beside the PyTorch implementation in benchmarks/peers; they agree to 1e-4.
                                   PYTHON names an interpreter that has the packages of benchmarks/peers/README.md
 TEXT
 }

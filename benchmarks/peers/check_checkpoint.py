@@ -46,10 +46,25 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], str]:
     return load_file(path), "safetensors"
 
 
+def find(path: Path) -> Path:
+    """A checkpoint or an exported file; of a run the newest checkpoint."""
+    steps = sorted((path / "checkpoints").glob("step-*")) or sorted(path.glob("step-*"))
+    return steps[-1] if steps else path
+
+
+def metadata(path: Path) -> dict:
+    """The config of an exported file, which says it in its header."""
+    data = path.read_bytes()
+    strings = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
+    if "model" not in strings:
+        raise BadCheckpoint(f"{path}: it does not say which model its weights are of")
+    return {"model": json.loads(strings["model"]), "diffusion": strings["diffusion"]}
+
+
 def load_shape(state: Path) -> tuple[Shape, str]:
-    """The model's shape and the diffusion objective, from state.json."""
+    """The model's shape and the diffusion objective, from state.json or an exported file."""
     try:
-        config = json.loads(state.read_text("utf-8"))["config"]
+        config = json.loads(state.read_text("utf-8"))["config"] if state.suffix == ".json" else metadata(state)
         model, objective = config["model"], config["diffusion"]
         shape = Shape(
             depth=model["depth"],
@@ -79,8 +94,10 @@ def load_model(shape: Shape, arrays: dict[str, np.ndarray], path: Path) -> Space
 
 
 def check(checkpoint: Path) -> dict:
-    shape, objective = load_shape(checkpoint / "state.json")
-    weights = checkpoint / "model.safetensors"
+    checkpoint = find(checkpoint)
+    is_file = checkpoint.is_file()
+    shape, objective = load_shape(checkpoint if is_file else checkpoint / "state.json")
+    weights = checkpoint if is_file else checkpoint / "model.safetensors"
     arrays, reader = load_arrays(weights)
     model = load_model(shape, arrays, weights)
     with torch.no_grad():
@@ -91,7 +108,7 @@ def check(checkpoint: Path) -> dict:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Print the loss of a checkpoint on the inputs of formulas.py.")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="folder with model.safetensors and state.json")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint, run or exported file")
     parser.add_argument("--json", type=Path, help="also write the result to this file")
     flags = parser.parse_args()
     try:

@@ -149,7 +149,8 @@ class EvaluateRunTest {
 
     @Test
     void shouldSayInOneLineWhatIsWrong() throws IOException {
-        expectMistake("no manifest.json", "--checkpoint", root.toString());
+        Path empty = Files.createDirectories(root.resolve("empty"));
+        expectMistake("no manifest.json", "--checkpoint", empty.toString());
         expectMistake("prepare", "--data", root.resolve("nothing").toString());
         expectMistake("--times 0", "--times", "0");
         expectMistake("--times 1001", "--times", "1001");
@@ -163,6 +164,7 @@ class EvaluateRunTest {
         expectMistake("is not a file", "--baseline", root.resolve("none.csv").toString());
         expectMistake("did you mean --baseline", "--basline", "x");
         evaluated("three.csv", "--clips", "3");
+        expectMistake("give --force", "--output", root.resolve("three.csv").toString());
         // Before the device is opened: there is none of that name.
         expectMistake(
                 "--baseline has losses of --seed 1",

@@ -108,6 +108,18 @@ class SampleRunTest {
     }
 
     @Test
+    void shouldTakeARunForItsNewestCheckpointAndReplaceAFileByForceOnly() throws Exception {
+        Files.writeString(root.resolve("kept.gif"), "mine");
+        String[] args = {"--prompt", "a star", "--checkpoint", root.toString()};
+        String refused = run(2, "kept.gif", args);
+        assertTrue(refused.contains("kept.gif is there already; choose another name, or give --force"), refused);
+        assertEquals("mine", Files.readString(root.resolve("kept.gif")));
+        String output = run(0, "kept.gif", append(args, "--force"));
+        assertTrue(output.contains("the newest checkpoint of " + root), output);
+        assertEquals(40, probe("kept.gif").displayWidth());
+    }
+
+    @Test
     void shouldPutSeveralPromptsIntoAGrid() throws Exception {
         Path prompts = Files.writeString(root.resolve("prompts.txt"), "a star\n\na circle\na square\n");
         String[] args = {"--prompts", prompts.toString(), "--width", "8", "--height", "4", "--frames", "1"};
@@ -146,7 +158,8 @@ class SampleRunTest {
         expectMistake("not a folder that can be written", "nowhere/x.mp4", "--prompt", "a star");
         expectMistake("--enlarge 256", "x.mp4", "--prompt", "a star", "--height", "8");
         expectMistake("use euler", "x.mp4", "--prompt", "a star", "--sampler", "ddim");
-        expectMistake("no manifest.json", "x.mp4", "--prompt", "a star", "--checkpoint", root.toString());
+        Path empty = Files.createDirectories(root.resolve("empty"));
+        expectMistake("no manifest.json", "x.mp4", "--prompt", "a star", "--checkpoint", empty.toString());
         expectMistake("use bf16 or fp32", "x.mp4", "--prompt", "a star", "--precision", "int8");
         expectMistake("did you mean --guidance", "x.mp4", "--prompt", "a star", "--guidence", "2");
     }

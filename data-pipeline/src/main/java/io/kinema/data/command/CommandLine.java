@@ -145,6 +145,21 @@ public final class CommandLine {
         }
     }
 
+    /**
+     * Checks, before any work, that the file in a flag can be written and that no other is lost by it.
+     *
+     * @param flag its name
+     * @param file its value
+     * @param force whether an older file may be replaced, {@code --force}
+     * @throws ConfigException as {@link #requireWritable}, and where there is an older file and no force
+     */
+    public static void requireNew(String flag, Path file, boolean force) {
+        requireWritable(flag, file);
+        if (Files.exists(file) && !force) {
+            throw new ConfigException(flag + " " + file + " is there already; choose another name, or give --force");
+        }
+    }
+
     private static boolean isJvmEnding() {
         Thread probe = Thread.ofPlatform().unstarted(() -> {});
         try {

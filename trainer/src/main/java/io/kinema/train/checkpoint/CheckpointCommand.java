@@ -32,7 +32,8 @@ public final class CheckpointCommand {
               export
                   Write the weights to one file that launch/sample.sh and Python read
 
-            RUN is a run's folder, or its checkpoints/; CHECKPOINT one such as RUN/checkpoints/step-00000100.
+            RUN is a run's folder, or its checkpoints/; CHECKPOINT one such as RUN/checkpoints/step-00000100,
+            or RUN for its newest.
             Each command explains itself: %1$s list --help
             """;
 

@@ -66,6 +66,26 @@ public final class CheckpointFolder {
     }
 
     /**
+     * Takes a run for its newest checkpoint.
+     *
+     * @param path a checkpoint, a run's folder, or that in which its checkpoints collect
+     * @return the newest that is complete, said on stderr; the path itself where it is no run with checkpoints
+     * @throws IOException when a folder cannot be read
+     */
+    public static Path newestAt(Path path) throws IOException {
+        if (!Files.isDirectory(path) || isCheckpoint(path)) {
+            return path;
+        }
+        for (Path checkpoint : of(path).list()) {
+            if (CheckpointManifest.sizeProblems(checkpoint).isEmpty()) {
+                System.err.println("using " + checkpoint + ", the newest checkpoint of " + path);
+                return checkpoint;
+            }
+        }
+        return path;
+    }
+
+    /**
      * Lists the checkpoints by name, newest first.
      *
      * @return folders, not verified

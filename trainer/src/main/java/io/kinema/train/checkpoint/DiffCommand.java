@@ -45,8 +45,8 @@ final class DiffCommand {
             return 0;
         }
         List<Path> folders = CheckpointCommand.folders("diff", flags.folders, 2);
-        Checkpoint a = Checkpoint.open(folders.getFirst());
-        Checkpoint b = Checkpoint.open(folders.getLast());
+        Checkpoint a = Checkpoint.open(CheckpointFolder.newestAt(folders.getFirst()));
+        Checkpoint b = Checkpoint.open(CheckpointFolder.newestAt(folders.getLast()));
         try (ReadProgress progress = ReadProgress.of("verifying", a.totalBytes() + b.totalBytes())) {
             a.verify(progress);
             b.verify(progress);

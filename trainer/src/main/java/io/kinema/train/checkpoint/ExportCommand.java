@@ -60,7 +60,7 @@ final class ExportCommand {
         DType stored = stored(flags.precision);
         Path output = Path.of(flags.output);
         requireWritable(output, flags.force);
-        Checkpoint checkpoint = Checkpoint.open(folder);
+        Checkpoint checkpoint = Checkpoint.open(CheckpointFolder.newestAt(folder));
         ModelFile.write(checkpoint, kind, stored, output);
         System.out.println(output.toAbsolutePath().normalize() + ": " + kind.flag() + " of step "
                 + checkpoint.state().step() + " in " + flags.precision + ", "
@@ -81,12 +81,9 @@ final class ExportCommand {
             throw new ConfigException("--output " + output + " does not end in " + ModelFile.EXTENSION);
         }
         Path parent = output.toAbsolutePath().normalize().getParent();
-        CommandLine.requireWritable("--output", output);
         if (CheckpointFolder.isCheckpoint(parent)) {
             throw new ConfigException("--output " + output + " is inside a checkpoint; choose a place outside of it");
         }
-        if (Files.exists(output) && !force) {
-            throw new ConfigException("--output " + output + " is there already; choose another name, or give --force");
-        }
+        CommandLine.requireNew("--output", output, force);
     }
 }

@@ -23,7 +23,7 @@ public record TrainedWeights(CheckpointState.Config config, String dataSha256, P
     /**
      * Opens weights and reads all of them against their digest.
      *
-     * @param path a checkpoint folder or an exported file
+     * @param path a checkpoint folder, a run's, whose newest checkpoint is taken, or an exported file
      * @param weights {@code ema} or {@code model}; if empty, the average of a checkpoint, and of a file what it holds
      * @return the weights
      * @throws ConfigException when the path is neither, or does not hold these weights
@@ -38,7 +38,7 @@ public record TrainedWeights(CheckpointState.Config config, String dataSha256, P
             }
             return new TrainedWeights(model.config(), model.dataSha256(), path);
         }
-        Checkpoint checkpoint = Checkpoint.open(path);
+        Checkpoint checkpoint = Checkpoint.open(CheckpointFolder.newestAt(path));
         WeightsKind kind = weights.isEmpty() ? WeightsKind.EMA : WeightsKind.parse(weights);
         return new TrainedWeights(
                 checkpoint.state().config(), checkpoint.state().dataSha256(), checkpoint.verified(kind.file()));

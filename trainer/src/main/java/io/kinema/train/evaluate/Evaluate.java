@@ -46,7 +46,7 @@ public final class Evaluate {
                 names = "--checkpoint",
                 order = 0,
                 required = true,
-                description = "Folder such as RUN/checkpoints/step-00000100, or a file that launch/checkpoint.sh"
+                description = "Folder such as RUN/checkpoints/step-00000100, or RUN for its newest, or a file that launch/checkpoint.sh"
                         + " export wrote")
         private String checkpoint = "";
 
@@ -104,6 +104,9 @@ public final class Evaluate {
 
         @Parameter(names = "--output", order = 23, description = "File (CSV) for the loss of each clip at each time")
         private String output = "";
+
+        @Parameter(names = "--force", order = 24, description = "Replace the file --output if there is one")
+        private boolean force;
     }
 
     private final Flags flags;
@@ -164,7 +167,7 @@ public final class Evaluate {
             WeightsKind.parse(flags.weights);
         }
         if (!flags.output.isEmpty()) {
-            CommandLine.requireWritable("--output", Path.of(flags.output));
+            CommandLine.requireNew("--output", Path.of(flags.output), flags.force);
         }
     }
 

@@ -127,12 +127,12 @@ public final class Sample {
     private List<Path> outputs(int numPrompts, int frames) throws IOException {
         Path output = Path.of(flags.output);
         if (flags.separate.isEmpty()) {
-            VideoFile.requireWritable(output, frames);
+            VideoFile.requireWritable(output, frames, flags.force);
             return List.of(output);
         }
-        if (Files.exists(output) && !(Files.isDirectory(output) && isEmpty(output))) {
+        if (Files.exists(output) && !flags.force && !(Files.isDirectory(output) && isEmpty(output))) {
             throw new ConfigException("--output " + output + " is there already; with --separate give the name of a new"
-                    + " folder, or of an empty one");
+                    + " folder, or of an empty one, or --force");
         }
         try {
             Files.createDirectories(output);
@@ -143,7 +143,7 @@ public final class Sample {
         List<Path> outputs = new ArrayList<>();
         for (int i = 0; i < numPrompts; i++) {
             outputs.add(output.resolve(String.format("prompt-%05d.%s", i, flags.separate)));
-            VideoFile.requireWritable(outputs.getLast(), frames);
+            VideoFile.requireWritable(outputs.getLast(), frames, flags.force);
         }
         return outputs;
     }

@@ -12,7 +12,8 @@ final class SampleFlags {
             order = 0,
             required = true,
             description =
-                    "Folder such as RUN/checkpoints/step-00000100, or a file that launch/checkpoint.sh export wrote")
+                    "Folder such as RUN/checkpoints/step-00000100, or RUN for its newest, or a file that"
+                            + " launch/checkpoint.sh export wrote")
     String checkpoint = "";
 
     @Parameter(names = "--prompt", order = 1, description = "What the video shows. " + CaptionBytes.READ)
@@ -89,4 +90,7 @@ final class SampleFlags {
             required = true,
             description = "File to write: .mp4, .webm, .gif, or .png for one frame; with --separate the folder")
     String output = "";
+
+    @Parameter(names = "--force", order = 24, description = "Replace the file --output if there is one")
+    boolean force;
 }

@@ -68,7 +68,7 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
     }
 
     /** Refuses a name that cannot be written, before any work is done for it. */
-    static void requireWritable(Path file, int numFrames) {
+    static void requireWritable(Path file, int numFrames, boolean force) {
         String name = file.getFileName().toString();
         if (EXTENSIONS.stream().noneMatch(name::endsWith)) {
             throw new ConfigException("--output " + file + " does not end in one of " + EXTENSIONS);
@@ -77,7 +77,7 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
             throw new ConfigException(
                     "--output " + file + " holds one frame, --frames is " + numFrames + "; use --frames 1 or .mp4");
         }
-        CommandLine.requireWritable("--output", file);
+        CommandLine.requireNew("--output", file, force);
     }
 
     void write(String ffmpeg, Path file, double frameRateHz) throws IOException {

@@ -38,6 +38,9 @@ final class PlotCommand {
                 description =
                         "File for the report; pictures are named after it; report.html in the fit's folder if absent")
         private String output = "";
+
+        @Parameter(names = "--force", order = 2, description = "Replace the file --output if there is one")
+        private boolean force;
     }
 
     private PlotCommand() {}
@@ -55,7 +58,7 @@ final class PlotCommand {
             throw new ConfigException("--output " + output + " does not end in " + SUFFIX + "; name such a file");
         }
         FitResult fit = FitResult.read(folder);
-        CommandLine.requireWritable("--output", output);
+        CommandLine.requireNew("--output", output, flags.force || flags.output.isEmpty());
         Map<String, String> pictures = new LinkedHashMap<>();
         for (Map.Entry<String, XYChart> chart :
                 new Charts(fit, curves(folder)).all().entrySet()) {

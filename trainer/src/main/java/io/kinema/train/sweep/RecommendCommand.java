@@ -58,6 +58,9 @@ final class RecommendCommand {
                 description = "File for flags of launch/train.sh, such as sweeps/mine/next.args")
         private String output = "";
 
+        @Parameter(names = "--force", order = 6, description = "Replace the file --output if there is one")
+        private boolean force;
+
         @ParametersDelegate
         private final GpuFlags gpu = new GpuFlags();
     }
@@ -91,7 +94,7 @@ final class RecommendCommand {
         CommandLine.requireRange("--target-loss", flags.targetLoss, 0, 1e9);
         flags.gpu.check();
         if (!flags.output.isEmpty()) {
-            CommandLine.requireWritable("--output", Path.of(flags.output));
+            CommandLine.requireNew("--output", Path.of(flags.output), flags.force);
         }
         new RecommendCommand(flags).run();
         return 0;

@@ -246,7 +246,7 @@ final class SweepRun {
 
     private int measure(PlannedPoint point, Path checkpoint) throws IOException {
         List<String> args = new ArrayList<>(flags.evaluateArgs(checkpoint.toString()));
-        args.addAll(List.of("--output", folder.losses(point).toString()));
+        args.addAll(List.of("--output", folder.losses(point).toString(), "--force"));
         List<String> by = flags.slurm ? List.of("srun", "--ntasks=1", "--job-name=" + job(point)) : List.of();
         return finished(new LaunchScript("evaluate.sh", args).runInto(folder.log(point), by, Map.of()));
     }

@@ -192,7 +192,7 @@ class CheckpointCommandTest {
         expectMistake("does not exist", "diff", checkpoint, folder.path().resolve("step-00000002"));
         expectMistake("is a checkpoint itself", "list", checkpoint);
         expectMistake("no checkpoints in", "verify", root);
-        expectMistake("no manifest.json", "export", run, "--output", file);
+        expectMistake("no manifest.json", "export", root, "--output", file);
         expectMistake("--output is missing", "export", checkpoint);
         expectMistake("does not end in .safetensors", "export", checkpoint, "--output", root.resolve("out.bin"));
         expectMistake("inside a checkpoint", "export", checkpoint, "--output", checkpoint.resolve("x.safetensors"));
@@ -202,6 +202,19 @@ class CheckpointCommandTest {
         expectMistake("use ema or model", "export", checkpoint, "--output", file, "--weights", "best");
         expectMistake("did you mean --weights", "export", checkpoint, "--output", file, "--weigths", "ema");
         assertTrue(Files.notExists(file));
+    }
+
+    @Test
+    void shouldTakeARunForItsNewestCheckpointThatIsComplete() throws IOException {
+        Path older = TinyCheckpoints.write(folder, 1, 1);
+        Path newest = TinyCheckpoints.write(folder, 2, 1);
+        Path file = root.resolve("newest.safetensors");
+        assertTrue(expect(0, "export", run, "--output", file).contains("ema of step 2 "));
+        assertTrue(expect(0, "diff", run, newest).contains("using " + newest + ", the newest checkpoint of " + run));
+        Files.delete(newest.resolve("ema.safetensors"));
+        assertTrue(expect(2, "export", run, "--output", file).contains("or give --force"));
+        assertTrue(expect(0, "export", folder.path(), "--output", file, "--force").contains("ema of step 1 "));
+        assertTrue(expect(0, "diff", older, run).contains("1 in both"));
     }
 
     @Test
