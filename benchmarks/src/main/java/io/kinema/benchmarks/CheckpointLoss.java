@@ -18,7 +18,10 @@ import java.util.Locale;
 
 /** Prints a checkpoint's loss on the inputs of {@link Formulas}, as {@code peers/check_checkpoint.py} does. */
 public final class CheckpointLoss {
-    @Parameter(names = "--checkpoint", required = true, description = "Folder such as RUN/checkpoints/step-00000100, or RUN, or an exported file")
+    @Parameter(
+            names = "--checkpoint",
+            required = true,
+            description = "Folder such as RUN/checkpoints/step-00000100, or RUN, or an exported file")
     private String checkpoint = "";
 
     @Parameter(names = "--device", description = "Where tensors live: cpu or nd4j; the best here if absent")

@@ -86,7 +86,7 @@ public final class CommandLine {
         try {
             return command.call();
         } catch (Throwable e) {
-            if (isJvmEnding()) {
+            if (Failure.isJvmEnding()) {
                 // The JVM is ending after Ctrl-C or a signal, which causes failures of all kinds.
                 System.err.println("stopped before the end");
                 return 1;
@@ -146,37 +146,12 @@ public final class CommandLine {
     }
 
     /**
-     * Checks, before any work, that the file in a flag can be written and that no other is lost by it.
-     *
-     * @param flag its name
-     * @param file its value
-     * @param force whether an older file may be replaced, {@code --force}
-     * @throws ConfigException as {@link #requireWritable}, and where there is an older file and no force
-     */
-    public static void requireNew(String flag, Path file, boolean force) {
-        requireWritable(flag, file);
-        if (Files.exists(file) && !force) {
-            throw new ConfigException(flag + " " + file + " is there already; choose another name, or give --force");
-        }
-    }
-
-    private static boolean isJvmEnding() {
-        Thread probe = Thread.ofPlatform().unstarted(() -> {});
-        try {
-            Runtime.getRuntime().addShutdownHook(probe);
-            return !Runtime.getRuntime().removeShutdownHook(probe);
-        } catch (IllegalStateException e) {
-            return true;
-        }
-    }
-
-    /**
      * Parses arguments into the flags object.
      *
      * @param args the arguments
      * @return whether to continue; false after {@code --help}, which was printed to stdout
-     * @throws ConfigException on an unknown flag (the message names what it is called here, or a flag that is near), a missing or bad value, a
-     *     missing required flag, or a missing args file
+     * @throws ConfigException on an unknown flag (the message names what it is called here, or a flag that is near), a
+     *     missing or bad value, a missing required flag, or a missing args file
      */
     public boolean parse(String... args) {
         JCommander parser = parser();

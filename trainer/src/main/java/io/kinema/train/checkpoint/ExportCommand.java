@@ -3,6 +3,7 @@ package io.kinema.train.checkpoint;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.OutputFile;
 import io.kinema.train.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -84,6 +85,6 @@ final class ExportCommand {
         if (CheckpointFolder.isCheckpoint(parent)) {
             throw new ConfigException("--output " + output + " is inside a checkpoint; choose a place outside of it");
         }
-        CommandLine.requireNew("--output", output, force);
+        OutputFile.requireNew("--output", output, force);
     }
 }

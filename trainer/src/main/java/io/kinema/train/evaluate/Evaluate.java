@@ -4,6 +4,7 @@ import com.beust.jcommander.Parameter;
 import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.OutputFile;
 import io.kinema.data.command.ProgressDisplay;
 import io.kinema.data.shard.Clip;
 import io.kinema.data.shard.ClipEntry;
@@ -46,7 +47,8 @@ public final class Evaluate {
                 names = "--checkpoint",
                 order = 0,
                 required = true,
-                description = "Folder such as RUN/checkpoints/step-00000100, or RUN for its newest, or a file that launch/checkpoint.sh"
+                description = "Folder such as RUN/checkpoints/step-00000100, or RUN for its newest, or a file that"
+                        + " launch/checkpoint.sh"
                         + " export wrote")
         private String checkpoint = "";
 
@@ -167,7 +169,7 @@ public final class Evaluate {
             WeightsKind.parse(flags.weights);
         }
         if (!flags.output.isEmpty()) {
-            CommandLine.requireNew("--output", Path.of(flags.output), flags.force);
+            OutputFile.requireNew("--output", Path.of(flags.output), flags.force);
         }
     }
 
@@ -210,8 +212,7 @@ public final class Evaluate {
         return "loss on the training set";
     }
 
-    private LossTable measure(
-            Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
+    private LossTable measure(Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
             throws IOException {
         DeviceConfig config = flags.device.resolve(1);
         requireRoom(clips, config);
@@ -226,7 +227,9 @@ public final class Evaluate {
                 bar.setExtraMessage(" " + rows.size() / flags.times + "/" + clips.size() + " clips");
             }
             LossTable table = new LossTable(rows);
-            loss.captionCuts().text("captions", "the model was told").ifPresent(cut -> System.err.println("warning: " + cut));
+            loss.captionCuts()
+                    .text("captions", "the model was told")
+                    .ifPresent(cut -> System.err.println("warning: " + cut));
             return table;
         }
     }

@@ -11,9 +11,8 @@ final class SampleFlags {
             names = "--checkpoint",
             order = 0,
             required = true,
-            description =
-                    "Folder such as RUN/checkpoints/step-00000100, or RUN for its newest, or a file that"
-                            + " launch/checkpoint.sh export wrote")
+            description = "Folder such as RUN/checkpoints/step-00000100, or RUN for its newest, or a file that"
+                    + " launch/checkpoint.sh export wrote")
     String checkpoint = "";
 
     @Parameter(names = "--prompt", order = 1, description = "What the video shows. " + CaptionBytes.READ)

@@ -1,7 +1,7 @@
 package io.kinema.train.sample;
 
-import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.OutputFile;
 import io.kinema.data.video.Ffmpeg;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -77,7 +77,7 @@ record VideoFile(byte[] framesTHWC, int numFrames, int height, int width) {
             throw new ConfigException(
                     "--output " + file + " holds one frame, --frames is " + numFrames + "; use --frames 1 or .mp4");
         }
-        CommandLine.requireNew("--output", file, force);
+        OutputFile.requireNew("--output", file, force);
     }
 
     void write(String ffmpeg, Path file, double frameRateHz) throws IOException {

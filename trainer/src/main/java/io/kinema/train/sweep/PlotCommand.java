@@ -3,6 +3,7 @@ package io.kinema.train.sweep;
 import com.beust.jcommander.Parameter;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.OutputFile;
 import java.awt.Dimension;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -58,7 +59,7 @@ final class PlotCommand {
             throw new ConfigException("--output " + output + " does not end in " + SUFFIX + "; name such a file");
         }
         FitResult fit = FitResult.read(folder);
-        CommandLine.requireNew("--output", output, flags.force || flags.output.isEmpty());
+        OutputFile.requireNew("--output", output, flags.force || flags.output.isEmpty());
         Map<String, String> pictures = new LinkedHashMap<>();
         for (Map.Entry<String, XYChart> chart :
                 new Charts(fit, curves(folder)).all().entrySet()) {

@@ -5,6 +5,7 @@ import com.beust.jcommander.ParametersDelegate;
 import io.kinema.data.clip.Patch;
 import io.kinema.data.command.CommandLine;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.OutputFile;
 import io.kinema.train.memory.Workload;
 import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
@@ -94,7 +95,7 @@ final class RecommendCommand {
         CommandLine.requireRange("--target-loss", flags.targetLoss, 0, 1e9);
         flags.gpu.check();
         if (!flags.output.isEmpty()) {
-            CommandLine.requireNew("--output", Path.of(flags.output), flags.force);
+            OutputFile.requireNew("--output", Path.of(flags.output), flags.force);
         }
         new RecommendCommand(flags).run();
         return 0;

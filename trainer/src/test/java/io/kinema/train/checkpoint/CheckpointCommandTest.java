@@ -213,7 +213,8 @@ class CheckpointCommandTest {
         assertTrue(expect(0, "diff", run, newest).contains("using " + newest + ", the newest checkpoint of " + run));
         Files.delete(newest.resolve("ema.safetensors"));
         assertTrue(expect(2, "export", run, "--output", file).contains("or give --force"));
-        assertTrue(expect(0, "export", folder.path(), "--output", file, "--force").contains("ema of step 1 "));
+        assertTrue(
+                expect(0, "export", folder.path(), "--output", file, "--force").contains("ema of step 1 "));
         assertTrue(expect(0, "diff", older, run).contains("1 in both"));
     }
 
