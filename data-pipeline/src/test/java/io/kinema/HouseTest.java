@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -29,7 +30,9 @@ final class HouseTest {
     private static final Pattern CODE = Pattern.compile(".*\\.(java|sh|py|c|js|css|html)");
     private static final Pattern PATTERN_NAME =
             Pattern.compile(".*(Manager|Helper|Utils?|Impl|Base|Factory|V2)\\.java");
-    private static final Pattern LINK = Pattern.compile("\\]\\(([^)#\\s]+)(#[^)\\s]*)?\\)");
+    private static final Pattern LINK = Pattern.compile("\\]\\(([^)#\\s]*)(?:#([^)\\s]*))?\\)");
+    private static final Pattern SOURCE =
+            Pattern.compile("(data-pipeline|trainer|recaption|benchmarks)/src/(main|test)/java/(.+)/[^/]+\\.java");
     private static final Pattern SENTENCE_END = Pattern.compile("(?<=[.!?:]|[.!?:]\\*\\*|[.!?:]\\))\\s+");
 
     @Test
@@ -88,13 +91,41 @@ final class HouseTest {
         for (Path page : pages()) {
             Matcher link = LINK.matcher(Files.readString(page));
             while (link.find()) {
-                if (!link.group(1).contains("://")
-                        && !Files.exists(page.resolveSibling(link.group(1)).normalize())) {
-                    dead.add(ROOT.relativize(page) + " -> " + link.group(1));
+                Path target = link.group(1).isEmpty()
+                        ? page
+                        : page.resolveSibling(link.group(1)).normalize();
+                boolean isOurs = !link.group(1).contains("://");
+                if (isOurs && !(Files.exists(target) && hasHeading(target, link.group(2)))) {
+                    dead.add(ROOT.relativize(page) + " -> " + link.group());
                 }
             }
         }
         assertEquals(List.of(), dead);
+    }
+
+    /** An anchor is a heading in small letters, without punctuation, its spaces as dashes. */
+    private static boolean hasHeading(Path page, String anchor) throws IOException {
+        return anchor == null
+                || Files.readAllLines(page).stream()
+                        .filter(line -> line.startsWith("#"))
+                        .map(line -> line.replaceFirst("#+ ", "").toLowerCase(Locale.ROOT))
+                        .map(heading ->
+                                heading.replaceAll("[^\\p{L}\\p{N} _-]", "").replace(' ', '-'))
+                        .anyMatch(anchor::equals);
+    }
+
+    @Test
+    void shouldHaveNoSourceThatNoBuildReads() throws IOException {
+        List<String> lost = new ArrayList<>();
+        for (Path file : files(Pattern.compile(".*\\.java"))) {
+            Matcher source = SOURCE.matcher(ROOT.relativize(file).toString());
+            boolean isInItsPackage = source.matches()
+                    && Files.readString(file).contains("package " + source.group(3).replace('/', '.') + ";");
+            if (!isInItsPackage) {
+                lost.add(ROOT.relativize(file).toString());
+            }
+        }
+        assertEquals(List.of(), lost);
     }
 
     @Test
