@@ -35,7 +35,8 @@ final class FlashAttention {
         Qkv qkv = new Qkv(qLNK, kLNK, vLNK);
         AttentionWork.requireFit(qkv, querySegments, keySegments);
         Attention result = new Attention(
-                memory.allocateLike(workingType, memory.inside(qLNK)), memory.allocate(DType.FP32, qLNK.dim(0), qLNK.dim(1)));
+                memory.allocateLike(workingType, memory.inside(qLNK)),
+                memory.allocate(DType.FP32, qLNK.dim(0), qLNK.dim(1)));
         long mark = memory.mark();
         Pass pass = new Pass(qkv, result, querySegments, keySegments);
         workers.run(pass.tasks.count(), pass);

@@ -242,11 +242,9 @@ final class FlashAttentionBackward {
                 int first = firstToken + queries.start(i);
                 int padded = queries.paddedRows(i);
                 q.pack(head, first, queries.rows(i), padded, own + buffers.queryRows + at);
-                HeadRows.transpose(
-                        own + buffers.queryRows + at, padded, width, type, own + buffers.queryColumns + at);
+                HeadRows.transpose(own + buffers.queryRows + at, padded, width, type, own + buffers.queryColumns + at);
                 dOut.pack(head, first, queries.rows(i), padded, own + buffers.dOutRows + at);
-                HeadRows.transpose(
-                        own + buffers.dOutRows + at, padded, width, type, own + buffers.dOutColumns + at);
+                HeadRows.transpose(own + buffers.dOutRows + at, padded, width, type, own + buffers.dOutColumns + at);
             }
             long widened = own + buffers.widened;
             for (int row = 0; row < queries.paddedLength(); row++) {
@@ -283,18 +281,9 @@ final class FlashAttentionBackward {
             int paddedQueries = queries.paddedRows(i);
             TileProducts products = grid.of(keys.paddedRows(j), paddedQueries);
             long at = (long) queries.start(i) * width * type.bytes();
+            products.scores().run(worker, own + buffers.keyRows, own + buffers.queryColumns + at, own + buffers.scores);
             products.scores()
-                    .run(
-                            worker,
-                            own + buffers.keyRows,
-                            own + buffers.queryColumns + at,
-                            own + buffers.scores);
-            products.scores()
-                    .run(
-                            worker,
-                            own + buffers.valueRows,
-                            own + buffers.dOutColumns + at,
-                            own + buffers.gradients);
+                    .run(worker, own + buffers.valueRows, own + buffers.dOutColumns + at, own + buffers.gradients);
             weightGradients[worker].run(
                     keys.rows(j),
                     keys.paddedRows(j),
@@ -302,11 +291,7 @@ final class FlashAttentionBackward {
                     own + buffers.minusLogSums + 4L * queries.start(i),
                     own + buffers.alignments + 4L * queries.start(i));
             products.weighted(i > 0)
-                    .run(
-                            worker,
-                            own + buffers.weights(),
-                            own + buffers.dOutRows + at,
-                            own + buffers.valueGradients);
+                    .run(worker, own + buffers.weights(), own + buffers.dOutRows + at, own + buffers.valueGradients);
             products.weighted(i > 0)
                     .run(
                             worker,

@@ -109,8 +109,8 @@ final class Linears {
                 dyRO,
                 weightOI,
                 dx,
-                (values, row, column, n, scratch) -> Activations.geluBackward(
-                        values, floats(inner, row, column, n, scratch), values, n));
+                (values, row, column, n, scratch) ->
+                        Activations.geluBackward(values, floats(inner, row, column, n, scratch), values, n));
         return dx;
     }
 

@@ -115,13 +115,17 @@ final class Updates {
 
         private void part(long first, int n, int worker, Factors by) {
             long gradRow = RowKernels.floats(grad, first, scratch.row(worker, 0), n);
-            long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
-            long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
-            long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
-            adamw(pRow, gradRow, mRow, vRow, n, by);
-            RowKernels.finish(p, first, pRow, n);
-            RowKernels.finish(m, first, mRow, n);
-            RowKernels.finish(v, first, vRow, n);
+            if (n % LANES == 0) {
+                adamw(p.address(first), gradRow, m.address(first), v.address(first), n, by);
+            } else {
+                long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
+                long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
+                long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
+                adamw(pRow, gradRow, mRow, vRow, n, by);
+                RowKernels.finish(p, first, pRow, n);
+                RowKernels.finish(m, first, mRow, n);
+                RowKernels.finish(v, first, vRow, n);
+            }
             if (working.address() != p.address()) {
                 // Still in the innermost cache.
                 Vectors.copy(p.address(first), p.dtype(), working.address(first), working.dtype(), n);
@@ -131,7 +135,8 @@ final class Updates {
 
     void zero(Tensor tensor) {
         CpuTensor target = memory.inside(tensor).changed();
-        pieces.run(target.size(),
+        pieces.run(
+                target.size(),
                 (first, n, _) -> Vectors.zero(
                         target.address(first), (long) n * target.dtype().bytes()));
     }
@@ -140,7 +145,8 @@ final class Updates {
         Shapes.requireSameSize("into", into, "from", from);
         CpuTensor target = memory.inside(into).changed();
         CpuTensor source = memory.inside(from);
-        pieces.run(target.size(),
+        pieces.run(
+                target.size(),
                 (first, n, _) ->
                         Vectors.copy(source.address(first), source.dtype(), target.address(first), target.dtype(), n));
     }
