@@ -97,7 +97,10 @@ public final class Train {
         RunFolder fresh = RunFolder.fresh(Path.of("runs"));
         try {
             return train(
-                    flags, settings, cluster, fresh.path().toAbsolutePath().normalize().toString());
+                    flags,
+                    settings,
+                    cluster,
+                    fresh.path().toAbsolutePath().normalize().toString());
         } finally {
             fresh.deleteIfEmpty();
         }
@@ -131,7 +134,10 @@ public final class Train {
         SampleRequest sample = settings.sample();
         settings.recipe().model().remark().ifPresent(Train::warn);
         if (sample.steps() > 0) {
-            CaptionCuts.NONE.with(sample.prompt()).text("prompts", "--sample-prompt gives").ifPresent(Train::warn);
+            CaptionCuts.NONE
+                    .with(sample.prompt())
+                    .text("prompts", "--sample-prompt gives")
+                    .ifPresent(Train::warn);
             Ffmpeg.locate(sample.ffmpeg(), FFMPEG_TIMEOUT_SECONDS);
         }
         RunDescription run = choice.run();

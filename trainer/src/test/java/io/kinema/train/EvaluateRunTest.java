@@ -125,7 +125,9 @@ class EvaluateRunTest {
         try (LaunchedProgram program = LaunchedProgram.start(Evaluate.class, root.resolve("work"), args)) {
             said = program.expectExit(0);
         }
-        assertTrue(said.contains("minus the baseline's 0.000000 (95 % interval 0.000000 to 0.000000): no difference"), said);
+        assertTrue(
+                said.contains("minus the baseline's 0.000000 (95 % interval 0.000000 to 0.000000): no difference"),
+                said);
         assertTrue(said.contains("held-out loss "), said);
         assertTrue(said.contains("clips of (frames x rows x columns) 1x4x12: "), said);
         assertTrue(said.contains("at time "), said);

@@ -72,7 +72,12 @@ final class CaptionTable {
                         at + " is not JSON: " + line.fault() + "; correct the line or remove it, and save UTF-8");
             }
             JsonNode row = line.object();
-            add(row.path("path").asText(), row.path("caption").asText(), row.path("licence").asText(), JSONL, at);
+            add(
+                    row.path("path").asText(),
+                    row.path("caption").asText(),
+                    row.path("licence").asText(),
+                    JSONL,
+                    at);
         });
     }
 

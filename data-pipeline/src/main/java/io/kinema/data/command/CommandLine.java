@@ -160,8 +160,8 @@ public final class CommandLine {
      *
      * @param args the arguments
      * @return whether to continue; false after {@code --help}, which was printed to stdout
-     * @throws ConfigException on an unknown flag (the message names what it is called here, or a flag that is near), a missing or bad value, a
-     *     missing required flag, or a missing args file
+     * @throws ConfigException on an unknown flag (the message names what it is called here, or a flag that is near), a
+     *     missing or bad value, a missing required flag, or a missing args file
      */
     public boolean parse(String... args) {
         JCommander parser = parser();

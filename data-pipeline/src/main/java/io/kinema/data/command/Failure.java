@@ -43,24 +43,22 @@ final class Failure {
 
     /** What happened and what helps. */
     String line() {
-        String text =
-                switch (cause) {
-                    case ConfigException mistake -> mistake.getMessage();
-                    // The class belongs to the message: the message alone may be only a path.
-                    case FileSystemException e -> e.toString();
-                    case IOException e -> e.getMessage() == null ? e.toString() : e.getMessage();
-                    case OutOfMemoryError e ->
-                        "out of memory (" + e.getMessage() + "; the Java heap has up to "
-                                + Runtime.getRuntime().maxMemory() / MEGABYTE
-                                + " MB); make the work smaller, or give the heap more: KINEMA_JAVA_OPTS=-Xmx8g";
-                    case StackOverflowError _ ->
-                        "a thread's stack is too small" + place() + "; give it more: KINEMA_JAVA_OPTS=-Xss16m";
-                    case LinkageError e ->
-                        "a library cannot be loaded: " + root(e) + "; is the system library that it names installed,"
-                                + " and may files in ~/.javacpp and in the temporary folder be executed?";
-                    default ->
-                        "internal error: " + cause + place() + "; " + TRACE + "=1 shows the stack trace";
-                };
+        String text = switch (cause) {
+            case ConfigException mistake -> mistake.getMessage();
+            // The class belongs to the message: the message alone may be only a path.
+            case FileSystemException e -> e.toString();
+            case IOException e -> e.getMessage() == null ? e.toString() : e.getMessage();
+            case OutOfMemoryError e ->
+                "out of memory (" + e.getMessage() + "; the Java heap has up to "
+                        + Runtime.getRuntime().maxMemory() / MEGABYTE
+                        + " MB); make the work smaller, or give the heap more: KINEMA_JAVA_OPTS=-Xmx8g";
+            case StackOverflowError _ ->
+                "a thread's stack is too small" + place() + "; give it more: KINEMA_JAVA_OPTS=-Xss16m";
+            case LinkageError e ->
+                "a library cannot be loaded: " + root(e) + "; is the system library that it names installed,"
+                        + " and may files in ~/.javacpp and in the temporary folder be executed?";
+            default -> "internal error: " + cause + place() + "; " + TRACE + "=1 shows the stack trace";
+        };
         String line = text.strip().replaceAll("\\s*\\R\\s*", "; ");
         return line.length() <= MOST_CHARACTERS ? line : line.substring(0, MOST_CHARACTERS) + " …";
     }

@@ -61,8 +61,7 @@ public final class ProgressDisplay {
             return false;
         }
         try {
-            String stderr =
-                    Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+            String stderr = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
             return stderr.startsWith("/dev/pts/") || stderr.startsWith("/dev/tty") || stderr.equals("/dev/console");
         } catch (IOException | UnsupportedOperationException notLinux) {
             return System.console() != null && System.console().isTerminal();

@@ -45,7 +45,8 @@ final class UnknownFlag {
             new Elsewhere(
                     "nproc-per-node nproc num-processes world-size num-gpus gpus-per-node ngpu np n",
                     "how many ranks there are is --nodes"),
-            new Elsewhere("nnodes num-machines num-nodes hostfile", "hosts are listed in --hosts, ranks counted in --nodes"),
+            new Elsewhere(
+                    "nnodes num-machines num-nodes hostfile", "hosts are listed in --hosts, ranks counted in --nodes"),
             new Elsewhere(
                     "node-rank machine-rank local-rank master-addr master-port main-process-ip main-process-port"
                             + " rdzv-endpoint rdzv-backend rdzv-id standalone",
@@ -70,7 +71,8 @@ final class UnknownFlag {
                     "optimizer optim adam-beta1 adam-beta2 beta1 beta2 adam-epsilon eps use-8bit-adam",
                     "the optimizer is AdamW, its constants are in docs/numerics.md; there are --learning-rate and"
                             + " --weight-decay"),
-            new Elsewhere("max-grad-norm grad-clip clip-grad clip-grad-norm gradient-clipping max-norm", "it is --clip-norm"),
+            new Elsewhere(
+                    "max-grad-norm grad-clip clip-grad clip-grad-norm gradient-clipping max-norm", "it is --clip-norm"),
             new Elsewhere("use-ema ema ema-beta", "it is --ema-decay; weights are always averaged"),
             new Elsewhere(
                     "gradient-checkpointing activation-checkpointing activation-checkpoint ac", "it is --recompute"),

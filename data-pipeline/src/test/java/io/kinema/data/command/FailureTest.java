@@ -26,18 +26,20 @@ class FailureTest {
 
     @Test
     void shouldTellErrorsOfTheJvmInOneLineWithARemedy() {
-        assertTrue(line(new OutOfMemoryError("Java heap space")).startsWith("out of memory (Java heap space; the Java"));
+        assertTrue(
+                line(new OutOfMemoryError("Java heap space")).startsWith("out of memory (Java heap space; the Java"));
         assertTrue(line(new StackOverflowError()).contains("-Xss16m"));
         Throwable missing = new NoClassDefFoundError("Could not initialize class org.x.Y");
         missing.initCause(new UnsatisfiedLinkError("libgomp.so.1: cannot open shared object file"));
-        assertTrue(line(missing).startsWith("a library cannot be loaded: java.lang.UnsatisfiedLinkError: libgomp.so.1"));
+        assertTrue(
+                line(missing).startsWith("a library cannot be loaded: java.lang.UnsatisfiedLinkError: libgomp.so.1"));
         assertTrue(line(new ExceptionInInitializerError(new IOException("no"))).contains("java.io.IOException: no"));
     }
 
     @Test
     void shouldTakeOffWhatOnlyCarriesAFailure() {
-        Throwable mistake = new CompletionException(
-                new UncheckedIOException("reading", new IOException("disk\n  is gone\n")));
+        Throwable mistake =
+                new CompletionException(new UncheckedIOException("reading", new IOException("disk\n  is gone\n")));
         assertEquals("disk; is gone", line(mistake));
         assertTrue(new Failure(new CompletionException(new ConfigException("too few clips"))).isMistake());
         assertEquals("java.io.IOException", line(new IOException()));
@@ -70,8 +72,7 @@ class FailureTest {
         } finally {
             System.setErr(stderr);
         }
-        List<String> lines =
-                printed.toString(StandardCharsets.UTF_8).lines().toList();
+        List<String> lines = printed.toString(StandardCharsets.UTF_8).lines().toList();
         assertEquals(2, lines.size(), lines.toString());
         assertTrue(lines.getFirst().startsWith("error: thread worker-7 has ended: internal error: "), lines.getFirst());
         assertTrue(lines.getLast().startsWith("error: a thread's stack is too small"), lines.getLast());

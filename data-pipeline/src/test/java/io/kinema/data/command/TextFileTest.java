@@ -29,8 +29,8 @@ class TextFileTest {
         assertEquals(
                 "--prompts " + file + " line 2 is not UTF-8: byte 0xE0 at offset 2; save the file as UTF-8",
                 e.getMessage());
-        ConfigException missing = assertThrows(
-                ConfigException.class, () -> TextFile.read("", folder.resolve("missing")));
+        ConfigException missing =
+                assertThrows(ConfigException.class, () -> TextFile.read("", folder.resolve("missing")));
         assertTrue(missing.getMessage().contains("missing"), missing.getMessage());
     }
 

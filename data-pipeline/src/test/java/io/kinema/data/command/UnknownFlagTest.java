@@ -15,8 +15,19 @@ import org.junit.jupiter.api.Test;
 
 class UnknownFlagTest {
     private static final Set<String> TRAIN = Set.of(
-            "--data", "--run", "--nodes", "--tokens", "--microbatches", "--learning-rate", "--warmup", "--zero",
-            "--wire", "--window", "--model", "--ema-decay", "--steps");
+            "--data",
+            "--run",
+            "--nodes",
+            "--tokens",
+            "--microbatches",
+            "--learning-rate",
+            "--warmup",
+            "--zero",
+            "--wire",
+            "--window",
+            "--model",
+            "--ema-decay",
+            "--steps");
 
     private static String of(String flag) {
         return UnknownFlag.message(flag, TRAIN);
@@ -65,9 +76,8 @@ class UnknownFlagTest {
                         files.filter(path -> path.toString().endsWith(".java")).toList()) {
                     names.matcher(Files.readString(file))
                             .results()
-                            .forEach(found -> flag.matcher(found.group())
-                                    .results()
-                                    .forEach(name -> flags.add(name.group(1))));
+                            .forEach(found ->
+                                    flag.matcher(found.group()).results().forEach(name -> flags.add(name.group(1))));
                 }
             }
         }

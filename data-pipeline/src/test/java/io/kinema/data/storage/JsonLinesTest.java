@@ -45,6 +45,7 @@ class JsonLinesTest {
         List<JsonLines.Line> whole = JsonLines.whole(file, warnings::add);
         assertEquals(List.of(1L, 5L), whole.stream().map(JsonLines.Line::number).toList());
         assertEquals(1, warnings.size());
-        assertTrue(warnings.getFirst().contains("line 3 ") && warnings.getFirst().contains("1 more"), warnings + "");
+        assertTrue(
+                warnings.getFirst().contains("line 3 ") && warnings.getFirst().contains("1 more"), warnings + "");
     }
 }

@@ -164,7 +164,8 @@ record ModelFile(Path file, WeightsKind kind, CheckpointState.Config config, Str
         for (ParameterLayout.Entry parameter : layout(file, model).entries()) {
             Safetensors.Entry entry = byName.get(parameter.name());
             if (entry == null) {
-                throw new IOException(file + " lacks " + parameter.name() + ", or does not have it as F32, BF16 or F16");
+                throw new IOException(
+                        file + " lacks " + parameter.name() + ", or does not have it as F32, BF16 or F16");
             }
             weights.add(entry);
         }

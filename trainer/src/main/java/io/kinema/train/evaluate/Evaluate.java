@@ -207,8 +207,7 @@ public final class Evaluate {
         return "loss on the training set";
     }
 
-    private LossTable measure(
-            Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
+    private LossTable measure(Dataset data, List<ClipEntry> clips, Objective diffusion, HeldOutLoss.Settings settings)
             throws IOException {
         DeviceConfig config = flags.device.resolve(1);
         requireRoom(clips, config);
@@ -223,7 +222,9 @@ public final class Evaluate {
                 bar.setExtraMessage(" " + rows.size() / flags.times + "/" + clips.size() + " clips");
             }
             LossTable table = new LossTable(rows);
-            loss.captionCuts().text("captions", "the model was told").ifPresent(cut -> System.err.println("warning: " + cut));
+            loss.captionCuts()
+                    .text("captions", "the model was told")
+                    .ifPresent(cut -> System.err.println("warning: " + cut));
             return table;
         }
     }

@@ -77,8 +77,7 @@ final class HeldOutLoss {
     static ForwardMemory memory(SpacetimeDit model, DeviceConfig on) {
         return ForwardMemory.plan(model.config(), on, (planned, device, weights, numTokens) -> {
             int values = model.config().tokens().values();
-            Packing packing =
-                    Packing.of(List.of(new Grid(1, 1, numTokens)), List.of(new int[CaptionBytes.MAX_BYTES]));
+            Packing packing = Packing.of(List.of(new Grid(1, 1, numTokens)), List.of(new int[CaptionBytes.MAX_BYTES]));
             new DiffusionLoss(planned, device)
                     .forward(
                             weights,

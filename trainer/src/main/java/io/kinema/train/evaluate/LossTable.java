@@ -89,7 +89,11 @@ public record LossTable(List<Row> rows) {
             return Double.isNaN(halfWidth)
                     ? String.format(Locale.ROOT, "%.6f (one source: no interval)", mean)
                     : String.format(
-                            Locale.ROOT, "%.6f (95 %% interval %.6f to %.6f)", mean, mean - halfWidth, mean + halfWidth);
+                            Locale.ROOT,
+                            "%.6f (95 %% interval %.6f to %.6f)",
+                            mean,
+                            mean - halfWidth,
+                            mean + halfWidth);
         }
 
         /** What a difference to a baseline means. */
@@ -194,8 +198,7 @@ public record LossTable(List<Row> rows) {
         }
         int n = sumsOfSource.size();
         return new Estimate(
-                mean,
-                n < 2 ? Double.NaN : StudentT.quantile(n - 1) * Math.sqrt(squares * n / (n - 1)) / values);
+                mean, n < 2 ? Double.NaN : StudentT.quantile(n - 1) * Math.sqrt(squares * n / (n - 1)) / values);
     }
 
     /** Means of all, under a name such as held-out loss, of each shape and of each time, for people. */

@@ -1,4 +1,6 @@
-/** How well a checkpoint predicts clips that it was not trained on;
-
- docs/numerics.md, "Held-out loss". */
+/**
+ * How well a checkpoint predicts clips that it was not trained on;
+ *
+ * <p>docs/numerics.md, "Held-out loss".
+ */
 package io.kinema.train.evaluate;

@@ -82,20 +82,20 @@ final class Rank {
     }
 
     private static int run(String description) throws Exception {
-            AtomicBoolean stop = new AtomicBoolean();
-            TerminationSignals.install(_ -> stop.set(true));
-            RankEnvironment environment = RankEnvironment.of(System.getenv());
-            ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
-            RunDescriptionFile file = new RunDescriptionFile(Path.of(description), environment.runSha256());
-            try {
-                return new Rank(environment, file, stop).run();
-            } catch (TrainingException e) {
-                System.out.println("error: " + e.getMessage());
-                return ExitCode.TRAINING_FAILED.number();
-            } catch (CollectiveException | IOException e) {
-                System.out.println("error: " + e.getMessage());
-                return exitCode(e);
-            }
+        AtomicBoolean stop = new AtomicBoolean();
+        TerminationSignals.install(_ -> stop.set(true));
+        RankEnvironment environment = RankEnvironment.of(System.getenv());
+        ParentWatch.start(environment.launcherPid(), Path.of(environment.driverDirectory()));
+        RunDescriptionFile file = new RunDescriptionFile(Path.of(description), environment.runSha256());
+        try {
+            return new Rank(environment, file, stop).run();
+        } catch (TrainingException e) {
+            System.out.println("error: " + e.getMessage());
+            return ExitCode.TRAINING_FAILED.number();
+        } catch (CollectiveException | IOException e) {
+            System.out.println("error: " + e.getMessage());
+            return exitCode(e);
+        }
     }
 
     /** From the process that started this one, which writes it to standard input. */

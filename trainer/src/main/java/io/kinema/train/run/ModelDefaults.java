@@ -12,17 +12,21 @@ import java.util.Map;
  * @param warmup steps
  * @param checkpointEvery steps between checkpoints
  */
-record ModelDefaults(
-        long steps, int microbatches, int tokens, double learningRate, long warmup, long checkpointEvery) {
+record ModelDefaults(long steps, int microbatches, int tokens, double learningRate, long warmup, long checkpointEvery) {
     /** Where nothing is given: a run that ends while somebody watches. */
     static final String MODEL = "debug";
 
     private static final Map<String, ModelDefaults> NAMED = Map.of(
-            MODEL, new ModelDefaults(400, 8, 256, 3e-3, 30, 200),
-            "S", large(3e-4),
-            "B", large(2e-4),
-            "L", large(1e-4),
-            "XL", large(1e-4));
+            MODEL,
+            new ModelDefaults(400, 8, 256, 3e-3, 30, 200),
+            "S",
+            large(3e-4),
+            "B",
+            large(2e-4),
+            "L",
+            large(1e-4),
+            "XL",
+            large(1e-4));
 
     private static final ModelDefaults OF_A_SHAPE = new ModelDefaults(1000, 8, 4096, 3e-4, 100, 500);
 

@@ -47,7 +47,8 @@ public record ForwardMemory(DitConfig config, long fixedBytes, double bytesOfTok
     record Room(OptionalLong hostBytes, long heapBytes) {
         static Room ofThisProcess() throws IOException {
             return new Room(
-                    HostMemory.ofThisHost().availableBytes(), Runtime.getRuntime().maxMemory());
+                    HostMemory.ofThisHost().availableBytes(),
+                    Runtime.getRuntime().maxMemory());
         }
     }
 

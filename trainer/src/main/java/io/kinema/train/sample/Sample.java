@@ -93,13 +93,19 @@ public final class Sample {
         List<VideoFile> videos = new ArrayList<>();
         try (Device device = Devices.open(deviceConfig);
                 ProgressBar bar = ProgressDisplay.bar(
-                        "sampling", "blocks", (long) prompts.size() * flags.steps * model.config().depth())) {
+                        "sampling",
+                        "blocks",
+                        (long) prompts.size() * flags.steps * model.config().depth())) {
             Parameters weights = new WatchedWeights(trained.load(model.layout(), device), bar::step);
             Sampler sampler = new Sampler(model, diffusion, device, weights);
             for (String prompt : prompts) {
                 Sampler.Request request = new Sampler.Request(
                         prompt, frames, height, width, flags.steps, flags.guidance, flags.seed, method);
-                videos.add(new VideoFile(sampler.sample(request, step -> bar.setExtraMessage(" step " + step + "/" + flags.steps)), frames, height, width));
+                videos.add(new VideoFile(
+                        sampler.sample(request, step -> bar.setExtraMessage(" step " + step + "/" + flags.steps)),
+                        frames,
+                        height,
+                        width));
             }
         }
         write(videos, prompts, outputs);
@@ -113,14 +119,14 @@ public final class Sample {
         VideoFile.Extent written = extent.grid(numTiles).enlarged(flags.enlarge);
         if (written.bytes() > Integer.MAX_VALUE) {
             throw new ConfigException("--frames " + extent.numFrames() + ", --height " + extent.height() + ", --width "
-                    + extent.width() + ", " + numPrompts + " prompts and --enlarge " + flags.enlarge + " make a video of "
+                    + extent.width() + ", " + numPrompts + " prompts and --enlarge " + flags.enlarge
+                    + " make a video of "
                     + written.bytes() / (1 << 20) + " MiB, over 2 GiB; lower one of them");
         }
         Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS)
                 .tryOut(output, extent.numFrames(), written.height(), written.width(), flags.fps);
         new SampleMemory(model.config(), device, ForwardMemory.Room.ofThisProcess())
-                .require(new SampleMemory.Work(
-                        extent, flags.guidance != 1, numPrompts, written.bytes()));
+                .require(new SampleMemory.Work(extent, flags.guidance != 1, numPrompts, written.bytes()));
     }
 
     /** One file for all prompts, or one for each. */

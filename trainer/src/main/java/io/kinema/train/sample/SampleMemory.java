@@ -40,8 +40,7 @@ final class SampleMemory {
 
     SampleMemory(DitConfig config, DeviceConfig device, ForwardMemory.Room room) {
         this.memory = ForwardMemory.plan(config, device, (model, planning, weights, numTokens) -> {
-            Packing packing = Packing.of(
-                    List.of(new Grid(1, 1, numTokens)), List.of(new int[CaptionBytes.MAX_BYTES]));
+            Packing packing = Packing.of(List.of(new Grid(1, 1, numTokens)), List.of(new int[CaptionBytes.MAX_BYTES]));
             model.forward(
                     planning, weights, planning.zeros(numTokens, config.tokens().values()), packing, new double[1]);
             planning.zeros(numTokens, config.tokens().values());
@@ -65,13 +64,19 @@ final class SampleMemory {
         if (work.isGuided && shortage(work.unguided()).isEmpty()) {
             fitting.add("--guidance 1");
         }
-        smaller(work, extent -> new VideoFile.Extent(
-                        extent.numFrames() / 2 / patch.frames() * patch.frames(), extent.height(), extent.width()))
+        smaller(
+                        work,
+                        extent -> new VideoFile.Extent(
+                                extent.numFrames() / 2 / patch.frames() * patch.frames(),
+                                extent.height(),
+                                extent.width()))
                 .forEach(extent -> fitting.add("--frames " + extent.numFrames()));
-        smaller(work, extent -> new VideoFile.Extent(
-                        extent.numFrames(),
-                        extent.height() / 2 / patch.height() * patch.height(),
-                        extent.width() / 2 / patch.width() * patch.width()))
+        smaller(
+                        work,
+                        extent -> new VideoFile.Extent(
+                                extent.numFrames(),
+                                extent.height() / 2 / patch.height() * patch.height(),
+                                extent.width() / 2 / patch.width() * patch.width()))
                 .forEach(extent -> fitting.add("--width " + extent.width() + " --height " + extent.height()));
         throw new ConfigException(shortage + "; "
                 + (fitting.isEmpty()

@@ -1,3 +1,2 @@
 /** From a prompt to a video. */
 package io.kinema.train.sample;
-

@@ -33,7 +33,10 @@ class CaptionCutsTest {
 
     @Test
     void shouldSayNothingWhereNothingIsCut() {
-        assertTrue(CaptionCuts.NONE.with("x".repeat(256)).text("prompts", "were given").isEmpty());
+        assertTrue(CaptionCuts.NONE
+                .with("x".repeat(256))
+                .text("prompts", "were given")
+                .isEmpty());
     }
 
     /** Ten of eleven clips have a caption; those of later epochs are the same and do not count again. */

@@ -84,8 +84,7 @@ class ClipTokensTest {
         ClipTokens pixels = ClipTokens.ofPixels(new Patch(1, 1, 1));
         assertEquals(Integer.MAX_VALUE, pixels.grid(1, 1, Integer.MAX_VALUE).tokens());
         for (int[] size : new int[][] {{1, 1 << 16, 1 << 16}, {1, 1 << 16, 1 << 15}, {1 << 11, 1 << 11, 1 << 10}}) {
-            ConfigException refused =
-                    assertThrows(ConfigException.class, () -> pixels.grid(size[0], size[1], size[2]));
+            ConfigException refused = assertThrows(ConfigException.class, () -> pixels.grid(size[0], size[1], size[2]));
             assertTrue(refused.getMessage().contains("more than 2^31 - 1 patches"), refused.getMessage());
         }
         assertThrows(ArithmeticException.class, () -> new Grid(1 << 16, 1 << 15, 1).tokens());

@@ -12,8 +12,7 @@ class VideoFileTest {
     void shouldCountLargeVideosWithoutAllocatingThem() {
         VideoFile.Extent extent = new VideoFile.Extent(16, 46_341, 46_341);
         assertEquals(3L * 16 * 46_341 * 46_341, extent.bytes());
-        assertEquals(
-                3L * 16 * 46_341 * 3 * 46_341 * 3, extent.grid(9).bytes());
+        assertEquals(3L * 16 * 46_341 * 3 * 46_341 * 3, extent.grid(9).bytes());
         assertEquals(Long.MAX_VALUE, new VideoFile.Extent(1 << 30, 1 << 30, 1 << 30).bytes());
         assertThrows(ArithmeticException.class, () -> extent.grid(Integer.MAX_VALUE));
         assertEquals(new VideoFile.Extent(1, 256, 512), new VideoFile.Extent(1, 1, 2).enlarged(512));
