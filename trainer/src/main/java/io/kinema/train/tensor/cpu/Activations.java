@@ -47,11 +47,13 @@ final class Activations {
 
     private final Memory memory;
     private final Workers workers;
+    private final Pieces pieces;
     private final DType workingType;
 
     Activations(Memory memory, Workers workers, DType workingType) {
         this.memory = memory;
         this.workers = workers;
+        pieces = new Pieces(workers);
         this.workingType = workingType;
     }
 
@@ -85,7 +87,7 @@ final class Activations {
         CpuTensor x = memory.inside(xAny);
         CpuTensor y = memory.allocateLike(workingType, x);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 1, Pieces.LENGTH)) {
-            Pieces.run(workers, x.size(), (first, n, worker) -> {
+            pieces.run(x.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
                 function.run(RowKernels.floats(x, first, row, n), RowKernels.target(y, first, row, n), n);
                 RowKernels.finish(y, first, row, n);
@@ -100,7 +102,7 @@ final class Activations {
         CpuTensor x = memory.inside(xAny);
         CpuTensor dx = memory.allocateLike(x.dtype(), x);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
-            Pieces.run(workers, x.size(), (first, n, worker) -> {
+            pieces.run(x.size(), (first, n, worker) -> {
                 long dyRow = RowKernels.floats(dy, first, scratch.row(worker, 0), n);
                 long row = scratch.row(worker, 1);
                 function.run(dyRow, RowKernels.floats(x, first, row, n), RowKernels.target(dx, first, row, n), n);

@@ -2,44 +2,48 @@ package io.kinema.train.tensor.cpu;
 
 import io.kinema.train.tensor.DType;
 
-/** The scratch memory of {@link FlashAttentionBackward}. {@code T} is the type of products. */
+/**
+ * The scratch memory of {@link FlashAttentionBackward}: where in a worker's part each buffer begins. {@code T} is the
+ * type of products.
+ */
 final class BackwardBuffers {
     /** The segment's queries, tile by tile [queries of the tile, K], T. */
-    final PerWorker queryRows;
+    final long queryRows;
     /** The same, each tile transposed [K, queries of the tile]. */
-    final PerWorker queryColumns;
+    final long queryColumns;
     /** The gradients of the segment's outputs, as the queries, T. */
-    final PerWorker dOutRows;
+    final long dOutRows;
     /** The same, each tile transposed. */
-    final PerWorker dOutColumns;
+    final long dOutColumns;
     /** The gradients of the segment's queries, tile by tile [K, queries of the tile]. */
-    final PerWorker queryColumnGradients;
+    final long queryColumnGradients;
     /** {@code −log2} of the denominators of the segment's queries. */
-    final PerWorker minusLogSums;
+    final long minusLogSums;
     /** {@code Σ_K dOut∘out} of the segment's queries. */
-    final PerWorker alignments;
+    final long alignments;
     /** A tile of keys [keys, K], T. */
-    final PerWorker keyRows;
+    final long keyRows;
     /** The same, transposed. */
-    final PerWorker keyColumns;
+    final long keyColumns;
     /** A tile of values [keys, K], T. */
-    final PerWorker valueRows;
+    final long valueRows;
     /** Gradients of a tile of keys [keys, K]; and a tile of queries' before they are written. */
-    final PerWorker keyGradients;
+    final long keyGradients;
     /** Gradients of a tile of values [keys, K]. */
-    final PerWorker valueGradients;
+    final long valueGradients;
     /** A tile of scores, then of weights [keys, queries]. */
-    final PerWorker scores;
+    final long scores;
     /** A tile of the gradients of weights, then of scores [keys, queries]. */
-    final PerWorker gradients;
+    final long gradients;
     /** Two rows in FP32, and a vector. */
-    final PerWorker widened;
+    final long widened;
     /** Gradients of queries by stripes, for long segments. */
     final long partial;
 
     private final DType type;
-    private final PerWorker narrowedWeights;
-    private final PerWorker narrowedGradients;
+    private final PerWorker own = new PerWorker();
+    private final long narrowedWeights;
+    private final long narrowedGradients;
 
     /**
      * The greatest sizes that a call meets.
@@ -54,45 +58,52 @@ final class BackwardBuffers {
     BackwardBuffers(Memory memory, Workers workers, DType type, int width, Sizes most) {
         this.type = type;
         long queryBytes = most.queries * width * type.bytes();
-        queryRows = PerWorker.reserve(memory, workers, queryBytes);
-        queryColumns = PerWorker.reserve(memory, workers, queryBytes);
-        dOutRows = PerWorker.reserve(memory, workers, queryBytes);
-        dOutColumns = PerWorker.reserve(memory, workers, queryBytes);
-        queryColumnGradients = PerWorker.reserve(memory, workers, most.queries * width * Float.BYTES);
-        minusLogSums = PerWorker.reserve(memory, workers, most.queries * Float.BYTES);
-        alignments = PerWorker.reserve(memory, workers, most.queries * Float.BYTES);
+        queryRows = own.add(queryBytes);
+        queryColumns = own.add(queryBytes);
+        dOutRows = own.add(queryBytes);
+        dOutColumns = own.add(queryBytes);
+        queryColumnGradients = own.add(most.queries * width * Float.BYTES);
+        minusLogSums = own.add(most.queries * Float.BYTES);
+        alignments = own.add(most.queries * Float.BYTES);
         long tileBytes = most.tile * width * type.bytes();
-        keyRows = PerWorker.reserve(memory, workers, tileBytes);
-        keyColumns = PerWorker.reserve(memory, workers, tileBytes);
-        valueRows = PerWorker.reserve(memory, workers, tileBytes);
-        keyGradients = PerWorker.reserve(memory, workers, most.tile * width * Float.BYTES);
-        valueGradients = PerWorker.reserve(memory, workers, most.tile * width * Float.BYTES);
-        scores = PerWorker.reserve(memory, workers, most.scores * Float.BYTES);
-        gradients = PerWorker.reserve(memory, workers, most.scores * Float.BYTES);
+        keyRows = own.add(tileBytes);
+        keyColumns = own.add(tileBytes);
+        valueRows = own.add(tileBytes);
+        keyGradients = own.add(most.tile * width * Float.BYTES);
+        valueGradients = own.add(most.tile * width * Float.BYTES);
+        scores = own.add(most.scores * Float.BYTES);
+        gradients = own.add(most.scores * Float.BYTES);
         long narrowedBytes = type == DType.FP32 ? 0 : most.scores * type.bytes();
-        narrowedWeights = PerWorker.reserve(memory, workers, narrowedBytes);
-        narrowedGradients = PerWorker.reserve(memory, workers, narrowedBytes);
-        widened = PerWorker.reserve(memory, workers, (2L * width + Vectors.LANES) * Float.BYTES);
+        narrowedWeights = own.add(narrowedBytes);
+        narrowedGradients = own.add(narrowedBytes);
+        widened = own.add((2L * width + Vectors.LANES) * Float.BYTES);
+        own.reserve(memory, workers);
         partial = memory.reserve(most.partial * width * Float.BYTES);
     }
 
-    /** A worker's tile of weights for products. */
-    long weights(int worker) {
-        return type == DType.FP32 ? scores.of(worker) : narrowedWeights.of(worker);
+    /** Where a worker's part begins. */
+    long of(int worker) {
+        return own.of(worker);
     }
 
-    /** A worker's tile of scores' gradients for products. */
-    long scoreGradients(int worker) {
-        return type == DType.FP32 ? gradients.of(worker) : narrowedGradients.of(worker);
+    /** A tile of weights for products. */
+    long weights() {
+        return type == DType.FP32 ? scores : narrowedWeights;
+    }
+
+    /** A tile of scores' gradients for products. */
+    long scoreGradients() {
+        return type == DType.FP32 ? gradients : narrowedGradients;
     }
 
     WeightGradient weightGradient(int worker, float scale) {
         boolean narrows = type != DType.FP32;
+        long at = of(worker);
         return new WeightGradient(
-                scores.of(worker),
-                gradients.of(worker),
+                at + scores,
+                at + gradients,
                 scale,
-                narrows ? narrowedWeights.of(worker) : 0,
-                narrows ? narrowedGradients.of(worker) : 0);
+                narrows ? at + narrowedWeights : 0,
+                narrows ? at + narrowedGradients : 0);
     }
 }

@@ -35,7 +35,8 @@ final class FlashAttention {
         Qkv qkv = new Qkv(qLNK, kLNK, vLNK);
         AttentionWork.requireFit(qkv, querySegments, keySegments);
         Attention result = new Attention(
-                memory.allocate(workingType, qLNK.shape()), memory.allocate(DType.FP32, qLNK.dim(0), qLNK.dim(1)));
+                memory.allocateLike(workingType, memory.inside(qLNK)),
+                memory.allocate(DType.FP32, qLNK.dim(0), qLNK.dim(1)));
         long mark = memory.mark();
         Pass pass = new Pass(qkv, result, querySegments, keySegments);
         workers.run(pass.tasks.count(), pass);
@@ -60,18 +61,20 @@ final class FlashAttention {
         private final AttentionWork.Position[] positions = AttentionWork.Position.forWorkers(workers.count());
         private final Cut[] keyCuts;
         private final Cut[] queryCuts;
+        /** What each worker has to itself; where in it the buffers below begin. */
+        private final PerWorker room = new PerWorker();
         /** The segment's keys, tile by tile [K, keys of the tile]. */
-        private final PerWorker keyColumns;
+        private final long keyColumns;
         /** The segment's values [keys, K]. */
-        private final PerWorker values;
+        private final long values;
         /** A tile of queries, or of keys before they are transposed. */
-        private final PerWorker rows;
+        private final long rows;
         /** A tile of scores, which become weights. */
-        private final PerWorker scores;
+        private final long scores;
         /** The weights in the products' type, where that is not FP32. */
-        private final PerWorker narrowed;
+        private final long narrowed;
         /** A tile of outputs. */
-        private final PerWorker outRows;
+        private final long outRows;
         /** What each worker keeps of a tile of queries. */
         private final RunningSoftmax[] softmaxes;
 
@@ -104,21 +107,23 @@ final class FlashAttention {
                 longestTile = Math.max(longestTile, Math.max(queries.tile(), keys.tile()));
                 mostScores = Math.max(mostScores, (long) queries.tile() * keys.tile());
             }
-            keyColumns = PerWorker.reserve(memory, workers, mostKeys * width * type.bytes());
-            values = PerWorker.reserve(memory, workers, mostKeys * width * type.bytes());
-            rows = PerWorker.reserve(memory, workers, longestTile * width * type.bytes());
-            scores = PerWorker.reserve(memory, workers, mostScores * Float.BYTES);
-            narrowed = PerWorker.reserve(memory, workers, type == DType.FP32 ? 0 : mostScores * type.bytes());
-            outRows = PerWorker.reserve(memory, workers, longestTile * width * Float.BYTES);
-            PerWorker state = PerWorker.reserve(memory, workers, RunningSoftmax.stateBytes(longestTile));
+            keyColumns = room.add(mostKeys * width * type.bytes());
+            values = room.add(mostKeys * width * type.bytes());
+            rows = room.add(longestTile * width * type.bytes());
+            scores = room.add(mostScores * Float.BYTES);
+            narrowed = room.add(type == DType.FP32 ? 0 : mostScores * type.bytes());
+            outRows = room.add(longestTile * width * Float.BYTES);
+            long state = room.add(RunningSoftmax.stateBytes(longestTile));
+            room.reserve(memory, workers);
             softmaxes = new RunningSoftmax[workers.count()];
             for (int i = 0; i < softmaxes.length; i++) {
+                long own = room.of(i);
                 softmaxes[i] = new RunningSoftmax(
-                        state.of(i),
-                        outRows.of(i),
+                        own + state,
+                        own + outRows,
                         width,
                         AttentionWork.scale(width),
-                        type == DType.FP32 ? 0 : narrowed.of(i));
+                        type == DType.FP32 ? 0 : own + narrowed);
             }
         }
 
@@ -155,14 +160,15 @@ final class FlashAttention {
         private void packKeys(AttentionWork.Position on, int worker) {
             Cut keys = keyCuts[on.segment()];
             int firstToken = keySegments.offset(on.segment());
-            long temporary = rows.of(worker);
+            long own = room.of(worker);
+            long temporary = own + rows;
             for (int j = 0; j < keys.count(); j++) {
                 int first = firstToken + keys.start(j);
                 long at = (long) keys.start(j) * width * type.bytes();
                 int padded = keys.paddedRows(j);
                 k.pack(on.head(), first, keys.rows(j), padded, temporary);
-                HeadRows.transpose(temporary, padded, width, type, keyColumns.of(worker) + at);
-                v.pack(on.head(), first, keys.rows(j), padded, values.of(worker) + at);
+                HeadRows.transpose(temporary, padded, width, type, own + keyColumns + at);
+                v.pack(on.head(), first, keys.rows(j), padded, own + values + at);
             }
         }
 
@@ -172,26 +178,27 @@ final class FlashAttention {
             int firstToken = querySegments.offset(on.segment()) + queries.start(tile);
             int numRows = queries.rows(tile);
             int padded = queries.paddedRows(tile);
-            q.pack(on.head(), firstToken, numRows, padded, rows.of(worker));
+            long own = room.of(worker);
+            q.pack(on.head(), firstToken, numRows, padded, own + rows);
             RunningSoftmax softmax = softmaxes[worker];
-            long weights = type == DType.FP32 ? scores.of(worker) : narrowed.of(worker);
+            long weights = own + (type == DType.FP32 ? scores : narrowed);
             for (int j = 0; j < keys.count(); j++) {
                 long at = (long) keys.start(j) * width * type.bytes();
                 int paddedKeys = keys.paddedRows(j);
                 TileProducts products = grid.of(padded, paddedKeys);
-                products.scores().run(worker, rows.of(worker), keyColumns.of(worker) + at, scores.of(worker));
-                RunningSoftmax.mask(scores.of(worker), numRows, keys.rows(j), paddedKeys);
-                softmax.weigh(scores.of(worker), numRows, paddedKeys, j == 0);
+                products.scores().run(worker, own + rows, own + keyColumns + at, own + scores);
+                RunningSoftmax.mask(own + scores, numRows, keys.rows(j), paddedKeys);
+                softmax.weigh(own + scores, numRows, paddedKeys, j == 0);
                 if (j > 0) {
                     softmax.rescale(numRows);
                 }
-                products.weighted(j > 0).run(worker, weights, values.of(worker) + at, outRows.of(worker));
+                products.weighted(j > 0).run(worker, weights, own + values + at, own + outRows);
             }
             for (int row = 0; row < numRows; row++) {
                 long token = (long) firstToken + row;
                 Vectors.set(logSumExp.address(token * numHeads + on.head()), softmax.finish(row));
             }
-            out.write(on.head(), firstToken, numRows, outRows.of(worker));
+            out.write(on.head(), firstToken, numRows, own + outRows);
         }
     }
 }

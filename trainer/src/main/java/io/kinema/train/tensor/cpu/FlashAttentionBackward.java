@@ -55,7 +55,7 @@ final class FlashAttentionBackward {
     }
 
     private CpuTensor like(Tensor tensor) {
-        return memory.allocate(tensor.dtype(), tensor.shape());
+        return memory.allocateLike(tensor.dtype(), memory.inside(tensor));
     }
 
     private record Given(Tensor dOutLNK, Qkv qkv, Attention forward) {}
@@ -141,12 +141,18 @@ final class FlashAttentionBackward {
         }
 
         private void compile(Cut queries, Cut keys) {
-            for (int a : new int[] {keys.tile(), keys.lastPaddedRows()}) {
-                for (int b : new int[] {queries.tile(), queries.lastPaddedRows()}) {
-                    grid.of(a, b).compileWeighted(queries.count() > 1);
-                    grid.of(a, b).compileColumns(keys.count() > 1);
-                }
-            }
+            compile(queries, keys, keys.tile());
+            compile(queries, keys, keys.lastPaddedRows());
+        }
+
+        private void compile(Cut queries, Cut keys, int keyRows) {
+            compile(queries, keys, grid.of(keyRows, queries.tile()));
+            compile(queries, keys, grid.of(keyRows, queries.lastPaddedRows()));
+        }
+
+        private static void compile(Cut queries, Cut keys, TileProducts products) {
+            products.compileWeighted(queries.count() > 1);
+            products.compileColumns(keys.count() > 1);
         }
 
         void run() {
@@ -155,12 +161,13 @@ final class FlashAttentionBackward {
                 tasks.add(s, stripes(keyCuts[s]) == 1 ? numHeads : 0);
             }
             workers.run(tasks.count(), (task, worker) -> {
+                long own = buffers.of(worker);
                 int segment = tasks.segment(task);
                 AttentionWork.Position on = positions[worker];
                 on.moveTo(segment, tasks.index(task, segment));
-                stripe(on, 0, buffers.queryColumnGradients.of(worker), worker);
+                stripe(on, 0, own + buffers.queryColumnGradients, worker);
                 for (int i = 0; i < queryCuts[segment].count(); i++) {
-                    writeQueries(on, i, buffers.queryColumnGradients.of(worker), worker);
+                    writeQueries(on, i, own + buffers.queryColumnGradients, worker);
                 }
             });
             for (int s = 0; s < keyCuts.length; s++) {
@@ -200,6 +207,7 @@ final class FlashAttentionBackward {
 
         /** A stripe of keys; the gradients of the queries become those of this stripe. */
         private void stripe(AttentionWork.Position on, int stripe, long queryColumnGradients, int worker) {
+            long own = buffers.of(worker);
             Cut keys = keyCuts[on.segment()];
             Cut queries = queryCuts[on.segment()];
             if (on.startPacking()) {
@@ -216,8 +224,8 @@ final class FlashAttentionBackward {
                             .columns(j > first)
                             .run(
                                     worker,
-                                    buffers.keyColumns.of(worker),
-                                    buffers.scoreGradients(worker),
+                                    own + buffers.keyColumns,
+                                    own + buffers.scoreGradients(),
                                     queryColumnGradients + at);
                 }
                 writeKeys(on, j, worker);
@@ -225,6 +233,7 @@ final class FlashAttentionBackward {
         }
 
         private void packQueries(AttentionWork.Position on, int worker) {
+            long own = buffers.of(worker);
             Cut queries = queryCuts[on.segment()];
             int firstToken = querySegments.offset(on.segment());
             int head = on.head();
@@ -232,14 +241,12 @@ final class FlashAttentionBackward {
                 long at = (long) queries.start(i) * width * type.bytes();
                 int first = firstToken + queries.start(i);
                 int padded = queries.paddedRows(i);
-                q.pack(head, first, queries.rows(i), padded, buffers.queryRows.of(worker) + at);
-                HeadRows.transpose(
-                        buffers.queryRows.of(worker) + at, padded, width, type, buffers.queryColumns.of(worker) + at);
-                dOut.pack(head, first, queries.rows(i), padded, buffers.dOutRows.of(worker) + at);
-                HeadRows.transpose(
-                        buffers.dOutRows.of(worker) + at, padded, width, type, buffers.dOutColumns.of(worker) + at);
+                q.pack(head, first, queries.rows(i), padded, own + buffers.queryRows + at);
+                HeadRows.transpose(own + buffers.queryRows + at, padded, width, type, own + buffers.queryColumns + at);
+                dOut.pack(head, first, queries.rows(i), padded, own + buffers.dOutRows + at);
+                HeadRows.transpose(own + buffers.dOutRows + at, padded, width, type, own + buffers.dOutColumns + at);
             }
-            long widened = buffers.widened.of(worker);
+            long widened = own + buffers.widened;
             for (int row = 0; row < queries.paddedLength(); row++) {
                 float minusLogSum = WeightGradient.PADDING;
                 float alignment = 0;
@@ -253,71 +260,62 @@ final class FlashAttentionBackward {
                             width,
                             widened + 8L * width);
                 }
-                Vectors.set(buffers.minusLogSums.of(worker) + 4L * row, minusLogSum);
-                Vectors.set(buffers.alignments.of(worker) + 4L * row, alignment);
+                Vectors.set(own + buffers.minusLogSums + 4L * row, minusLogSum);
+                Vectors.set(own + buffers.alignments + 4L * row, alignment);
             }
         }
 
         private void packKeys(AttentionWork.Position on, int tile, int worker) {
+            long own = buffers.of(worker);
             Cut keys = keyCuts[on.segment()];
             int first = keySegments.offset(on.segment()) + keys.start(tile);
             int padded = keys.paddedRows(tile);
-            k.pack(on.head(), first, keys.rows(tile), padded, buffers.keyRows.of(worker));
-            HeadRows.transpose(buffers.keyRows.of(worker), padded, width, type, buffers.keyColumns.of(worker));
-            v.pack(on.head(), first, keys.rows(tile), padded, buffers.valueRows.of(worker));
+            k.pack(on.head(), first, keys.rows(tile), padded, own + buffers.keyRows);
+            HeadRows.transpose(own + buffers.keyRows, padded, width, type, own + buffers.keyColumns);
+            v.pack(on.head(), first, keys.rows(tile), padded, own + buffers.valueRows);
         }
 
         /** Weights and the gradients of scores of a tile, and what they add to the gradients of its keys and values. */
         private void differentiate(Cut keys, int j, Cut queries, int i, int worker) {
+            long own = buffers.of(worker);
             int paddedQueries = queries.paddedRows(i);
             TileProducts products = grid.of(keys.paddedRows(j), paddedQueries);
             long at = (long) queries.start(i) * width * type.bytes();
+            products.scores().run(worker, own + buffers.keyRows, own + buffers.queryColumns + at, own + buffers.scores);
             products.scores()
-                    .run(
-                            worker,
-                            buffers.keyRows.of(worker),
-                            buffers.queryColumns.of(worker) + at,
-                            buffers.scores.of(worker));
-            products.scores()
-                    .run(
-                            worker,
-                            buffers.valueRows.of(worker),
-                            buffers.dOutColumns.of(worker) + at,
-                            buffers.gradients.of(worker));
+                    .run(worker, own + buffers.valueRows, own + buffers.dOutColumns + at, own + buffers.gradients);
             weightGradients[worker].run(
                     keys.rows(j),
                     keys.paddedRows(j),
                     paddedQueries,
-                    buffers.minusLogSums.of(worker) + 4L * queries.start(i),
-                    buffers.alignments.of(worker) + 4L * queries.start(i));
+                    own + buffers.minusLogSums + 4L * queries.start(i),
+                    own + buffers.alignments + 4L * queries.start(i));
+            products.weighted(i > 0)
+                    .run(worker, own + buffers.weights(), own + buffers.dOutRows + at, own + buffers.valueGradients);
             products.weighted(i > 0)
                     .run(
                             worker,
-                            buffers.weights(worker),
-                            buffers.dOutRows.of(worker) + at,
-                            buffers.valueGradients.of(worker));
-            products.weighted(i > 0)
-                    .run(
-                            worker,
-                            buffers.scoreGradients(worker),
-                            buffers.queryRows.of(worker) + at,
-                            buffers.keyGradients.of(worker));
+                            own + buffers.scoreGradients(),
+                            own + buffers.queryRows + at,
+                            own + buffers.keyGradients);
         }
 
         private void writeKeys(AttentionWork.Position on, int tile, int worker) {
+            long own = buffers.of(worker);
             Cut keys = keyCuts[on.segment()];
             int first = keySegments.offset(on.segment()) + keys.start(tile);
             int rows = keys.rows(tile);
-            long keyGradients = buffers.keyGradients.of(worker);
+            long keyGradients = own + buffers.keyGradients;
             HeadRows.scale(keyGradients, (float) (1 / Math.sqrt(width)), rows * width);
             dk.write(on.head(), first, rows, keyGradients);
-            dv.write(on.head(), first, rows, buffers.valueGradients.of(worker));
+            dv.write(on.head(), first, rows, own + buffers.valueGradients);
         }
 
         private void writeQueries(AttentionWork.Position on, int tile, long queryColumnGradients, int worker) {
+            long own = buffers.of(worker);
             Cut queries = queryCuts[on.segment()];
             int rows = queries.rows(tile);
-            long scratch = buffers.keyGradients.of(worker);
+            long scratch = own + buffers.keyGradients;
             HeadRows.transpose(
                     queryColumnGradients + 4L * queries.start(tile) * width,
                     width,

@@ -35,97 +35,105 @@ final class LinearGradients {
         Shapes.require("x", x, dy.dim(0), x.columns());
         Shapes.require("dWeight", dWeight, dy.columns(), x.columns());
         Shapes.require("dBias", dBias, dy.columns());
-        int widest = PackedWeights.chunk(x.columns(), PackedWeights.MAX_COLUMNS);
-        int tallest = PackedWeights.chunk(dy.columns(), TILE_ROWS);
-        Gradient of = new Gradient(
-                dy,
-                x,
-                RowKernels.requireFp32("dWeight", memory.inside(dWeight)).changed(),
-                RowKernels.requireFp32("dBias", memory.inside(dBias)).changed(),
-                tallest,
-                widest,
-                new Matmul[KINDS]);
-        compile(of);
+        CpuTensor weightSum =
+                RowKernels.requireFp32("dWeight", memory.inside(dWeight)).changed();
+        CpuTensor biasSum =
+                RowKernels.requireFp32("dBias", memory.inside(dBias)).changed();
         long mark = memory.mark();
-        long operandBytes = (long) SUM_ROWS * (tallest + widest) * productType.bytes();
-        PerWorker scratch = PerWorker.reserve(memory, workers, operandBytes + 2L * tallest * Float.BYTES);
-        int rowTiles = (dy.columns() + tallest - 1) / tallest;
-        int columnTiles = (x.columns() + widest - 1) / widest;
-        workers.run(
-                rowTiles * columnTiles,
-                (tile, worker) -> tile(
-                        of, tile / columnTiles * tallest, tile % columnTiles * widest, worker, scratch.of(worker)));
+        Gradient gradient = new Gradient(dy, x, weightSum, biasSum);
+        workers.run(gradient.numTiles(), gradient);
         memory.release(mark);
     }
 
-    /**
-     * One call.
-     *
-     * @param tallest rows of all tiles of the weight's gradient but the last
-     * @param widest columns of all tiles but the last
-     * @param products by whether there are fewer rows, fewer columns and fewer products to sum than elsewhere
-     */
-    private record Gradient(
-            CpuTensor dy, CpuTensor x, CpuTensor dWeight, CpuTensor dBias, int tallest, int widest, Matmul[] products) {
-        int rows(int out) {
-            return Math.min(tallest, dy.columns() - out);
+    /** One call. */
+    private final class Gradient implements Workers.Tile {
+        private final CpuTensor dy;
+        private final CpuTensor x;
+        private final CpuTensor dWeight;
+        private final CpuTensor dBias;
+        /** Rows of all tiles of the weight's gradient but the last. */
+        private final int tallest;
+        /** Columns of all tiles but the last. */
+        private final int widest;
+        /** By whether there are fewer rows, fewer columns and fewer products to sum than elsewhere. */
+        private final Matmul[] products = new Matmul[KINDS];
+        /** A worker's columns of dy and of x, and two rows of sums. */
+        private final long scratchBytes;
+
+        private final long scratch;
+
+        Gradient(CpuTensor dy, CpuTensor x, CpuTensor dWeight, CpuTensor dBias) {
+            this.dy = dy;
+            this.x = x;
+            this.dWeight = dWeight;
+            this.dBias = dBias;
+            tallest = PackedWeights.chunk(dy.columns(), TILE_ROWS);
+            widest = PackedWeights.chunk(x.columns(), PackedWeights.MAX_COLUMNS);
+            compile();
+            long operandBytes = (long) SUM_ROWS * (tallest + widest) * productType.bytes();
+            scratchBytes = Memory.wholeLines(operandBytes + 2L * tallest * Float.BYTES);
+            scratch = memory.reserve(scratchBytes * workers.count());
         }
 
-        int columns(int in) {
-            return Math.min(widest, x.columns() - in);
+        int numTiles() {
+            return Math.ceilDiv(dy.columns(), tallest) * columnTiles();
         }
 
-        Matmul product(int m, int n, int sumRows) {
+        private int columnTiles() {
+            return Math.ceilDiv(x.columns(), widest);
+        }
+
+        /** Makes sure, in the calling thread, that all products of {@link #run} are there. */
+        private void compile() {
+            for (int i = 0; i < KINDS; i++) {
+                int m = (i & 1) == 0 ? tallest : dy.columns() % tallest;
+                int n = (i & 2) == 0 ? widest : x.columns() % widest;
+                int sumRows = (i & 4) == 0 ? SUM_ROWS : x.rows() % SUM_ROWS;
+                if (m > 0 && n > 0 && sumRows > 0 && sumRows <= x.rows()) {
+                    products[i] = matmuls.of(new Matmul.Shape(
+                            m,
+                            n,
+                            Matmuls.paddedRows(sumRows),
+                            productType,
+                            1,
+                            matmuls.isInPlace(dy, sumRows) ? dy.columns() : m,
+                            matmuls.isInPlace(x, sumRows) ? x.columns() : n,
+                            1,
+                            x.columns(),
+                            true));
+                }
+            }
+        }
+
+        private Matmul product(int m, int n, int sumRows) {
             return products[(m == tallest ? 0 : 1) + (n == widest ? 0 : 2) + (sumRows == SUM_ROWS ? 0 : 4)];
         }
-    }
 
-    /** Makes sure, in the calling thread, that all products of {@link #tile} are there. */
-    private void compile(Gradient of) {
-        for (int i = 0; i < KINDS; i++) {
-            int m = (i & 1) == 0 ? of.tallest : of.dy.columns() % of.tallest;
-            int n = (i & 2) == 0 ? of.widest : of.x.columns() % of.widest;
-            int sumRows = (i & 4) == 0 ? SUM_ROWS : of.x.rows() % SUM_ROWS;
-            if (m > 0 && n > 0 && sumRows > 0 && sumRows <= of.x.rows()) {
-                of.products[i] = matmuls.of(new Matmul.Shape(
-                        m,
-                        n,
-                        Matmuls.paddedRows(sumRows),
-                        productType,
-                        1,
-                        matmuls.isInPlace(of.dy, sumRows) ? of.dy.columns() : m,
-                        matmuls.isInPlace(of.x, sumRows) ? of.x.columns() : n,
-                        1,
-                        of.x.columns(),
-                        true));
-            }
-        }
-    }
-
-    /**
-     * Adds to the weight's gradient from row {@code out} and column {@code in} on; the first column's tile adds to the
-     * bias's.
-     */
-    private void tile(Gradient of, int out, int in, int worker, long scratch) {
-        int m = of.rows(out);
-        int n = of.columns(in);
-        long b = scratch + (long) SUM_ROWS * m * productType.bytes();
-        long sums = b + (long) SUM_ROWS * n * productType.bytes();
-        if (in == 0) {
-            Vectors.zero(sums, (long) m * Float.BYTES);
-        }
-        for (int row = 0; row < of.x.rows(); row += SUM_ROWS) {
-            int rows = Math.min(SUM_ROWS, of.x.rows() - row);
-            long dyAt = columns(of.dy, row, rows, out, m, scratch);
-            long xAt = columns(of.x, row, rows, in, n, b);
-            long to = of.dWeight.address((long) out * of.x.columns() + in);
-            of.product(m, n, rows).run(worker, dyAt, xAt, to);
+        /** Adds to a tile of the weight's gradient; the first column's tiles add to the bias's. */
+        @Override
+        public void run(int tile, int worker) {
+            int out = tile / columnTiles() * tallest;
+            int in = tile % columnTiles() * widest;
+            int m = Math.min(tallest, dy.columns() - out);
+            int n = Math.min(widest, x.columns() - in);
+            long a = scratch + worker * scratchBytes;
+            long b = a + (long) SUM_ROWS * m * productType.bytes();
+            long sums = b + (long) SUM_ROWS * n * productType.bytes();
             if (in == 0) {
-                addColumns(of.dy, row, rows, out, m, sums);
+                Vectors.zero(sums, (long) m * Float.BYTES);
             }
-        }
-        if (in == 0) {
-            RowKernels.add(of.dBias.address(out), sums, of.dBias.address(out), m);
+            for (int row = 0; row < x.rows(); row += SUM_ROWS) {
+                int rows = Math.min(SUM_ROWS, x.rows() - row);
+                long dyAt = columns(dy, row, rows, out, m, a);
+                long xAt = columns(x, row, rows, in, n, b);
+                product(m, n, rows).run(worker, dyAt, xAt, dWeight.address((long) out * x.columns() + in));
+                if (in == 0) {
+                    addColumns(dy, row, rows, out, m, sums);
+                }
+            }
+            if (in == 0) {
+                RowKernels.add(dBias.address(out), sums, dBias.address(out), m);
+            }
         }
     }
 

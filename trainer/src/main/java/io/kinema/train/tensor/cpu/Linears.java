@@ -22,12 +22,14 @@ final class Linears {
     private final DType workingType;
     private final DType productType;
 
-    /** What is done with a row of a tile of the result, in FP32, in the tile's columns. */
+    /** What is done with a row of a tile, in FP32, in the tile's columns, before it is stored in the result. */
     private interface Epilogue {
+        Epilogue NONE = (_, _, _, _, _) -> {};
+
         /**
          * Takes n values.
          *
-         * @param values their address; may be overwritten
+         * @param values their address; become those that are stored
          * @param row of the result
          * @param column of the result that the first belongs to
          * @param n how many
@@ -48,19 +50,16 @@ final class Linears {
 
     Tensor linear(Tensor xRI, Tensor weightOI, Tensor biasO) {
         CpuTensor y = result(xRI, weightOI, biasO, workingType);
-        forward(xRI, weightOI, biasO, y, storeTo(y));
+        forward(xRI, weightOI, biasO, y, Epilogue.NONE);
         return y;
     }
 
     Activated linearGelu(Tensor xRI, Tensor weightOI, Tensor biasO) {
         CpuTensor inner = result(xRI, weightOI, biasO, workingType);
         CpuTensor out = result(xRI, weightOI, biasO, workingType);
-        Epilogue toInner = storeTo(inner);
-        Epilogue toOut = storeTo(out);
-        forward(xRI, weightOI, biasO, null, (values, row, column, n, scratch) -> {
-            toInner.take(values, row, column, n, scratch);
+        forward(xRI, weightOI, biasO, out, (values, row, column, n, _) -> {
+            store(values, inner, row, column, n);
             Activations.gelu(values, values, n);
-            toOut.take(values, row, column, n, scratch);
         });
         return new Activated(inner, out);
     }
@@ -69,13 +68,13 @@ final class Linears {
         CpuTensor residual = memory.inside(residualRO);
         CpuTensor out = result(xRI, weightOI, biasO, residual.dtype());
         Shapes.requireSame("residual", residual, "result", out);
-        int columns = out.columns();
-        Epilogue store = storeTo(out);
-        forward(xRI, weightOI, biasO, null, (values, row, column, n, scratch) -> {
-            long at = residual.address((long) row * columns + column);
-            RowKernels.add(values, Vectors.floats(at, residual.dtype(), scratch, n), values, n);
-            store.take(values, row, column, n, scratch);
-        });
+        forward(
+                xRI,
+                weightOI,
+                biasO,
+                out,
+                (values, row, column, n, scratch) ->
+                        RowKernels.add(values, floats(residual, row, column, n, scratch), values, n));
         return out;
     }
 
@@ -87,28 +86,18 @@ final class Linears {
         CpuTensor out = result(xLI, weightDI, biasD, residual.dtype());
         Shapes.requireSame("residual", residual, "result", out);
         Shapes.requireRows("residual", residual, segments);
-        int columns = out.columns();
-        Shapes.require("gate", gate, segments.count(), columns);
-        Epilogue toBranch = storeTo(branch);
-        Epilogue toOut = storeTo(out);
-        forward(xLI, weightDI, biasD, null, (values, row, column, n, scratch) -> {
-            toBranch.take(values, row, column, n, scratch);
-            long gateAt = gate.address((long) segments.indexOf(row) * columns + column);
-            long residualAt = residual.address((long) row * columns + column);
-            RowKernels.multiplyAdd(
-                    values,
-                    Vectors.floats(gateAt, gate.dtype(), scratch + 4L * n, n),
-                    Vectors.floats(residualAt, residual.dtype(), scratch, n),
-                    values,
-                    n);
-            toOut.take(values, row, column, n, scratch);
+        Shapes.require("gate", gate, segments.count(), out.columns());
+        forward(xLI, weightDI, biasD, out, (values, row, column, n, scratch) -> {
+            store(values, branch, row, column, n);
+            long gateRow = floats(gate, segments.indexOf(row), column, n, scratch + 4L * n);
+            RowKernels.multiplyAdd(values, gateRow, floats(residual, row, column, n, scratch), values, n);
         });
         return new Gated(branch, out);
     }
 
     Tensor linearBackwardInput(Tensor dyRO, Tensor weightOI) {
         CpuTensor dx = inputGradient(dyRO, weightOI);
-        product(memory.inside(dyRO), memory.inside(weightOI), null, dx, storeTo(dx));
+        backward(dyRO, weightOI, dx, Epilogue.NONE);
         return dx;
     }
 
@@ -116,13 +105,12 @@ final class Linears {
         CpuTensor inner = memory.inside(innerRI);
         CpuTensor dx = inputGradient(dyRO, weightOI);
         Shapes.requireSame("inner", inner, "gradient", dx);
-        int columns = dx.columns();
-        Epilogue store = storeTo(dx);
-        product(memory.inside(dyRO), memory.inside(weightOI), null, null, (values, row, column, n, scratch) -> {
-            long at = inner.address((long) row * columns + column);
-            Activations.geluBackward(values, Vectors.floats(at, inner.dtype(), scratch, n), values, n);
-            store.take(values, row, column, n, scratch);
-        });
+        backward(
+                dyRO,
+                weightOI,
+                dx,
+                (values, row, column, n, scratch) ->
+                        Activations.geluBackward(values, floats(inner, row, column, n, scratch), values, n));
         return dx;
     }
 
@@ -144,108 +132,135 @@ final class Linears {
         return memory.allocate(workingType, dy.dim(0), weight.dim(1));
     }
 
-    private void forward(Tensor xRI, Tensor weightOI, Tensor biasO, CpuTensor direct, Epilogue epilogue) {
-        product(memory.inside(xRI), memory.inside(weightOI), memory.inside(biasO), direct, epilogue);
+    private static void store(long values, CpuTensor to, int row, int column, int n) {
+        Vectors.copy(values, DType.FP32, to.address((long) row * to.columns() + column), to.dtype(), n);
     }
 
-    private static Epilogue storeTo(CpuTensor to) {
-        int columns = to.columns();
-        return (values, row, column, n, _) ->
-                Vectors.copy(values, DType.FP32, to.address((long) row * columns + column), to.dtype(), n);
+    /** A part of a tensor's row as FP32, in the scratch row unless the tensor is. */
+    private static long floats(CpuTensor of, int row, int column, int n, long scratch) {
+        return Vectors.floats(of.address((long) row * of.columns() + column), of.dtype(), scratch, n);
     }
 
-    /** The tiles of one product. */
-    private record Tiles(CpuTensor x, PackedWeights.Packed b, long bias, CpuTensor direct, Epilogue epilogue) {}
-
-    /**
-     * Multiplies and hands rows of the result to the epilogue.
-     *
-     * @param bias may be null: then the product is {@code x·weight}, else {@code x·weightᵀ + bias}
-     * @param direct where whole tiles of the result may be written without an epilogue, or null
-     */
-    private void product(CpuTensor x, CpuTensor weight, CpuTensor bias, CpuTensor direct, Epilogue epilogue) {
+    /** {@code x·weightᵀ + bias}. */
+    private void forward(Tensor xRI, Tensor weightOI, Tensor biasO, CpuTensor to, Epilogue epilogue) {
         long mark = memory.mark();
-        PackedWeights.Packed b = bias == null ? weights.straight(weight) : weights.transposed(weight);
-        long biasAt = biasOf(bias, b.n());
-        boolean canBeDirect = direct != null && (direct.dtype() == DType.FP32 || direct.dtype() == productType);
-        Tiles tiles = new Tiles(x, b, biasAt, canBeDirect ? direct : null, epilogue);
-        long aBytes = (long) TILE_ROWS * b.k() * productType.bytes();
-        int widest = b.columns(0);
-        long cBytes = (long) TILE_ROWS * widest * Float.BYTES;
-        PerWorker scratch = PerWorker.reserve(memory, workers, aBytes + cBytes + 2L * widest * Float.BYTES);
-        int rowTiles = (x.rows() + TILE_ROWS - 1) / TILE_ROWS;
-        Matmul[] full = matmuls(tiles, TILE_ROWS);
-        int tailRows = x.rows() % TILE_ROWS;
-        Matmul[] tail = matmuls(tiles, tailRows);
-        workers.run(rowTiles * b.numChunks(), (tile, worker) -> {
-            int row = tile / b.numChunks() * TILE_ROWS;
-            int chunk = tile % b.numChunks();
-            int rows = Math.min(TILE_ROWS, x.rows() - row);
-            tile(tiles, row, chunk, (rows == TILE_ROWS ? full : tail)[chunk], worker, scratch.of(worker));
-        });
+        CpuTensor bias = memory.inside(biasO);
+        PackedWeights.Packed b = weights.transposed(memory.inside(weightOI));
+        long biasAt = bias.address();
+        if (bias.dtype() != DType.FP32) {
+            biasAt = memory.reserve((long) b.n() * Float.BYTES);
+            if (!memory.isPlanning()) {
+                Vectors.widenRow(bias.address(), biasAt, b.n());
+            }
+        }
+        run(new Product(memory.inside(xRI), b, biasAt, to, epilogue), mark);
+    }
+
+    /** {@code dy·weight}. */
+    private void backward(Tensor dyRO, Tensor weightOI, CpuTensor to, Epilogue epilogue) {
+        long mark = memory.mark();
+        PackedWeights.Packed b = weights.straight(memory.inside(weightOI));
+        long noBias = memory.reserve((long) b.n() * Float.BYTES);
+        if (!memory.isPlanning()) {
+            Vectors.zero(noBias, (long) b.n() * Float.BYTES);
+        }
+        run(new Product(memory.inside(dyRO), b, noBias, to, epilogue), mark);
+    }
+
+    private void run(Product product, long mark) {
+        workers.run(product.numTiles(), product);
         memory.release(mark);
     }
 
-    /** A bias in FP32, zeros where there is none. */
-    private long biasOf(CpuTensor bias, int n) {
-        if (bias != null && bias.dtype() == DType.FP32) {
-            return bias.address();
-        }
-        long address = memory.reserve((long) n * Float.BYTES);
-        workers.run(1, (_, _) -> {
-            if (bias == null) {
-                Vectors.zero(address, (long) n * Float.BYTES);
-            } else {
-                Vectors.widenRow(bias.address(), address, n);
+    /** One call: a product, of which a tile is some rows by a chunk of columns. */
+    private final class Product implements Workers.Tile {
+        private final CpuTensor x;
+        private final PackedWeights.Packed b;
+        private final long bias;
+        private final CpuTensor to;
+        private final Epilogue epilogue;
+        /** Whether whole tiles are written where they belong. */
+        private final boolean canBeDirect;
+        /** Of the chunks by {@link #TILE_ROWS}, then of the chunks by the rows that are left, if any. */
+        private final Matmul[] products;
+        /** A worker's rows of x, a tile, and two rows. */
+        private final long scratchBytes;
+
+        private final long scratch;
+
+        Product(CpuTensor x, PackedWeights.Packed b, long bias, CpuTensor to, Epilogue epilogue) {
+            this.x = x;
+            this.b = b;
+            this.bias = bias;
+            this.to = to;
+            this.epilogue = epilogue;
+            canBeDirect = epilogue == Epilogue.NONE && (to.dtype() == DType.FP32 || to.dtype() == productType);
+            scratchBytes = Memory.wholeLines(xBytes() + (TILE_ROWS + 2L) * b.columns(0) * Float.BYTES);
+            scratch = memory.reserve(scratchBytes * workers.count());
+            int rowsLeft = x.rows() % TILE_ROWS;
+            products = new Matmul[rowsLeft == 0 ? b.numChunks() : 2 * b.numChunks()];
+            for (int i = 0; i < products.length; i++) {
+                products[i] = compiled(i < b.numChunks() ? TILE_ROWS : rowsLeft, i % b.numChunks());
             }
-        });
-        return address;
-    }
+        }
 
-    private boolean isDirect(Tiles tiles, int rows) {
-        return tiles.direct != null && Matmuls.paddedRows(rows) == rows;
-    }
+        int numTiles() {
+            return Math.ceilDiv(x.rows(), TILE_ROWS) * b.numChunks();
+        }
 
-    /** The products for tiles of so many rows, one for each chunk of columns. */
-    private Matmul[] matmuls(Tiles tiles, int rows) {
-        PackedWeights.Packed b = tiles.b;
-        Matmul[] all = new Matmul[rows == 0 ? 0 : b.numChunks()];
-        for (int chunk = 0; chunk < all.length; chunk++) {
-            boolean direct = isDirect(tiles, rows);
-            all[chunk] = matmuls.of(
+        private long xBytes() {
+            return (long) TILE_ROWS * b.k() * productType.bytes();
+        }
+
+        private Matmul compiled(int rows, int chunk) {
+            boolean direct = isDirect(rows);
+            return matmuls.of(
                     b.layout(chunk),
                     Matmuls.paddedRows(rows),
                     b.k(),
                     direct ? b.n() : b.columns(chunk),
-                    direct ? tiles.direct.dtype() : DType.FP32);
+                    direct ? to.dtype() : DType.FP32);
         }
-        return all;
-    }
 
-    private void tile(Tiles tiles, int row, int chunk, Matmul matmul, int worker, long scratch) {
-        CpuTensor x = tiles.x;
-        PackedWeights.Packed b = tiles.b;
-        int rows = Math.min(TILE_ROWS, x.rows() - row);
-        int column = b.firstColumn(chunk);
-        int n = b.columns(chunk);
-        long a = x.address((long) row * b.k());
-        if (!matmuls.isInPlace(x, rows)) {
-            Vectors.copy(a, x.dtype(), scratch, productType, rows * b.k());
-            Vectors.zero(
-                    scratch + (long) rows * b.k() * productType.bytes(),
-                    (long) (Matmuls.paddedRows(rows) - rows) * b.k() * productType.bytes());
-            a = scratch;
+        private boolean isDirect(int rows) {
+            return canBeDirect && Matmuls.paddedRows(rows) == rows;
         }
-        long biasAt = tiles.bias + (long) column * Float.BYTES;
-        if (isDirect(tiles, rows)) {
-            matmul.run(worker, a, b.address(chunk), tiles.direct.address((long) row * b.n() + column), biasAt);
-            return;
+
+        @Override
+        public void run(int tile, int worker) {
+            int row = tile / b.numChunks() * TILE_ROWS;
+            int chunk = tile % b.numChunks();
+            int rows = Math.min(TILE_ROWS, x.rows() - row);
+            int column = b.firstColumn(chunk);
+            int n = b.columns(chunk);
+            long own = scratch + worker * scratchBytes;
+            long a = rows(row, rows, own);
+            long biasAt = bias + (long) column * Float.BYTES;
+            Matmul matmul = products[rows == TILE_ROWS ? chunk : b.numChunks() + chunk];
+            if (isDirect(rows)) {
+                matmul.run(worker, a, b.address(chunk), to.address((long) row * b.n() + column), biasAt);
+                return;
+            }
+            long c = own + xBytes();
+            long rowScratch = c + (long) TILE_ROWS * b.columns(0) * Float.BYTES;
+            matmul.run(worker, a, b.address(chunk), c, biasAt);
+            for (int i = 0; i < rows; i++) {
+                long values = c + (long) i * n * Float.BYTES;
+                epilogue.take(values, row + i, column, n, rowScratch);
+                store(values, to, row + i, column, n);
+            }
         }
-        long c = scratch + (long) TILE_ROWS * b.k() * productType.bytes();
-        long rowScratch = c + (long) TILE_ROWS * b.columns(0) * Float.BYTES;
-        matmul.run(worker, a, b.address(chunk), c, biasAt);
-        for (int i = 0; i < rows; i++) {
-            tiles.epilogue.take(c + (long) i * n * Float.BYTES, row + i, column, n, rowScratch);
+
+        /** Rows of x as they are multiplied: where they are, or converted and padded in a worker's scratch. */
+        private long rows(int row, int rows, long own) {
+            long from = x.address((long) row * b.k());
+            if (matmuls.isInPlace(x, rows)) {
+                return from;
+            }
+            Vectors.copy(from, x.dtype(), own, productType, rows * b.k());
+            long rowBytes = (long) b.k() * productType.bytes();
+            Vectors.zero(own + rows * rowBytes, (Matmuls.paddedRows(rows) - rows) * rowBytes);
+            return own;
         }
     }
 }

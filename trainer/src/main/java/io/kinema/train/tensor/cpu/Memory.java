@@ -113,6 +113,11 @@ final class Memory implements AutoCloseable {
         return pages.address();
     }
 
+    /** So many bytes as whole cache lines, so that no two workers write to one. */
+    static long wholeLines(long bytes) {
+        return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
+    }
+
     /** The end of the workspace, to be given back to {@link #release}. */
     long mark() {
         return end;
@@ -123,7 +128,7 @@ final class Memory implements AutoCloseable {
      * go by {@link #release}.
      */
     long reserve(long bytes) {
-        long address = (end + ALIGNMENT - 1) & -ALIGNMENT;
+        long address = wholeLines(end);
         end = address + bytes;
         peak = Math.max(peak, end);
         if (end > workspace.address() + workspace.bytes()) {

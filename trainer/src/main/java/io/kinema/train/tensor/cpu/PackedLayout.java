@@ -56,6 +56,11 @@ final class PackedLayout {
         return description;
     }
 
+    /** From column to column of a matrix before it is packed. */
+    long columnBytes() {
+        return shape.column * shape.type.bytes();
+    }
+
     /** The size of a packed matrix. */
     long bytes() {
         return bytes;

@@ -14,8 +14,6 @@ final class PackedWeights {
     /** The compiled products work on blocks of as many columns. */
     private static final int UNIT = 48;
 
-    private static final long ALIGNMENT = 64;
-
     private final Memory memory;
     private final Workers workers;
     private final Matmuls matmuls;
@@ -33,7 +31,7 @@ final class PackedWeights {
     private record Key(long address, int out, int in, boolean transposed) {}
 
     /** A right matrix [k, n], cut into columns that are packed by themselves. */
-    static final class Packed {
+    static final class Packed implements Workers.Tile {
         private final int k;
         private final int n;
         private final int chunkColumns;
@@ -41,6 +39,7 @@ final class PackedWeights {
         private final PackedLayout lastLayout;
         private final long address;
         private final long chunkBytes;
+        private long source;
         private long changes = -1;
 
         private Packed(int k, int n, int chunkColumns, PackedLayout layout, PackedLayout lastLayout, long address) {
@@ -50,7 +49,7 @@ final class PackedWeights {
             this.layout = layout;
             this.lastLayout = lastLayout;
             this.address = address;
-            this.chunkBytes = aligned(layout.bytes());
+            this.chunkBytes = Memory.wholeLines(layout.bytes());
         }
 
         int k() {
@@ -80,6 +79,18 @@ final class PackedWeights {
         long address(int chunk) {
             return address + chunk * chunkBytes;
         }
+
+        /** Packs the weights at an address. */
+        private void pack(long from, Workers workers) {
+            source = from;
+            workers.run(numChunks(), this);
+        }
+
+        @Override
+        public void run(int chunk, int worker) {
+            PackedLayout of = layout(chunk);
+            of.pack(worker, source + firstColumn(chunk) * of.columnBytes(), address(chunk));
+        }
     }
 
     PackedWeights(Memory memory, Workers workers, Matmuls matmuls) {
@@ -87,10 +98,6 @@ final class PackedWeights {
         this.workers = workers;
         this.matmuls = matmuls;
         type = matmuls.productType();
-    }
-
-    private static long aligned(long bytes) {
-        return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
     /** The extent of a chunk of n: as few chunks as may be, about alike. */
@@ -114,7 +121,7 @@ final class PackedWeights {
         CpuTensor.Lifetime lifetime = weight.lifetime();
         if (!lifetime.lasting) {
             Packed fresh = layOut(weight, transposed, false);
-            pack(weight, transposed, fresh);
+            pack(weight, fresh);
             return fresh;
         }
         Key key = new Key(weight.address(), weight.dim(0), weight.dim(1), transposed);
@@ -124,7 +131,7 @@ final class PackedWeights {
             kept.put(key, packed);
         }
         if (packed.changes != lifetime.changes()) {
-            pack(weight, transposed, packed);
+            pack(weight, packed);
             packed.changes = lifetime.changes();
         }
         return packed;
@@ -140,7 +147,7 @@ final class PackedWeights {
         int last = n - (chunks - 1) * columns;
         PackedLayout layout = matmuls.layout(shape(k, columns, in, transposed));
         PackedLayout lastLayout = matmuls.layout(shape(k, last, in, transposed));
-        long bytes = (chunks - 1) * aligned(layout.bytes()) + aligned(lastLayout.bytes());
+        long bytes = (chunks - 1) * Memory.wholeLines(layout.bytes()) + Memory.wholeLines(lastLayout.bytes());
         long address = lasting ? memory.allocateLasting(bytes) : memory.reserve(bytes);
         return new Packed(k, n, columns, layout, lastLayout, address);
     }
@@ -151,28 +158,19 @@ final class PackedWeights {
                 : new PackedLayout.Shape(k, columns, in, 1, type);
     }
 
-    private void pack(CpuTensor weight, boolean transposed, Packed into) {
-        long mark = memory.mark();
-        int out = weight.dim(0);
-        int in = weight.dim(1);
-        long from = weight.address();
-        if (weight.dtype() != type) {
-            from = memory.reserve(weight.size() * type.bytes());
-            long converted = from;
-            workers.run(
-                    out,
-                    (row, _) -> Vectors.copy(
-                            weight.address((long) row * in),
-                            weight.dtype(),
-                            converted + (long) row * in * type.bytes(),
-                            type,
-                            in));
+    private void pack(CpuTensor weight, Packed into) {
+        if (weight.dtype() == type) {
+            into.pack(weight.address(), workers);
+            return;
         }
-        long start = from;
-        workers.run(into.numChunks(), (chunk, worker) -> {
-            long first = (long) into.firstColumn(chunk) * (transposed ? in : 1);
-            into.layout(chunk).pack(worker, start + first * type.bytes(), into.address(chunk));
+        long mark = memory.mark();
+        int in = weight.dim(1);
+        long converted = memory.reserve(weight.size() * type.bytes());
+        workers.run(weight.dim(0), (row, _) -> {
+            long to = converted + (long) row * in * type.bytes();
+            Vectors.copy(weight.address((long) row * in), weight.dtype(), to, type, in);
         });
+        into.pack(converted, workers);
         memory.release(mark);
     }
 }

@@ -4,14 +4,11 @@ package io.kinema.train.tensor.cpu;
  * Rows of FP32 in the workspace, until closed: some for each worker or for each tile. Contents are undefined.
  *
  * @param memory where they are
- * @param mark the end of the workspace before them
  * @param address the first
- * @param groupBytes from one worker's or tile's first row to the next one's
- * @param rowBytes from row to row
+ * @param numRows rows of each worker or tile
+ * @param rowFloats from row to row
  */
-record Scratch(Memory memory, long mark, long address, long groupBytes, long rowBytes) implements AutoCloseable {
-    private static final long LINE = 64;
-
+record Scratch(Memory memory, long address, int numRows, int rowFloats) implements AutoCloseable {
     /**
      * Takes rows from the workspace; results must have been allocated before.
      *
@@ -22,20 +19,23 @@ record Scratch(Memory memory, long mark, long address, long groupBytes, long row
      * @return close it to give them back
      */
     static Scratch of(Memory memory, int numGroups, int numRows, int width) {
-        long mark = memory.mark();
-        // No two workers share a cache line.
-        long rowBytes = (4L * width + LINE - 1) & -LINE;
-        long groupBytes = numRows * rowBytes;
-        return new Scratch(memory, mark, memory.reserve(numGroups * groupBytes), groupBytes, rowBytes);
+        long rowBytes = Memory.wholeLines(4L * width);
+        long address = memory.reserve((long) numGroups * numRows * rowBytes);
+        return new Scratch(memory, address, numRows, Math.toIntExact(rowBytes / Float.BYTES));
+    }
+
+    /** Bytes from row to row. */
+    long rowBytes() {
+        return 4L * rowFloats;
     }
 
     /** Where a row of a worker or tile is. */
     long row(int group, int row) {
-        return address + group * groupBytes + row * rowBytes;
+        return address + ((long) group * numRows + row) * rowBytes();
     }
 
     @Override
     public void close() {
-        memory.release(mark);
+        memory.release(address);
     }
 }

@@ -21,10 +21,12 @@ import jdk.incubator.vector.FloatVector;
 final class Updates {
     private final Memory memory;
     private final Workers workers;
+    private final Pieces pieces;
 
     Updates(Memory memory, Workers workers) {
         this.memory = memory;
         this.workers = workers;
+        pieces = new Pieces(workers);
     }
 
     /** The scalars of an AdamW update as the vectors need them; of parameters of equal attributes. */
@@ -113,13 +115,17 @@ final class Updates {
 
         private void part(long first, int n, int worker, Factors by) {
             long gradRow = RowKernels.floats(grad, first, scratch.row(worker, 0), n);
-            long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
-            long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
-            long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
-            adamw(pRow, gradRow, mRow, vRow, n, by);
-            RowKernels.finish(p, first, pRow, n);
-            RowKernels.finish(m, first, mRow, n);
-            RowKernels.finish(v, first, vRow, n);
+            if (n % LANES == 0) {
+                adamw(p.address(first), gradRow, m.address(first), v.address(first), n, by);
+            } else {
+                long pRow = RowKernels.floats(p, first, scratch.row(worker, 1), n);
+                long mRow = RowKernels.floats(m, first, scratch.row(worker, 2), n);
+                long vRow = RowKernels.floats(v, first, scratch.row(worker, 3), n);
+                adamw(pRow, gradRow, mRow, vRow, n, by);
+                RowKernels.finish(p, first, pRow, n);
+                RowKernels.finish(m, first, mRow, n);
+                RowKernels.finish(v, first, vRow, n);
+            }
             if (working.address() != p.address()) {
                 // Still in the innermost cache.
                 Vectors.copy(p.address(first), p.dtype(), working.address(first), working.dtype(), n);
@@ -129,8 +135,7 @@ final class Updates {
 
     void zero(Tensor tensor) {
         CpuTensor target = memory.inside(tensor).changed();
-        Pieces.run(
-                workers,
+        pieces.run(
                 target.size(),
                 (first, n, _) -> Vectors.zero(
                         target.address(first), (long) n * target.dtype().bytes()));
@@ -140,8 +145,7 @@ final class Updates {
         Shapes.requireSameSize("into", into, "from", from);
         CpuTensor target = memory.inside(into).changed();
         CpuTensor source = memory.inside(from);
-        Pieces.run(
-                workers,
+        pieces.run(
                 target.size(),
                 (first, n, _) ->
                         Vectors.copy(source.address(first), source.dtype(), target.address(first), target.dtype(), n));
@@ -152,7 +156,7 @@ final class Updates {
         CpuTensor sum = memory.inside(into).changed();
         CpuTensor other = memory.inside(term);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
-            Pieces.run(workers, sum.size(), (first, n, worker) -> {
+            pieces.run(sum.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
                 long a = RowKernels.floats(sum, first, row, n);
                 RowKernels.add(a, RowKernels.floats(other, first, scratch.row(worker, 1), n), a, n);
@@ -206,7 +210,7 @@ final class Updates {
         Stretch.requireAll(step.stretches(), param);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 4, Pieces.LENGTH)) {
             AdamW update = new AdamW(p, grad, m, v, working, step.stretches(), Factors.ofStretches(step), scratch);
-            Pieces.run(workers, p.size(), update);
+            pieces.run(p.size(), update);
         }
     }
 
@@ -239,7 +243,7 @@ final class Updates {
         CpuTensor average = memory.inside(averageAny).changed();
         CpuTensor param = memory.inside(paramAny);
         try (Scratch scratch = Scratch.of(memory, workers.count(), 2, Pieces.LENGTH)) {
-            Pieces.run(workers, average.size(), (first, n, worker) -> {
+            pieces.run(average.size(), (first, n, worker) -> {
                 long row = scratch.row(worker, 0);
                 long mean = RowKernels.floats(average, first, row, n);
                 long value = RowKernels.floats(param, first, scratch.row(worker, 1), n);
