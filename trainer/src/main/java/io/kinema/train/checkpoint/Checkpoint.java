@@ -138,7 +138,7 @@ public final class Checkpoint {
      *
      * @return bytes of all files but the manifest
      */
-    long totalBytes() {
+    public long totalBytes() {
         return manifest.totalBytes();
     }
 
@@ -151,10 +151,25 @@ public final class Checkpoint {
         verify(CheckpointManifest.UNWATCHED);
     }
 
-    /** As {@link #verify()}; told the number of bytes of each read. */
-    void verify(LongConsumer bytesRead) throws IOException {
+    /**
+     * As {@link #verify()}.
+     *
+     * @param bytesRead told the number of bytes of each read
+     * @throws IOException when one is missing, of another size, or of other contents; the message names it
+     */
+    public void verify(LongConsumer bytesRead) throws IOException {
         for (String name : manifest.expectedFiles()) {
             require(folder, manifest, name, bytesRead);
+        }
+    }
+
+    /** Looks for every file, without reading them. */
+    void requireSizes() throws IOException {
+        for (String name : manifest.expectedFiles()) {
+            Optional<String> problem = manifest.sizeProblem(folder, name);
+            if (problem.isPresent()) {
+                throw new IOException(folder.resolve(name) + " " + problem.get());
+            }
         }
     }
 

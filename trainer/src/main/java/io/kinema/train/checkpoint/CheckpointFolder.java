@@ -39,6 +39,7 @@ public final class CheckpointFolder {
     private static final Pattern DISCARDED = Pattern.compile("\\." + PREFIX + "\\d+\\.old");
 
     private final Path folder;
+    private final Disk disk;
 
     /**
      * Names a folder, which need not exist yet.
@@ -46,7 +47,18 @@ public final class CheckpointFolder {
      * @param folder where checkpoints collect
      */
     public CheckpointFolder(Path folder) {
+        this(folder, new Disk());
+    }
+
+    /**
+     * Likewise, on a disk.
+     *
+     * @param folder where checkpoints collect
+     * @param disk under it
+     */
+    public CheckpointFolder(Path folder, Disk disk) {
         this.folder = folder;
+        this.disk = disk;
     }
 
     /**
@@ -112,8 +124,17 @@ public final class CheckpointFolder {
      *
      * @return the folder, as named
      */
-    Path path() {
+    public Path path() {
         return folder;
+    }
+
+    /**
+     * Returns the disk under the folder.
+     *
+     * @return as given
+     */
+    public Disk disk() {
+        return disk;
     }
 
     /**
@@ -185,7 +206,7 @@ public final class CheckpointFolder {
      * @return what writes it
      */
     public CheckpointWriter writer(long step) {
-        return new CheckpointWriter(this, step);
+        return new CheckpointWriter(this, step, disk);
     }
 
     /** Where a checkpoint is written. */

@@ -9,15 +9,14 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.LongConsumer;
-import java.util.stream.Stream;
 
 /**
  * What vouches for the other files of a checkpoint: {@code manifest.json}.
@@ -69,14 +68,10 @@ record CheckpointManifest(int formatVersion, SequencedMap<String, Digest> files)
         }
     }
 
-    /** Describes the files that are in a folder now. */
-    static CheckpointManifest of(Path folder) throws IOException {
-        SequencedMap<String, Digest> files = new LinkedHashMap<>();
-        try (Stream<Path> names = Files.list(folder)) {
-            for (Path file : names.sorted().toList()) {
-                files.put(file.getFileName().toString(), Digest.of(file, UNWATCHED));
-            }
-        }
+    /** Describes files that were written. */
+    static CheckpointManifest of(List<WrittenFile> written) {
+        SequencedMap<String, Digest> files = new TreeMap<>();
+        written.forEach(file -> files.put(file.name(), new Digest(file.bytes(), file.sha256())));
         return new CheckpointManifest(CheckpointState.FORMAT_VERSION, files);
     }
 

@@ -161,7 +161,8 @@ final class Rank {
                 needed -> prune(checkpointFolder, needed),
                 run.settings().checkpoints().isAsync()
                         ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
-                        : Optional.empty())) {
+                        : Optional.empty(),
+                run.settings().exchange().storageLimit())) {
             train(trained, state, collectives, dataset, checkpoints);
         }
     }

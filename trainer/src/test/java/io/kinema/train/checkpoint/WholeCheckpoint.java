@@ -7,6 +7,7 @@ import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -36,18 +37,19 @@ public record WholeCheckpoint(
     public Path write(CheckpointFolder folder, CheckpointState state, int worldSize) throws IOException {
         CheckpointWriter writer = folder.writer(state.step());
         writer.begin();
+        List<WrittenFile> files = new ArrayList<>();
         ShardLayout shards = new ShardLayout(layout.flatSize(), Device.SHARD_ALIGNMENT, worldSize);
         for (int rank = 0; rank < worldSize; rank++) {
             long from = shards.offset(rank);
             long bytes = shards.length(rank) * Float.BYTES;
-            writer.writeOptimizer(
+            files.add(writer.writeOptimizer(
                     rank,
                     worldSize,
                     layout,
                     List.of(new CheckpointWriter.Moments(
                             from,
                             first.asSlice(from * Float.BYTES, bytes),
-                            second.asSlice(from * Float.BYTES, bytes))));
+                            second.asSlice(from * Float.BYTES, bytes)))));
         }
         for (WeightsKind kind : WeightsKind.values()) {
             MemorySegment values = kind == WeightsKind.MODEL ? weights : average;
@@ -55,8 +57,9 @@ public record WholeCheckpoint(
                 for (Group group : layout.groups()) {
                     file.append(group, values.asSlice(group.offset() * Float.BYTES, group.size() * Float.BYTES));
                 }
+                files.add(file.finish());
             }
         }
-        return writer.commit(state);
+        return writer.commit(state, files);
     }
 }
