@@ -144,7 +144,7 @@ class TrainRunTest {
         String from = checkpoint("undisturbed", 9).toString();
         try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "10")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("was trained in fp32, going on in bf16"), output);
+            assertTrue(output.contains("was trained with --precision fp32; going on with --precision bf16"), output);
         }
     }
 

@@ -299,6 +299,33 @@ public final class Checkpoint {
         return end - begin;
     }
 
+    /**
+     * Checks by the headers of its files that a model can be restored from it: that every parameter is there, and of
+     * its moments every element just once.
+     *
+     * @param layout of the model
+     * @throws IOException when it cannot; the message says what is missing
+     */
+    public void requireFits(ParameterLayout layout) throws IOException {
+        for (WeightsKind kind : WeightsKind.values()) {
+            readWeights(kind, layout, 0, MemorySegment.NULL);
+        }
+        Map<String, ParameterLayout.Entry> byName = byName(layout);
+        long found = 0;
+        for (Path file : optimizerFiles()) {
+            try (Arena arena = Arena.ofConfined()) {
+                for (Safetensors.Entry piece : Safetensors.read(file, arena).entries()) {
+                    copyPiece(file, piece, byName, 0, MemorySegment.NULL);
+                    found += piece.numElements();
+                }
+            }
+        }
+        if (found != 2 * layout.numElements()) {
+            throw new IOException(folder + " holds " + found + " optimizer values, " + 2 * layout.numElements()
+                    + " are needed");
+        }
+    }
+
     private static Map<String, ParameterLayout.Entry> byName(ParameterLayout layout) {
         return new ArrayList<>(layout.entries())
                 .stream().collect(Collectors.toMap(ParameterLayout.Entry::name, Function.identity()));

@@ -171,6 +171,29 @@ public final class CheckpointFolder {
      * @throws IOException when the folder cannot be read
      */
     public Optional<Checkpoint> newestValid(Consumer<String> damaged) throws IOException {
+        return newestValid(damaged, _ -> {});
+    }
+
+    /** Something else that a checkpoint must be. */
+    public interface Condition {
+        /**
+         * Looks at a checkpoint.
+         *
+         * @param checkpoint whose manifest and state are read, and no more
+         * @throws IOException when it is not; the message names the checkpoint
+         */
+        void require(Checkpoint checkpoint) throws IOException;
+    }
+
+    /**
+     * Likewise, and for which something else holds.
+     *
+     * @param damaged is told of each one that is skipped, in one line
+     * @param condition that must hold
+     * @return the checkpoint, if there is one
+     * @throws IOException when the folder cannot be read
+     */
+    public Optional<Checkpoint> newestValid(Consumer<String> damaged, Condition condition) throws IOException {
         lostLatest().ifPresent(damaged);
         for (Path path : list()) {
             Optional<String> lacking = Checkpoint.lacking(path);
@@ -180,6 +203,7 @@ public final class CheckpointFolder {
             }
             try {
                 Checkpoint checkpoint = Checkpoint.open(path);
+                condition.require(checkpoint);
                 checkpoint.verify();
                 return Optional.of(checkpoint);
             } catch (IOException | ConfigException e) {

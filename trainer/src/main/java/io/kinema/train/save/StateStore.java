@@ -290,10 +290,14 @@ public final class StateStore implements AutoCloseable {
      * Restores a checkpoint; {@code state.step} then says from where training goes on.
      *
      * @param path of a checkpoint of the same model, verified
-     * @throws IOException when any rank cannot read it
+     * @throws RestoreException when any rank cannot read it
      */
-    public void restore(Path path) throws IOException {
-        reader.read(reader.open(path));
+    public void restore(Path path) throws RestoreException {
+        try {
+            reader.read(reader.open(path));
+        } catch (IOException e) {
+            throw new RestoreException(path, e);
+        }
         state.weightsChanged();
     }
 

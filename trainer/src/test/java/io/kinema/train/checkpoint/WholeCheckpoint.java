@@ -1,11 +1,13 @@
 package io.kinema.train.checkpoint;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.kinema.train.dist.reduction.ShardLayout;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.tensor.Device;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,5 +63,20 @@ public record WholeCheckpoint(
             }
         }
         return writer.commit(state, files);
+    }
+
+    /**
+     * Takes a file away, and its line in the manifest.
+     *
+     * @param checkpoint a finished folder
+     * @param name of the file
+     * @throws IOException when it cannot be done
+     */
+    public static void removeWithItsDigest(Path checkpoint, String name) throws IOException {
+        Files.delete(checkpoint.resolve(name));
+        Path manifest = checkpoint.resolve(CheckpointManifest.FILE);
+        ObjectNode node = (ObjectNode) Checkpoint.JSON.readTree(manifest.toFile());
+        ((ObjectNode) node.get("files")).remove(name);
+        Checkpoint.JSON.writeValue(manifest.toFile(), node);
     }
 }

@@ -92,12 +92,10 @@ class SlowStorageTest {
     private static TrainingRanks ranks() {
         LearningRate learningRate = new LearningRate(1e-3, 2, 100, LearningRate.Schedule.CONSTANT);
         Recipe config = TrainingRanks.config(MODEL, 3, learningRate, Precision.FP32, 0);
-        return new TrainingRanks(
-                data, config, Recompute.NONE, ZeroStage.OPTIMIZER, type -> CpuDevice.open(type, 1));
+        return new TrainingRanks(data, config, Recompute.NONE, ZeroStage.OPTIMIZER, type -> CpuDevice.open(type, 1));
     }
 
-    private static StateStore store(
-            TrainingRanks.Run run, CheckpointFolder folder, boolean isAsync, Duration limit) {
+    private static StateStore store(TrainingRanks.Run run, CheckpointFolder folder, boolean isAsync, Duration limit) {
         Optional<ExecutorService> thread =
                 isAsync ? Optional.of(BackgroundCheckpoint.thread(run.state().rank())) : Optional.empty();
         return new StateStore(folder, new StateCopy(run.state(), run.collectives()), _ -> {}, thread, limit);
@@ -143,8 +141,7 @@ class SlowStorageTest {
                 return null;
             }
             try (StateStore store = store(run, new CheckpointFolder(root.resolve("hang")), false, LIMIT)) {
-                CollectiveTimeoutException e =
-                        assertThrows(CollectiveTimeoutException.class, () -> save(run, store));
+                CollectiveTimeoutException e = assertThrows(CollectiveTimeoutException.class, () -> save(run, store));
                 assertTrue(e.getMessage().contains("for rank 1"), e.getMessage());
                 return null;
             } finally {
