@@ -37,6 +37,7 @@ import io.kinema.train.run.RunFolder;
 import io.kinema.train.run.RunSettings;
 import io.kinema.train.run.SampleRequest;
 import io.kinema.train.run.TrainFlags;
+import io.kinema.train.save.CheckpointRoom;
 import io.kinema.train.save.ResumeChoice;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -128,6 +129,7 @@ public final class Train {
             RunFiles files = new RunFiles(folder, data, dataset.sha256());
             choice = new ResumeChoice(RunDescription.of(flags, settings, files));
             from = choice.choose(Train::warn);
+            CheckpointRoom.requireAtStart(choice.run(), Train::warn);
             memory = checkMemory(dataset, settings, cluster.isPresent());
         }
         SampleRequest sample = settings.sample();
@@ -199,7 +201,7 @@ public final class Train {
         Set<Path> unrestorable = new HashSet<>();
         while (true) {
             RunOutcome outcome = launch.run(restarts.numRanks(), path(from));
-            String where = outcome instanceof RunOutcome.Hung hung ? "; see " + folder.writeHang(hung.report()) : "";
+            String where = outcome instanceof RunOutcome.Hung hung ? writeHang(folder, hung) : "";
             Optional<String> restart = Optional.empty();
             if (restarts.mayHelp(outcome)) {
                 if (outcome instanceof RunOutcome.Failed failed
@@ -219,6 +221,15 @@ public final class Train {
                         settings.recipe().steps());
             }
             System.out.println(restart.get() + ": " + outcome.brief() + where);
+        }
+    }
+
+    /** A full disk must not end a run that can go on. */
+    private static String writeHang(RunFolder folder, RunOutcome.Hung hung) {
+        try {
+            return "; see " + folder.writeHang(hung.report());
+        } catch (IOException e) {
+            return "; the report of the hang could not be written (" + e + ")";
         }
     }
 
