@@ -184,6 +184,11 @@ public final class BackgroundCheckpoint implements AutoCloseable {
         return await(pending.orElseThrow().written);
     }
 
+    /** The step that it is of. */
+    long step() {
+        return pending.orElseThrow().description.step();
+    }
+
     /** What writes it. */
     CheckpointWriter writer() {
         return pending.orElseThrow().writer;

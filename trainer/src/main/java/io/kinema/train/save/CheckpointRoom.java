@@ -116,6 +116,7 @@ public final class CheckpointRoom {
      * @throws NoRoomException when there is none within the limit
      */
     void await(StepLabel label, CheckpointWriter writer, boolean wasFull) throws IOException {
+        storage.begin("", 0);
         boolean isRetry = wasFull;
         boolean hasWaited = false;
         while (true) {

@@ -107,10 +107,11 @@ public final class StateStore implements AutoCloseable {
     public void save(CheckpointState description) throws IOException {
         finish();
         CheckpointWriter writer = folder.writer(state.step);
-        beginWriting();
+        room.begin();
         boolean wasFull = false;
         while (true) {
             room.await(label("room for the checkpoint"), writer, wasFull);
+            beginProgress(state.step);
             try {
                 beginFolder(writer);
                 if (background.isPresent()) {
@@ -128,10 +129,9 @@ public final class StateStore implements AutoCloseable {
         }
     }
 
-    private void beginWriting() {
+    private void beginProgress(long step) {
         // Each byte is written, and read back.
-        storage.begin("writing " + folder.finished(state.step).getFileName(), 2 * diskBytes(state.layout()));
-        room.begin();
+        storage.begin("writing " + folder.finished(step).getFileName(), 2 * diskBytes(state.layout()));
     }
 
     private void beginFolder(CheckpointWriter writer) throws IOException {
@@ -162,10 +162,14 @@ public final class StateStore implements AutoCloseable {
                     return;
                 } catch (FullDiskException e) {
                     room.await(label("room for the checkpoint"), pending.writer(), true);
+                    beginProgress(pending.step());
                     beginFolder(pending.writer());
                     pending.writeAgain();
                 }
             }
+        } catch (NoRoomException e) {
+            pending.end();
+            throw e;
         } catch (IOException e) {
             throw pending.abandoned(e);
         }

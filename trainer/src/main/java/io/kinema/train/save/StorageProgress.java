@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 /** Says how far a checkpoint is, where it takes so long that somebody wonders. */
 final class StorageProgress {
     private static final Duration EVERY = Duration.ofSeconds(5);
+    private static final double MEGABYTE = 1e6;
     private static final double GIGABYTE = 1e9;
 
     private final String what;
@@ -19,7 +20,7 @@ final class StorageProgress {
      * Begins.
      *
      * @param what as "reading step-00000100"
-     * @param totalBytes that are written and read until the end
+     * @param totalBytes that are written and read until the end; 0 to say nothing
      * @param screen takes lines
      * @param nowNanos {@link System#nanoTime}
      */
@@ -33,7 +34,7 @@ final class StorageProgress {
 
     /** Says so, if it is time. */
     void at(long bytes, long nowNanos) {
-        if (nowNanos - saidNanos < EVERY.toNanos()) {
+        if (totalBytes == 0 || nowNanos - saidNanos < EVERY.toNanos()) {
             return;
         }
         saidNanos = nowNanos;
@@ -43,7 +44,15 @@ final class StorageProgress {
                 ? ""
                 : String.format(
                         Locale.ROOT, ", about %.0f s left", seconds * (totalBytes - reached) / (double) reached);
+        boolean isLarge = totalBytes >= GIGABYTE;
+        double unit = isLarge ? GIGABYTE : MEGABYTE;
         screen.accept(String.format(
-                Locale.ROOT, "%s: %.2f of %.2f GB%s", what, reached / GIGABYTE, totalBytes / GIGABYTE, left));
+                Locale.ROOT,
+                "%s: %.1f of %.1f %s%s",
+                what,
+                reached / unit,
+                totalBytes / unit,
+                isLarge ? "GB" : "MB",
+                left));
     }
 }

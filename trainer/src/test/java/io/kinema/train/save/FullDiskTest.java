@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -114,6 +115,32 @@ class FullDiskTest {
         assertTrue(folder.newestValid(warnings::add).isPresent());
         assertEquals(List.of(), warnings);
         assertFalse(Files.exists(old), "leftovers take room");
+    }
+
+    /** That of another process takes what there was, before the background has written. */
+    @Test
+    void shouldGiveUpInTheBackgroundToo() throws Exception {
+        Path path = root.resolve("full-later");
+        train(run -> {
+            AtomicInteger looks = new AtomicInteger();
+            Disk disk = new Disk() {
+                @Override
+                public long usableBytes(Path folder) {
+                    return looks.getAndIncrement() == 0 ? MEGABYTES_100 : 1_000_000;
+                }
+
+                @Override
+                public void written(long bytes) throws IOException {
+                    throw new IOException("No space left on device");
+                }
+            };
+            CheckpointFolder folder = new CheckpointFolder(path, disk);
+            assertThrows(NoRoomException.class, () -> save(run, folder, true, Duration.ofSeconds(1)));
+            return null;
+        });
+        try (Stream<Path> left = Files.list(path)) {
+            assertEquals(List.of(), left.toList());
+        }
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -26,7 +27,16 @@ class RankLogTest {
     @Test
     void shouldFindTheLineThatSaysWhyARankEnded() throws IOException {
         RankLog log = RankLog.begin(folder, 1);
-        Files.writeString(log.path(), "step 1\nerror: no disk\n", java.nio.file.StandardOpenOption.APPEND);
+        Files.writeString(log.path(), "step 1\nerror: no disk\n", StandardOpenOption.APPEND);
         assertEquals(List.of("error: no disk"), log.lastLines());
+    }
+
+    @Test
+    void shouldSayWhatACodeMeansWhereTheRankCouldSayNothing() {
+        String message =
+                new RunOutcome.Failed(1, ExitCode.NO_ROOM.number(), List.of(), Path.of("log"), "").message();
+        assertEquals(
+                "rank 1 exited with code 81 (the disk stayed full: a restart would end the same) without a word (log)",
+                message);
     }
 }
