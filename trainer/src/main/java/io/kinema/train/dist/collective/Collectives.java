@@ -35,7 +35,7 @@ public final class Collectives implements AutoCloseable {
 
     private static final byte[] EMPTY = {};
 
-    private final Wiring wiring;
+    final Wiring wiring;
     private final World world;
     private final long deadlineNanos;
     /**
