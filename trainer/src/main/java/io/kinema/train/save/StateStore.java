@@ -122,10 +122,18 @@ public final class StateStore implements AutoCloseable {
                 }
                 return;
             } catch (FullDiskException e) {
+                tellOfFullDisk(state.step, e);
                 wasFull = true;
             } catch (IOException e) {
                 throw isFirst() ? writer.abandoned(e) : e;
             }
+        }
+    }
+
+    private void tellOfFullDisk(long step, FullDiskException e) {
+        if (isFirst()) {
+            System.out.println("warning: cannot write " + folder.finished(step).getFileName() + " yet (" + e.getMessage()
+                    + "): it is written again when there is room");
         }
     }
 
@@ -161,6 +169,7 @@ public final class StateStore implements AutoCloseable {
                     pending.end();
                     return;
                 } catch (FullDiskException e) {
+                    tellOfFullDisk(pending.step(), e);
                     room.await(label("room for the checkpoint"), pending.writer(), true);
                     beginProgress(pending.step());
                     beginFolder(pending.writer());
