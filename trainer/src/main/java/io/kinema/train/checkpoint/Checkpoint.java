@@ -321,8 +321,8 @@ public final class Checkpoint {
             }
         }
         if (found != 2 * layout.numElements()) {
-            throw new IOException(folder + " holds " + found + " optimizer values, " + 2 * layout.numElements()
-                    + " are needed");
+            throw new IOException(
+                    folder + " holds " + found + " optimizer values, " + 2 * layout.numElements() + " are needed");
         }
     }
 

@@ -122,9 +122,8 @@ record CheckpointManifest(int formatVersion, SequencedMap<String, Digest> files)
         Path file = folder.resolve(name);
         Digest expected = files.get(name);
         if (expected == null) {
-            return Optional.of(
-                    (Files.exists(file) ? "" : "is missing, and ") + "is not in " + FILE
-                            + (name.startsWith(Checkpoint.OPTIMIZER) ? ", which has those of " + worldSize() + " ranks" : ""));
+            return Optional.of((Files.exists(file) ? "" : "is missing, and ") + "is not in " + FILE
+                    + (name.startsWith(Checkpoint.OPTIMIZER) ? ", which has those of " + worldSize() + " ranks" : ""));
         }
         if (!Files.isRegularFile(file)) {
             return Optional.of("is missing");

@@ -156,8 +156,7 @@ public final class CheckpointWriter {
                 List<Safetensors.Header> headers = layout.entries().stream()
                         .map(entry -> new Safetensors.Header(entry.name(), entry.shape()))
                         .toList();
-                file = Optional.of(
-                        new Safetensors.Writer(new HashedFile(path, disk), headers, DType.FP32, metadata));
+                file = Optional.of(new Safetensors.Writer(new HashedFile(path, disk), headers, DType.FP32, metadata));
             }
             for (ParameterLayout.Entry entry : group.entries()) {
                 long offset = (entry.offset() - group.offset()) * Float.BYTES;

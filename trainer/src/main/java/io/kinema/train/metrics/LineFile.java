@@ -38,8 +38,7 @@ final class LineFile implements Closeable {
      * @param screen takes a line when the disk is full, and one when lines are lost
      */
     static LineFile append(Path path, Consumer<String> screen) throws IOException {
-        return new LineFile(
-                path, FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE), screen);
+        return new LineFile(path, FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE), screen);
     }
 
     /** Leaves only some of a file's lines in it; on a full disk in place, which takes no room. */

@@ -104,7 +104,11 @@ public record ResumeChoice(RunDescription run) {
         List<Path> all = folder.list();
         // One of another model is not skipped but refused, below.
         Optional<Checkpoint> newest = folder.newestValid(warning, checkpoint -> {
-            if (checkpoint.state().config().model().equals(config().forCheckpoint().model())) {
+            if (checkpoint
+                    .state()
+                    .config()
+                    .model()
+                    .equals(config().forCheckpoint().model())) {
                 checkpoint.requireFits(layout());
             }
         });

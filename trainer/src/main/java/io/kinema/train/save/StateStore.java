@@ -132,8 +132,8 @@ public final class StateStore implements AutoCloseable {
 
     private void tellOfFullDisk(long step, FullDiskException e) {
         if (isFirst()) {
-            System.out.println("warning: cannot write " + folder.finished(step).getFileName() + " yet (" + e.getMessage()
-                    + "): it is written again when there is room");
+            System.out.println("warning: cannot write " + folder.finished(step).getFileName() + " yet ("
+                    + e.getMessage() + "): it is written again when there is room");
         }
     }
 
@@ -185,8 +185,8 @@ public final class StateStore implements AutoCloseable {
     }
 
     private void awaitAll(BackgroundCheckpoint pending) throws IOException {
-        byte[][] files = storage.gather(
-                label("files of the checkpoint"), () -> WrittenFile.pack(pending.awaitWritten()));
+        byte[][] files =
+                storage.gather(label("files of the checkpoint"), () -> WrittenFile.pack(pending.awaitWritten()));
         if (pending.isUncommitted()) {
             pending.commit(cleanup, WrittenFile.unpack(files));
         }
@@ -219,8 +219,8 @@ public final class StateStore implements AutoCloseable {
                 && background.isPresent()
                 && background.get().isUncommitted()) {
             BackgroundCheckpoint pending = background.get();
-            byte[][] files = storage.gather(
-                    label("files of the checkpoint"), () -> WrittenFile.pack(pending.awaitWritten()));
+            byte[][] files =
+                    storage.gather(label("files of the checkpoint"), () -> WrittenFile.pack(pending.awaitWritten()));
             pending.commit(cleanup, WrittenFile.unpack(files));
         }
     }

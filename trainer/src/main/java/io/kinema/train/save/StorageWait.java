@@ -135,8 +135,8 @@ final class StorageWait implements AutoCloseable {
         Future<byte[]> mine = thread.submit(task::run);
         long beginNanos = System.nanoTime();
         while (true) {
-            byte[][] messages = collectives.allGather(
-                    label, status(mine, label, beginNanos).pack());
+            byte[][] messages =
+                    collectives.allGather(label, status(mine, label, beginNanos).pack());
             byte[][] texts = new byte[messages.length][];
             boolean isDone = true;
             long bytes = 0;

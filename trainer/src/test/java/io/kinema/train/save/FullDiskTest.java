@@ -88,13 +88,14 @@ class FullDiskTest {
                 .run(RANKS, body);
     }
 
-    private static void save(
-            TrainingRanks.Run run, CheckpointFolder folder, boolean isAsync, Duration limit) throws IOException {
+    private static void save(TrainingRanks.Run run, CheckpointFolder folder, boolean isAsync, Duration limit)
+            throws IOException {
         Optional<ExecutorService> thread =
                 isAsync ? Optional.of(BackgroundCheckpoint.thread(run.state().rank())) : Optional.empty();
-        try (StateStore store = new StateStore(
-                folder, new StateCopy(run.state(), run.collectives()), _ -> {}, thread, limit)) {
-            store.save(StateStore.describe(run.config(), run.state(), run.dataset().sha256(), 0, List.of()));
+        try (StateStore store =
+                new StateStore(folder, new StateCopy(run.state(), run.collectives()), _ -> {}, thread, limit)) {
+            store.save(
+                    StateStore.describe(run.config(), run.state(), run.dataset().sha256(), 0, List.of()));
             store.finish();
         }
     }

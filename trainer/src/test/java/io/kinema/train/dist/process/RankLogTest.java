@@ -33,8 +33,7 @@ class RankLogTest {
 
     @Test
     void shouldSayWhatACodeMeansWhereTheRankCouldSayNothing() {
-        String message =
-                new RunOutcome.Failed(1, ExitCode.NO_ROOM.number(), List.of(), Path.of("log"), "").message();
+        String message = new RunOutcome.Failed(1, ExitCode.NO_ROOM.number(), List.of(), Path.of("log"), "").message();
         assertEquals(
                 "rank 1 exited with code 81 (the disk stayed full: a restart would end the same) without a word (log)",
                 message);
