@@ -144,7 +144,9 @@ class TrainRunTest {
         String from = checkpoint("undisturbed", 9).toString();
         try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "10")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("was trained with --precision fp32; going on with --precision bf16"), output);
+            assertTrue(
+                    output.contains("was trained with --steps 12, --precision fp32; going on with --steps 10, --precision bf16"),
+                    output);
         }
     }
 
