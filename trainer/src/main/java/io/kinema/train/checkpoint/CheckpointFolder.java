@@ -203,6 +203,7 @@ public final class CheckpointFolder {
             }
             try {
                 Checkpoint checkpoint = Checkpoint.open(path);
+                checkpoint.requireSizes();
                 condition.require(checkpoint);
                 checkpoint.verify();
                 return Optional.of(checkpoint);

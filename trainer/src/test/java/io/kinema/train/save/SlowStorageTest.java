@@ -20,6 +20,7 @@ import io.kinema.train.step.TrainingRanks;
 import io.kinema.train.tensor.Precision;
 import io.kinema.train.tensor.cpu.CpuDevice;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,7 +38,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A disk that takes longer than a collective may. */
+/** A disk that takes longer than a collective may, and one that has lost a file since the launcher looked. */
 @EnabledOnOs(OS.LINUX)
 @Execution(ExecutionMode.CONCURRENT)
 class SlowStorageTest {
@@ -130,6 +131,26 @@ class SlowStorageTest {
             }
         });
         assertEquals(1, new CheckpointFolder(path).list().size());
+    }
+
+    @Test
+    void shouldSayOnEveryRankThatACheckpointCannotBeRestored() throws Exception {
+        Path path = root.resolve("lost");
+        List<String> messages = ranks().run(RANKS, TrainingRanks.DEADLINE, run -> {
+            try (StateStore store = store(run, new CheckpointFolder(path), false, LIMIT)) {
+                save(run, store);
+                Path checkpoint = path.resolve("step-00000000");
+                if (run.state().rank() == 0) {
+                    Files.delete(checkpoint.resolve("ema.safetensors"));
+                }
+                return assertThrows(RestoreException.class, () -> store.restore(checkpoint))
+                        .getMessage();
+            }
+        });
+        for (String message : messages) {
+            assertTrue(message.startsWith("cannot restore " + path.resolve("step-00000000") + ": rank "), message);
+            assertTrue(message.contains("ema.safetensors"), message);
+        }
     }
 
     @Test
