@@ -145,7 +145,8 @@ class TrainRunTest {
         try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "10")) {
             String output = training.expectExit(0);
             assertTrue(
-                    output.contains("was trained with --steps 12, --precision fp32; going on with --steps 10, --precision bf16"),
+                    output.contains(
+                            "was trained with --steps 12, --precision fp32; going on with --steps 10, --precision bf16"),
                     output);
         }
     }
