@@ -139,7 +139,7 @@ class SafetensorsTest {
                  "mask":{"dtype":"U8","shape":[2],"data_offsets":[28,30]},
                  "none":{"dtype":"F32","shape":[0,7],"data_offsets":[20,20]},
                  "__metadata__":{"format":"pt","more":"\u732b"},
-                 "a":{"dtype":"BF16","shape":[2,2],"data_offsets":[8,16]}}   """;
+                 "a":{"dtype":"BF16","shape":[2,2],"data_offsets":[8,16]}}""";
         Path file = golden(header, 33);
         byte[] bytes = Files.readAllBytes(file);
         int data = bytes.length - 33;
