@@ -37,12 +37,15 @@ import io.kinema.train.run.RunFolder;
 import io.kinema.train.run.RunSettings;
 import io.kinema.train.run.SampleRequest;
 import io.kinema.train.run.TrainFlags;
+import io.kinema.train.save.CheckpointRoom;
 import io.kinema.train.save.ResumeChoice;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** The launcher, {@code launch/train.sh}: checks what it is asked, starts a process a rank, and says how it went. */
 public final class Train {
@@ -129,6 +132,7 @@ public final class Train {
             RunFiles files = new RunFiles(folder, data, dataset.sha256());
             choice = new ResumeChoice(RunDescription.of(flags, settings, files));
             from = choice.choose(Train::warn);
+            CheckpointRoom.requireAtStart(choice.run(), Train::warn);
             memory = checkMemory(dataset, settings, cluster.isPresent());
         }
         SampleRequest sample = settings.sample();
@@ -200,12 +204,18 @@ public final class Train {
         RunFolder folder = choice.run().folder();
         Restarts restarts = new Restarts(settings.restarts(), settings.ranks().numRanks(), step(first));
         Optional<Checkpoint> from = first;
+        Set<Path> unrestorable = new HashSet<>();
         while (true) {
             RunOutcome outcome = launch.run(restarts.numRanks(), path(from));
-            String where = outcome instanceof RunOutcome.Hung hung ? "; see " + folder.writeHang(hung.report()) : "";
+            String where = outcome instanceof RunOutcome.Hung hung ? writeHang(folder, hung) : "";
             Optional<String> restart = Optional.empty();
             if (restarts.mayHelp(outcome)) {
-                from = again(choice, path(first), outcome);
+                if (outcome instanceof RunOutcome.Failed failed
+                        && failed.code() == ExitCode.RESTORE_FAILED.number()
+                        && from.isPresent()) {
+                    unrestorable.add(Path.of(path(from)));
+                }
+                from = again(choice, path(first), unrestorable, outcome);
                 restart = restarts.next(step(from));
             }
             if (restart.isEmpty()) {
@@ -220,11 +230,25 @@ public final class Train {
         }
     }
 
-    private static Optional<Checkpoint> again(ResumeChoice choice, String began, RunOutcome outcome)
-            throws IOException {
+    /** A full disk must not end a run that can go on. */
+    private static String writeHang(RunFolder folder, RunOutcome.Hung hung) {
         try {
-            return choice.again(began, Train::warn);
-        } catch (IOException | ConfigException e) {
+            return "; see " + folder.writeHang(hung.report());
+        } catch (IOException e) {
+            return "; the report of the hang could not be written (" + e + ")";
+        }
+    }
+
+    private static Optional<Checkpoint> again(
+            ResumeChoice choice, String began, Set<Path> unrestorable, RunOutcome outcome) throws IOException {
+        RunFiles files = choice.run().files();
+        try (Dataset dataset = Dataset.open(files.data())) {
+            // Ranks look too; but not to start them is sooner, and one line.
+            files.requireData(dataset.sha256());
+            return choice.again(began, unrestorable, Train::warn);
+        } catch (ConfigException e) {
+            throw new ConfigException(outcome.brief() + ", and the run cannot be started again: " + e.getMessage());
+        } catch (IOException e) {
             throw new IOException(outcome.brief() + ", and the run cannot be started again: " + e.getMessage(), e);
         }
     }

@@ -211,9 +211,10 @@ class FailuresTest {
     @Test
     void shouldSurviveAFullDiskAndDamagedCheckpoints() throws Exception {
         List<Fault> faults = List.of(
-                new Fault(0, Phase.CHECKPOINT, Harm.FILL_DISK, 0, 2),
+                new Fault(0, Phase.CHECKPOINT, Harm.KILL, 0, 2),
                 new Fault(1, Phase.OPTIMIZER, Harm.TEAR_CHECKPOINT, 1, 4),
-                new Fault(2, Phase.FORWARD, Harm.FLIP_CHECKPOINT, 0, 45));
+                new Fault(2, Phase.FORWARD, Harm.FLIP_CHECKPOINT, 0, 45),
+                new Fault(3, Phase.CHECKPOINT, Harm.FILL_DISK, 0, 1));
         TrainedRun run = new TrainedRun(root.resolve("files"));
         try (LaunchedProgram training = start(run, faults, "--nodes", "2")) {
             String output = training.expectExit(0);
@@ -229,8 +230,8 @@ class FailuresTest {
     void shouldSurviveHarmToWhatWritesACheckpointWhileTrainingGoesOn() throws Exception {
         List<Fault> faults = List.of(
                 new Fault(0, Phase.CHECKPOINT, Harm.KILL, 1, 2),
-                new Fault(1, Phase.CHECKPOINT, Harm.FILL_DISK, 0, 1),
-                new Fault(2, Phase.CHECKPOINT, Harm.THROW, 0, 2));
+                new Fault(1, Phase.CHECKPOINT, Harm.THROW, 0, 2),
+                new Fault(2, Phase.CHECKPOINT, Harm.FILL_DISK, 0, 1));
         TrainedRun run = new TrainedRun(root.resolve("meanwhile"));
         try (LaunchedProgram training = start(run, faults, "--nodes", "2", "--checkpoint-async")) {
             String output = training.expectExit(0);

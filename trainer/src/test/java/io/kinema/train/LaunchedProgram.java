@@ -72,7 +72,7 @@ public final class LaunchedProgram implements AutoCloseable {
     }
 
     /** Waits for a line that contains a text. */
-    void awaitOutput(String text) throws IOException, InterruptedException {
+    public void awaitOutput(String text) throws IOException, InterruptedException {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
         while (!output().contains(text)) {
             if (!process.isAlive() || System.nanoTime() > end) {

@@ -144,7 +144,9 @@ class TrainRunTest {
         String from = checkpoint("undisturbed", 9).toString();
         try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "10")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("was trained in fp32, going on in bf16"), output);
+            String changes =
+                    "was trained with --steps 12, --precision fp32; going on with --steps 10, --precision bf16";
+            assertTrue(output.contains(changes), output);
         }
     }
 

@@ -138,7 +138,7 @@ public final class Checkpoint {
      *
      * @return bytes of all files but the manifest
      */
-    long totalBytes() {
+    public long totalBytes() {
         return manifest.totalBytes();
     }
 
@@ -151,10 +151,25 @@ public final class Checkpoint {
         verify(CheckpointManifest.UNWATCHED);
     }
 
-    /** As {@link #verify()}; told the number of bytes of each read. */
-    void verify(LongConsumer bytesRead) throws IOException {
+    /**
+     * As {@link #verify()}.
+     *
+     * @param bytesRead told the number of bytes of each read
+     * @throws IOException when one is missing, of another size, or of other contents; the message names it
+     */
+    public void verify(LongConsumer bytesRead) throws IOException {
         for (String name : manifest.expectedFiles()) {
             require(folder, manifest, name, bytesRead);
+        }
+    }
+
+    /** Looks for every file, without reading them. */
+    void requireSizes() throws IOException {
+        for (String name : manifest.expectedFiles()) {
+            Optional<String> problem = manifest.sizeProblem(folder, name);
+            if (problem.isPresent()) {
+                throw new IOException(folder.resolve(name) + " " + problem.get());
+            }
         }
     }
 
@@ -282,6 +297,33 @@ public final class Checkpoint {
         }
         piece.copy(begin - pieceFrom, end - begin, target, begin - from);
         return end - begin;
+    }
+
+    /**
+     * Checks by the headers of its files that a model can be restored from it: that every parameter is there, and of
+     * its moments every element just once.
+     *
+     * @param layout of the model
+     * @throws IOException when it cannot; the message says what is missing
+     */
+    public void requireFits(ParameterLayout layout) throws IOException {
+        for (WeightsKind kind : WeightsKind.values()) {
+            readWeights(kind, layout, 0, MemorySegment.NULL);
+        }
+        Map<String, ParameterLayout.Entry> byName = byName(layout);
+        long found = 0;
+        for (Path file : optimizerFiles()) {
+            try (Arena arena = Arena.ofConfined()) {
+                for (Safetensors.Entry piece : Safetensors.read(file, arena).entries()) {
+                    copyPiece(file, piece, byName, 0, MemorySegment.NULL);
+                    found += piece.numElements();
+                }
+            }
+        }
+        if (found != 2 * layout.numElements()) {
+            throw new IOException(
+                    folder + " holds " + found + " optimizer values, " + 2 * layout.numElements() + " are needed");
+        }
     }
 
     private static Map<String, ParameterLayout.Entry> byName(ParameterLayout layout) {

@@ -39,6 +39,7 @@ public final class CheckpointFolder {
     private static final Pattern DISCARDED = Pattern.compile("\\." + PREFIX + "\\d+\\.old");
 
     private final Path folder;
+    private final Disk disk;
 
     /**
      * Names a folder, which need not exist yet.
@@ -46,7 +47,18 @@ public final class CheckpointFolder {
      * @param folder where checkpoints collect
      */
     public CheckpointFolder(Path folder) {
+        this(folder, new Disk());
+    }
+
+    /**
+     * Likewise, on a disk.
+     *
+     * @param folder where checkpoints collect
+     * @param disk under it
+     */
+    public CheckpointFolder(Path folder, Disk disk) {
         this.folder = folder;
+        this.disk = disk;
     }
 
     /**
@@ -132,8 +144,17 @@ public final class CheckpointFolder {
      *
      * @return the folder, as named
      */
-    Path path() {
+    public Path path() {
         return folder;
+    }
+
+    /**
+     * Returns the disk under the folder.
+     *
+     * @return as given
+     */
+    public Disk disk() {
+        return disk;
     }
 
     /**
@@ -170,6 +191,29 @@ public final class CheckpointFolder {
      * @throws IOException when the folder cannot be read
      */
     public Optional<Checkpoint> newestValid(Consumer<String> damaged) throws IOException {
+        return newestValid(damaged, _ -> {});
+    }
+
+    /** Something else that a checkpoint must be. */
+    public interface Condition {
+        /**
+         * Looks at a checkpoint.
+         *
+         * @param checkpoint whose manifest and state are read, and no more
+         * @throws IOException when it is not; the message names the checkpoint
+         */
+        void require(Checkpoint checkpoint) throws IOException;
+    }
+
+    /**
+     * Likewise, and for which something else holds.
+     *
+     * @param damaged is told of each one that is skipped, in one line
+     * @param condition that must hold
+     * @return the checkpoint, if there is one
+     * @throws IOException when the folder cannot be read
+     */
+    public Optional<Checkpoint> newestValid(Consumer<String> damaged, Condition condition) throws IOException {
         lostLatest().ifPresent(damaged);
         for (Path path : list()) {
             Optional<String> lacking = Checkpoint.lacking(path);
@@ -179,6 +223,8 @@ public final class CheckpointFolder {
             }
             try {
                 Checkpoint checkpoint = Checkpoint.open(path);
+                checkpoint.requireSizes();
+                condition.require(checkpoint);
                 checkpoint.verify();
                 return Optional.of(checkpoint);
             } catch (IOException | ConfigException e) {
@@ -205,7 +251,7 @@ public final class CheckpointFolder {
      * @return what writes it
      */
     public CheckpointWriter writer(long step) {
-        return new CheckpointWriter(this, step);
+        return new CheckpointWriter(this, step, disk);
     }
 
     /** Where a checkpoint is written. */

@@ -9,15 +9,16 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.LongConsumer;
-import java.util.stream.Stream;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What vouches for the other files of a checkpoint: {@code manifest.json}.
@@ -28,6 +29,10 @@ import java.util.stream.Stream;
 record CheckpointManifest(int formatVersion, SequencedMap<String, Digest> files) {
     static final String FILE = "manifest.json";
     static final LongConsumer UNWATCHED = _ -> {};
+
+    /** By the names that {@link CheckpointWriter#optimizerFile} gives. */
+    private static final Pattern OPTIMIZER_FILE =
+            Pattern.compile(Checkpoint.OPTIMIZER + "\\d{5,9}-of-(\\d{5,9})\\.safetensors");
 
     CheckpointManifest {
         Objects.requireNonNull(files, "files");
@@ -69,14 +74,10 @@ record CheckpointManifest(int formatVersion, SequencedMap<String, Digest> files)
         }
     }
 
-    /** Describes the files that are in a folder now. */
-    static CheckpointManifest of(Path folder) throws IOException {
-        SequencedMap<String, Digest> files = new LinkedHashMap<>();
-        try (Stream<Path> names = Files.list(folder)) {
-            for (Path file : names.sorted().toList()) {
-                files.put(file.getFileName().toString(), Digest.of(file, UNWATCHED));
-            }
-        }
+    /** Describes files that were written. */
+    static CheckpointManifest of(List<WrittenFile> written) {
+        SequencedMap<String, Digest> files = new TreeMap<>();
+        written.forEach(file -> files.put(file.name(), new Digest(file.bytes(), file.sha256())));
         return new CheckpointManifest(CheckpointState.FORMAT_VERSION, files);
     }
 
@@ -121,7 +122,8 @@ record CheckpointManifest(int formatVersion, SequencedMap<String, Digest> files)
         Path file = folder.resolve(name);
         Digest expected = files.get(name);
         if (expected == null) {
-            return Optional.of("is not in " + FILE);
+            return Optional.of((Files.exists(file) ? "" : "is missing, and ") + "is not in " + FILE
+                    + (name.startsWith(Checkpoint.OPTIMIZER) ? ", which has those of " + worldSize() + " ranks" : ""));
         }
         if (!Files.isRegularFile(file)) {
             return Optional.of("is missing");
@@ -174,18 +176,28 @@ record CheckpointManifest(int formatVersion, SequencedMap<String, Digest> files)
         return problems;
     }
 
-    /** What must be there: the files that every checkpoint has, and all that are listed. */
+    /**
+     * What must be there: the files that every checkpoint has, one of the optimizer's of each rank that wrote, and all
+     * that are listed.
+     */
     Set<String> expectedFiles() {
         Set<String> names = new TreeSet<>(files.keySet());
         names.addAll(List.of(Checkpoint.STATE, Checkpoint.MODEL, Checkpoint.EMA));
+        int worldSize = Math.max(1, worldSize());
+        for (int rank = 0; rank < worldSize; rank++) {
+            names.add(CheckpointWriter.optimizerFile(rank, worldSize));
+        }
         return names;
     }
 
-    /** How many ranks wrote, by the files that their optimizers left; 0 where there are none. */
+    /** How many ranks wrote, as the names of their optimizers' files say; 0 where there are none. */
     int worldSize() {
-        return (int) files.keySet().stream()
-                .filter(name -> name.startsWith(Checkpoint.OPTIMIZER))
-                .count();
+        return files.keySet().stream()
+                .map(OPTIMIZER_FILE::matcher)
+                .filter(Matcher::matches)
+                .mapToInt(name -> Integer.parseInt(name.group(1)))
+                .max()
+                .orElse(0);
     }
 
     /** Bytes of all files but the manifest. */

@@ -6,6 +6,7 @@ import io.kinema.train.tensor.DType;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import java.util.Optional;
 /**
  * Writes one checkpoint: into a folder of another name, which gets its own when all is there and has been read back.
  * One process begins, then each writes its share of the optimizer's state, then the first writes weights and commits.
+ * Whoever writes a file hashes it on the way and reads it back.
  */
 public final class CheckpointWriter {
     /** Elements: extents of tensors in files are read as ints. */
@@ -24,10 +26,12 @@ public final class CheckpointWriter {
 
     private final CheckpointFolder folder;
     private final long step;
+    private final Disk disk;
 
-    CheckpointWriter(CheckpointFolder folder, long step) {
+    CheckpointWriter(CheckpointFolder folder, long step, Disk disk) {
         this.folder = folder;
         this.step = step;
+        this.disk = disk;
     }
 
     /**
@@ -44,15 +48,27 @@ public final class CheckpointWriter {
     }
 
     /**
+     * Removes what interrupted checkpoints have left.
+     *
+     * @throws IOException when it cannot be removed
+     */
+    public void clear() throws IOException {
+        for (Path left : folder.unfinished()) {
+            CheckpointFolder.deleteRecursively(left);
+        }
+        for (Path left : folder.discarded()) {
+            CheckpointFolder.deleteRecursively(left);
+        }
+    }
+
+    /**
      * Makes the temporary folder, empty, and removes what interrupted checkpoints have left.
      *
      * @throws IOException when it cannot be made
      */
     public void begin() throws IOException {
         Files.createDirectories(folder.path());
-        for (Path left : folder.unfinished()) {
-            CheckpointFolder.deleteRecursively(left);
-        }
+        clear();
         Files.createDirectories(folder.temporary(step));
     }
 
@@ -74,9 +90,10 @@ public final class CheckpointWriter {
      * @param worldSize of the run that writes
      * @param layout of the model
      * @param shares ranges that do not overlap, those of all ranks together the flat vector
-     * @throws IOException when it cannot be written whole
+     * @return the file, hashed while it was written, and read back
+     * @throws IOException when it cannot be written whole, or reads back differently
      */
-    public void writeOptimizer(int rank, int worldSize, ParameterLayout layout, List<Moments> shares)
+    public WrittenFile writeOptimizer(int rank, int worldSize, ParameterLayout layout, List<Moments> shares)
             throws IOException {
         List<Safetensors.Entry> pieces = new ArrayList<>();
         for (Moments share : shares) {
@@ -85,7 +102,18 @@ public final class CheckpointWriter {
             }
         }
         Path file = folder.temporary(step).resolve(optimizerFile(rank, worldSize));
-        Safetensors.write(file, pieces, DType.FP32, Map.of());
+        return readBack(Safetensors.write(new HashedFile(file, disk), pieces, DType.FP32, Map.of()));
+    }
+
+    /** Reads a file against the digest of what was written to it. */
+    private WrittenFile readBack(WrittenFile written) throws IOException {
+        Path file = folder.temporary(step).resolve(written.name());
+        CheckpointManifest.Digest found = CheckpointManifest.Digest.of(file, disk::read);
+        if (!found.equals(new CheckpointManifest.Digest(written.bytes(), written.sha256()))) {
+            throw new IOException(file + " reads back with " + found.bytes() + " bytes and SHA-256 " + found.sha256()
+                    + "; what was written has " + written.bytes() + " bytes and SHA-256 " + written.sha256());
+        }
+        return written;
     }
 
     private static void addPieces(Moments share, ParameterLayout.Entry entry, List<Safetensors.Entry> pieces) {
@@ -104,7 +132,7 @@ public final class CheckpointWriter {
     }
 
     /** Weights that are written a group at a time. The file begins with the first. */
-    public static final class WeightsFile implements Closeable {
+    public final class WeightsFile implements Closeable {
         private final Path path;
         private final ParameterLayout layout;
         private final Map<String, String> metadata;
@@ -128,7 +156,7 @@ public final class CheckpointWriter {
                 List<Safetensors.Header> headers = layout.entries().stream()
                         .map(entry -> new Safetensors.Header(entry.name(), entry.shape()))
                         .toList();
-                file = Optional.of(new Safetensors.Writer(path, headers, DType.FP32, metadata));
+                file = Optional.of(new Safetensors.Writer(new HashedFile(path, disk), headers, DType.FP32, metadata));
             }
             for (ParameterLayout.Entry entry : group.entries()) {
                 long offset = (entry.offset() - group.offset()) * Float.BYTES;
@@ -137,6 +165,20 @@ public final class CheckpointWriter {
             }
         }
 
+        /**
+         * Ends the file, and reads it back.
+         *
+         * @return the file, hashed while it was written
+         * @throws IOException when it is not synced, or reads back differently
+         */
+        public WrittenFile finish() throws IOException {
+            Safetensors.Writer whole = file.orElseThrow();
+            file = Optional.empty();
+            whole.close();
+            return readBack(whole.written());
+        }
+
+        /** Closes what is not finished. */
         @Override
         public void close() throws IOException {
             if (file.isPresent()) {
@@ -150,7 +192,7 @@ public final class CheckpointWriter {
      *
      * @param kind which
      * @param layout of the model
-     * @return the file; closing it ends it
+     * @return the file; finish it
      */
     public WeightsFile weights(WeightsKind kind, ParameterLayout layout) {
         Map<String, String> metadata = Map.of("format", "kinema", "step", Long.toString(step));
@@ -158,21 +200,29 @@ public final class CheckpointWriter {
     }
 
     /**
-     * Writes the state, reads everything back against its digest, and gives the checkpoint its name.
+     * Writes the state and the manifest, looks for all files, and gives the checkpoint its name.
      *
      * @param state what the checkpoint says of itself
+     * @param files of all ranks
      * @return the finished folder
-     * @throws IOException when anything cannot be written, or reads back differently
+     * @throws IOException when anything cannot be written, or is missing
      */
-    public Path commit(CheckpointState state) throws IOException {
+    public Path commit(CheckpointState state, List<WrittenFile> files) throws IOException {
         Path temporary = folder.temporary(step);
-        CheckpointFolder.writeSynced(temporary.resolve(Checkpoint.STATE), Checkpoint.JSON.writeValueAsBytes(state));
-        CheckpointManifest manifest = CheckpointManifest.of(temporary);
-        CheckpointFolder.writeSynced(
-                temporary.resolve(CheckpointManifest.FILE), Checkpoint.JSON.writeValueAsBytes(manifest));
+        List<WrittenFile> all = new ArrayList<>(files);
+        all.add(write(Checkpoint.STATE, Checkpoint.JSON.writeValueAsBytes(state)));
+        write(CheckpointManifest.FILE, Checkpoint.JSON.writeValueAsBytes(CheckpointManifest.of(all)));
         CheckpointFolder.sync(temporary);
-        Checkpoint.open(temporary).verify();
+        Checkpoint.open(temporary).requireSizes();
         return folder.finish(step);
+    }
+
+    private WrittenFile write(String name, byte[] bytes) throws IOException {
+        HashedFile file = new HashedFile(folder.temporary(step).resolve(name), disk);
+        try (file) {
+            file.write(ByteBuffer.wrap(bytes));
+        }
+        return file.written();
     }
 
     /**

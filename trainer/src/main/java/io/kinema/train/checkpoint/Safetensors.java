@@ -100,16 +100,17 @@ public final class Safetensors {
 
     /** Writes a file whose tensors become known one after another. */
     static final class Writer implements Closeable {
-        private final FileChannel channel;
+        private final HashedFile file;
         private final DType stored;
         private final Iterator<Header> due;
 
         /**
-         * Begins a file; an existing one is replaced.
+         * Begins with the header.
          *
+         * @param file empty; closed with this
          * @param stored the tensors' type in the file
          */
-        Writer(Path file, List<Header> headers, DType stored, Map<String, String> metadata) throws IOException {
+        Writer(HashedFile file, List<Header> headers, DType stored, Map<String, String> metadata) throws IOException {
             byte[] json = JSON.writeValueAsBytes(header(headers, stored, metadata));
             int padded = Math.ceilDiv(json.length, LENGTH_BYTES) * LENGTH_BYTES;
             ByteBuffer head = ByteBuffer.allocate(LENGTH_BYTES + padded).order(ByteOrder.LITTLE_ENDIAN);
@@ -117,15 +118,15 @@ public final class Safetensors {
             while (head.hasRemaining()) {
                 head.put((byte) ' ');
             }
+            this.file = file;
             this.stored = stored;
             due = headers.iterator();
-            channel = FileChannel.open(
-                    file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
             try {
-                writeFully(channel, head.flip());
+                file.write(head.flip());
             } catch (IOException e) {
-                channel.close();
-                throw e;
+                try (file) {
+                    throw e;
+                }
             }
         }
 
@@ -136,15 +137,18 @@ public final class Safetensors {
                 throw new IllegalArgumentException(entry.name + " with " + entry.numElements() + " elements, where "
                         + header.name + " with " + product(header.shape) + " was due");
             }
-            emit(entry, stored, bytes -> writeFully(channel, bytes));
+            emit(entry, stored, file::write);
+        }
+
+        /** What was written; asked once, at the end. */
+        WrittenFile written() {
+            return file.written();
         }
 
         /** Syncs. */
         @Override
         public void close() throws IOException {
-            try (channel) {
-                channel.force(true);
-            }
+            file.close();
         }
     }
 
@@ -159,6 +163,12 @@ public final class Safetensors {
      */
     public static void write(Path file, List<Entry> entries, DType stored, Map<String, String> metadata)
             throws IOException {
+        write(new HashedFile(file, new Disk()), entries, stored, metadata);
+    }
+
+    /** Likewise; returns what was written. */
+    static WrittenFile write(HashedFile file, List<Entry> entries, DType stored, Map<String, String> metadata)
+            throws IOException {
         List<Header> headers = entries.stream()
                 .map(entry -> new Header(entry.name(), entry.shape()))
                 .toList();
@@ -167,6 +177,7 @@ public final class Safetensors {
                 writer.append(entry);
             }
         }
+        return file.written();
     }
 
     private static ObjectNode header(List<Header> tensors, DType stored, Map<String, String> metadata) {
@@ -212,12 +223,6 @@ public final class Safetensors {
             bf16.putShort(Bfloat16.of(fp32.get(FP32, (long) i * Float.BYTES)));
         }
         return bf16.flip();
-    }
-
-    private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
-        }
     }
 
     /**

@@ -1,7 +1,8 @@
 package io.kinema.train.dist;
 
 /** A collective could not be completed: the run is broken on this rank, restart it from its last checkpoint. */
-public sealed class CollectiveException extends RuntimeException permits CollectiveTimeoutException, PeerLostException {
+public sealed class CollectiveException extends RuntimeException
+        permits CollectiveTimeoutException, PeerLostException, StorageTimeoutException {
 
     /**
      * Begins with what cannot be completed.

@@ -7,13 +7,11 @@ import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import io.kinema.data.storage.JsonLines;
 import java.io.IOException;
-import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A file of JSON objects about steps, {@code metrics.jsonl} or {@code spikes.jsonl}: each step at most once, whatever
@@ -23,7 +21,7 @@ public final class StepLog implements AutoCloseable {
     private static final ObjectMapper JSON =
             new ObjectMapper().registerModule(new SimpleModule().addSerializer(double.class, new FiniteOrNull()));
 
-    private final Writer writer;
+    private final Optional<LineFile> file;
 
     /** JSON has no NaN and no infinity, which a step that was skipped has. */
     private static final class FiniteOrNull extends JsonSerializer<Double> {
@@ -37,8 +35,8 @@ public final class StepLog implements AutoCloseable {
         }
     }
 
-    private StepLog(Writer writer) {
-        this.writer = writer;
+    private StepLog(Optional<LineFile> file) {
+        this.file = file;
     }
 
     /**
@@ -58,11 +56,9 @@ public final class StepLog implements AutoCloseable {
                     kept.add(line.text());
                 }
             }
-            Path rewritten = file.resolveSibling(file.getFileName() + ".tmp");
-            Files.write(rewritten, kept);
-            Files.move(rewritten, file, StandardCopyOption.ATOMIC_MOVE);
+            LineFile.rewrite(file, kept);
         }
-        return new StepLog(Files.newBufferedWriter(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+        return new StepLog(Optional.of(LineFile.append(file, System.out::println)));
     }
 
     /**
@@ -71,23 +67,24 @@ public final class StepLog implements AutoCloseable {
      * @return a log
      */
     public static StepLog none() {
-        return new StepLog(Writer.nullWriter());
+        return new StepLog(Optional.empty());
     }
 
     /**
-     * Appends a line.
+     * Appends a line. Where the disk is full, the line waits for the next one.
      *
      * @param line about a step after all before
-     * @throws IOException when the disk is full, say
+     * @throws IOException when the line is no JSON
      */
     public void write(StepLine line) throws IOException {
-        writer.write(JSON.writeValueAsString(line));
-        writer.write('\n');
-        writer.flush();
+        String json = JSON.writeValueAsString(line);
+        file.ifPresent(lines -> lines.append(json));
     }
 
     @Override
     public void close() throws IOException {
-        writer.close();
+        if (file.isPresent()) {
+            file.get().close();
+        }
     }
 }

@@ -35,6 +35,8 @@ import io.kinema.train.run.RunFolder;
 import io.kinema.train.run.SampleRequest;
 import io.kinema.train.sample.TrainingSample;
 import io.kinema.train.save.BackgroundCheckpoint;
+import io.kinema.train.save.NoRoomException;
+import io.kinema.train.save.RestoreException;
 import io.kinema.train.save.StateCopy;
 import io.kinema.train.save.StateStore;
 import io.kinema.train.step.Sharding;
@@ -109,6 +111,8 @@ final class Rank {
     private static int exitCode(Exception failure) {
         return switch (failure) {
             case PeerLostException _ -> ExitCode.PEER_LOST.number();
+            case RestoreException _ -> ExitCode.RESTORE_FAILED.number();
+            case NoRoomException _ -> ExitCode.NO_ROOM.number();
             case CollectiveTimeoutException _, RendezvousException _ -> ExitCode.COLLECTIVE_TIMEOUT.number();
             default -> ExitCode.FAILED.number();
         };
@@ -161,7 +165,8 @@ final class Rank {
                 needed -> prune(checkpointFolder, needed),
                 run.settings().checkpoints().isAsync()
                         ? Optional.of(BackgroundCheckpoint.thread(environment.rank()))
-                        : Optional.empty())) {
+                        : Optional.empty(),
+                run.settings().exchange().storageLimit())) {
             train(trained, state, collectives, dataset, checkpoints);
         }
     }

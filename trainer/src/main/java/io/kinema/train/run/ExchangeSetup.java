@@ -9,16 +9,18 @@ import java.time.Duration;
  *
  * @param transport between ranks
  * @param timeoutSeconds how long a rank waits for the others in one collective
+ * @param storageTimeoutSeconds how long all ranks wait for one whose storage is slow, or full
  * @param hasSecret whether ranks prove to each other that they know a secret; the secret itself is written nowhere
  */
-public record ExchangeSetup(Transport transport, int timeoutSeconds, boolean hasSecret) {
+public record ExchangeSetup(Transport transport, int timeoutSeconds, int storageTimeoutSeconds, boolean hasSecret) {
     /**
-     * Checks the deadline.
+     * Checks the deadlines.
      *
-     * @throws io.kinema.data.command.ConfigException when it is out of range
+     * @throws io.kinema.data.command.ConfigException when one is out of range
      */
     public ExchangeSetup {
         CommandLine.requireRange("--timeout-seconds", timeoutSeconds, 1, 86_400);
+        CommandLine.requireRange("--storage-timeout-seconds", storageTimeoutSeconds, 1, 604_800);
     }
 
     /**
@@ -28,5 +30,14 @@ public record ExchangeSetup(Transport transport, int timeoutSeconds, boolean has
      */
     public Duration deadline() {
         return Duration.ofSeconds(timeoutSeconds);
+    }
+
+    /**
+     * Returns how long all ranks wait for storage.
+     *
+     * @return {@code storageTimeoutSeconds}
+     */
+    public Duration storageLimit() {
+        return Duration.ofSeconds(storageTimeoutSeconds);
     }
 }

@@ -31,7 +31,7 @@ import java.util.stream.Collectors;
  *   recipe        {@link Recipe}: model, diffusionName, timeShift, microbatches, tokens, steps, seed, captions,
  *                 learningRate, adamw, precision, spikeSigma, reduction
  *   ranks         {@link RankSetup}: numRanks, device, recompute, zero, memoryLimitMb
- *   exchange      {@link ExchangeSetup}: transport, timeoutSeconds, hasSecret
+ *   exchange      {@link ExchangeSetup}: transport, timeoutSeconds, storageTimeoutSeconds, hasSecret
  *   checkpoints   {@link CheckpointPolicy}: every, isAsync, retention, resume
  *   restarts      {@link RestartPolicy}: maxRestarts, minRanks
  *   sample        {@link SampleRequest}: steps, prompt, guidance, ffmpeg

@@ -1,6 +1,7 @@
 package io.kinema.train.run;
 
 import io.kinema.data.command.ConfigException;
+import java.nio.file.Path;
 
 /**
  * What a run reads and writes; the same paths on all its hosts.
@@ -19,8 +20,10 @@ public record RunFiles(String folder, String data, String dataSha256) {
     public void requireData(String found) {
         if (!found.equals(dataSha256)) {
             throw new ConfigException("--data " + data + " has a manifest with SHA-256 " + found
-                    + " here, the launcher found " + dataSha256
-                    + "; give all hosts the same data set, and leave it alone while the run goes on");
+                    + " now, the run began with " + dataSha256
+                    + ": the data set was replaced, or is another on this host; put the old one back everywhere, or"
+                    + " begin a run with the new one: --resume " + Path.of(folder, "checkpoints", "step-NUMBER")
+                    + " --run NEW");
         }
     }
 }

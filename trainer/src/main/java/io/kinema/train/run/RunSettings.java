@@ -76,7 +76,11 @@ public record RunSettings(
                         Recompute.parse(flags.recompute),
                         ZeroStage.parse(flags.zero),
                         flags.memoryPerNode),
-                new ExchangeSetup(Transport.parse(flags.transport), flags.timeoutSeconds, flags.place.hasSecret()),
+                new ExchangeSetup(
+                        Transport.parse(flags.transport),
+                        flags.timeoutSeconds,
+                        flags.storageTimeoutSeconds,
+                        flags.place.hasSecret()),
                 new CheckpointPolicy(
                         flags.checkpointEvery,
                         flags.checkpointAsync,

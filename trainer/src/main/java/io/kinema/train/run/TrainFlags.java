@@ -184,6 +184,14 @@ public final class TrainFlags {
     int timeoutSeconds = 60;
 
     @Parameter(
+            names = "--storage-timeout-seconds",
+            order = 24,
+            description = "How long all ranks wait for storage that is slow, or for room on a full disk, while a "
+                    + "checkpoint is written or read. Ranks that wait tell each other that they live, so "
+                    + "--timeout-seconds may be shorter")
+    int storageTimeoutSeconds = 1800;
+
+    @Parameter(
             names = "--max-restarts",
             order = 24,
             description = "How often in a row all ranks are started again, from the newest valid checkpoint, after "

@@ -4,12 +4,14 @@ import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.CheckpointWriter;
 import io.kinema.train.checkpoint.CheckpointWriter.Moments;
 import io.kinema.train.checkpoint.WeightsKind;
+import io.kinema.train.checkpoint.WrittenFile;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
 import io.kinema.train.step.TrainState;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -37,12 +39,10 @@ public final class BackgroundCheckpoint implements AutoCloseable {
 
     /** A checkpoint between its copy and its end. */
     private record Pending(
-            CheckpointWriter writer, CheckpointState description, Future<?> written, Optional<Future<?>> committed) {}
-
-    /** What the thread does. */
-    private interface Work {
-        void run() throws IOException;
-    }
+            CheckpointWriter writer,
+            CheckpointState description,
+            Future<List<WrittenFile>> written,
+            Optional<Future<?>> committed) {}
 
     /**
      * Allocates the memory of a copy.
@@ -111,44 +111,56 @@ public final class BackgroundCheckpoint implements AutoCloseable {
     void write(CheckpointWriter writer, CheckpointState description) {
         int worldSize = state.sharding().worldSize();
         ParameterLayout layout = state.layout();
-        Future<?> written = submit(() -> {
-            writer.writeOptimizer(state.rank(), worldSize, layout, moments);
+        Future<List<WrittenFile>> written = thread.submit(() -> {
+            List<WrittenFile> files = new ArrayList<>();
+            files.add(writer.writeOptimizer(state.rank(), worldSize, layout, moments));
             if (isFirst()) {
                 for (WeightsKind kind : WeightsKind.values()) {
-                    writeWeights(writer, kind, layout);
+                    files.add(writeWeights(writer, kind, layout));
                 }
             }
+            return files;
         });
         pending = Optional.of(new Pending(writer, description, written, Optional.empty()));
     }
 
-    private void writeWeights(CheckpointWriter writer, WeightsKind kind, ParameterLayout layout) throws IOException {
+    /** Begins again what could not be written; the copy is still what it was. */
+    void writeAgain() {
+        Pending given = pending.orElseThrow();
+        write(given.writer, given.description);
+    }
+
+    private WrittenFile writeWeights(CheckpointWriter writer, WeightsKind kind, ParameterLayout layout)
+            throws IOException {
         try (CheckpointWriter.WeightsFile file = writer.weights(kind, layout)) {
             for (Group group : state.groups()) {
                 file.append(group, valuesOf(kind, group));
             }
+            return file.finish();
         }
     }
 
-    /** Once the files of all ranks are written: begins to make them a checkpoint, on rank 0; and then to clean up. */
-    void commit(StateStore.Cleanup cleanup) {
+    /** Whether {@link #commit} is still to be called, on every rank. */
+    boolean isUncommitted() {
+        return pending.isPresent() && pending.get().committed.isEmpty();
+    }
+
+    /**
+     * Once the files of all ranks are written: begins to make them a checkpoint, on rank 0; and then to clean up.
+     *
+     * @param files of all ranks
+     */
+    void commit(StateStore.Cleanup cleanup, List<WrittenFile> files) {
         Pending now = pending.orElseThrow();
-        if (!isFirst() || now.committed.isPresent()) {
-            return;
-        }
         long needed = now.description.spikes().checkpoint();
-        Future<?> committed = submit(() -> {
-            now.writer.commit(now.description);
-            cleanup.keeping(needed);
-        });
-        pending = Optional.of(new Pending(now.writer, now.description, now.written, Optional.of(committed)));
-    }
-
-    private Future<?> submit(Work work) {
-        return thread.submit(() -> {
-            work.run();
+        Future<?> committed = thread.submit(() -> {
+            if (isFirst()) {
+                now.writer.commit(now.description, files);
+                cleanup.keeping(needed);
+            }
             return null;
         });
+        pending = Optional.of(new Pending(now.writer, now.description, now.written, Optional.of(committed)));
     }
 
     /** Whether nothing is left for this rank to write before the commit. */
@@ -168,8 +180,18 @@ public final class BackgroundCheckpoint implements AutoCloseable {
     }
 
     /** Waits until this rank's files are written. */
-    void awaitWritten() throws IOException {
-        await(pending.orElseThrow().written);
+    List<WrittenFile> awaitWritten() throws IOException {
+        return await(pending.orElseThrow().written);
+    }
+
+    /** The step that it is of. */
+    long step() {
+        return pending.orElseThrow().description.step();
+    }
+
+    /** What writes it. */
+    CheckpointWriter writer() {
+        return pending.orElseThrow().writer;
     }
 
     /** Waits until the checkpoint has its name, on rank 0. */
@@ -180,9 +202,9 @@ public final class BackgroundCheckpoint implements AutoCloseable {
         }
     }
 
-    private static void await(Future<?> part) throws IOException {
+    private static <T> T await(Future<T> part) throws IOException {
         try {
-            part.get();
+            return part.get();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while a checkpoint was being written", e);

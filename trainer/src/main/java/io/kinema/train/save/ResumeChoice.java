@@ -4,14 +4,18 @@ import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
+import io.kinema.train.model.ParameterLayout;
+import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.run.CheckpointPolicy;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.run.RunDescription;
+import io.kinema.train.run.RunFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -24,7 +28,7 @@ public record ResumeChoice(RunDescription run) {
     /**
      * Decides.
      *
-     * @param warning is told, in a line each, of checkpoints that are skipped and of a change of precision
+     * @param warning is told, in a line each, of checkpoints that are skipped and of flags that differ
      * @return the checkpoint, verified; empty to start at step 0
      * @throws ConfigException when the choice is not possible: another model, seed or data set, a run that is complete,
      *     …
@@ -44,49 +48,43 @@ public record ResumeChoice(RunDescription run) {
                     chosen.get().folder() + " has made " + chosen.get().state().step() + " steps, --steps is "
                             + config.steps() + "; raise --steps to go on, or choose another --run");
         }
-        chosen.ifPresent(checkpoint -> {
-            String before = checkpoint.state().config().precision();
-            if (!before.equals(config.precision().flag())) {
-                warning.accept(checkpoint.folder() + " was trained in " + before + ", going on in "
-                        + config.precision().flag() + "; --precision " + before + " would go on as before");
-            }
-            warnOfOther(checkpoint, "--reduction", config.reduction().flag(), "exact", warning);
-            warnOfOther(checkpoint, "--wire", config.reduction().wire().flag(), "fp32", warning);
-        });
+        chosen.ifPresent(checkpoint -> new FlagChanges(checkpoint, run.flags()).tell(warning));
         return chosen;
-    }
-
-    /** A flag that changes the last bits, which checkpoints of runs without it do not name. */
-    private static void warnOfOther(
-            Checkpoint checkpoint, String flag, String now, String absent, Consumer<String> warning) {
-        String before = checkpoint.state().flags().stream()
-                .filter(line -> line.startsWith(flag + " "))
-                .map(line -> line.substring(flag.length() + 1))
-                .findFirst()
-                .orElse(absent);
-        if (!before.equals(now)) {
-            warning.accept(checkpoint.folder() + " was trained with " + flag + " " + before + ", going on with " + now
-                    + "; " + flag + " " + before + " would go on as before");
-        }
     }
 
     /**
      * Decides again after a failure.
      *
      * @param began the checkpoint that {@link #choose} gave, as a path; empty for none
+     * @param unrestorable checkpoints that ranks could not restore
      * @param warning is told, in a line each, of checkpoints that are skipped
      * @return the run's newest valid checkpoint, or else what it began with, verified; empty to start at step 0
-     * @throws ConfigException when what it began with is gone
+     * @throws ConfigException when what it began with is gone, or nothing is left that could be restored
      * @throws IOException when what it began with is damaged by now
      */
-    public Optional<Checkpoint> again(String began, Consumer<String> warning) throws IOException {
-        Optional<Checkpoint> newest = new CheckpointFolder(run.folder().checkpoints()).newestValid(warning);
+    public Optional<Checkpoint> again(String began, Set<Path> unrestorable, Consumer<String> warning)
+            throws IOException {
+        Optional<Checkpoint> newest = new CheckpointFolder(run.folder().checkpoints())
+                .newestValid(warning, checkpoint -> {
+                    if (unrestorable.contains(checkpoint.folder().toAbsolutePath())) {
+                        throw new IOException(checkpoint.folder() + " could not be restored");
+                    }
+                    checkpoint.requireFits(layout());
+                });
+        if (newest.isEmpty() && !unrestorable.isEmpty() && unrestorable.contains(Path.of(began))) {
+            throw new ConfigException("no checkpoint of " + run.files().folder()
+                    + " could be restored; restore one, or choose another --run to start over");
+        }
         if (newest.isPresent() || began.isEmpty()) {
             return newest;
         }
         Checkpoint first = Checkpoint.open(Path.of(began));
         first.verify();
         return Optional.of(first);
+    }
+
+    private ParameterLayout layout() {
+        return new SpacetimeDit(config().model()).layout();
     }
 
     private Recipe config() {
@@ -104,7 +102,16 @@ public record ResumeChoice(RunDescription run) {
 
     private Optional<Checkpoint> auto(CheckpointFolder folder, Consumer<String> warning) throws IOException {
         List<Path> all = folder.list();
-        Optional<Checkpoint> newest = folder.newestValid(warning);
+        // One of another model is not skipped but refused, below.
+        Optional<Checkpoint> newest = folder.newestValid(warning, checkpoint -> {
+            if (checkpoint
+                    .state()
+                    .config()
+                    .model()
+                    .equals(config().forCheckpoint().model())) {
+                checkpoint.requireFits(layout());
+            }
+        });
         if (newest.isEmpty() && !all.isEmpty()) {
             throw new ConfigException("none of the " + all.size() + " checkpoints of "
                     + run.files().folder() + " is whole; restore one, or choose another --run to start over");
@@ -113,8 +120,7 @@ public record ResumeChoice(RunDescription run) {
             requireSameModel(newest.get());
             CheckpointState found = newest.get().state();
             requireSame(newest.get(), "seed", found.seed(), config().seed(), "--seed");
-            requireSame(
-                    newest.get(), "data set", found.dataSha256(), run.files().dataSha256(), "--data");
+            requireSameData(newest.get());
             requireSame(
                     newest.get(),
                     "microbatches",
@@ -135,6 +141,7 @@ public record ResumeChoice(RunDescription run) {
         Checkpoint checkpoint = Checkpoint.open(path);
         checkpoint.verify();
         requireSameModel(checkpoint);
+        checkpoint.requireFits(layout());
         for (Path own : folder.list()) {
             if (CheckpointFolder.stepOf(own) > checkpoint.state().step()) {
                 throw new ConfigException("--resume " + path + " is of step "
@@ -143,6 +150,17 @@ public record ResumeChoice(RunDescription run) {
             }
         }
         return checkpoint;
+    }
+
+    private void requireSameData(Checkpoint checkpoint) {
+        RunFiles files = run.files();
+        String found = checkpoint.state().dataSha256();
+        if (!found.equals(files.dataSha256())) {
+            throw new ConfigException(checkpoint.folder() + " was trained on a data set whose manifest has SHA-256 "
+                    + found + ", that of --data " + files.data() + " has " + files.dataSha256()
+                    + "; give the data set of before, or begin a run with this one: --resume " + checkpoint.folder()
+                    + " --run NEW");
+        }
     }
 
     private void requireSameModel(Checkpoint checkpoint) {

@@ -1,47 +1,41 @@
 package io.kinema.train.save;
 
-import io.kinema.data.command.ConfigException;
 import io.kinema.train.checkpoint.Checkpoint;
 import io.kinema.train.checkpoint.CheckpointFolder;
 import io.kinema.train.checkpoint.CheckpointState;
 import io.kinema.train.checkpoint.CheckpointWriter;
 import io.kinema.train.checkpoint.WeightsKind;
-import io.kinema.train.dist.collective.Collectives;
+import io.kinema.train.checkpoint.WrittenFile;
 import io.kinema.train.dist.collective.StepLabel;
-import io.kinema.train.dist.reduction.CollectiveBuffer;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.ParameterLayout.Group;
-import io.kinema.train.optim.LossScale;
 import io.kinema.train.optim.Spikes;
 import io.kinema.train.run.Recipe;
 import io.kinema.train.step.StepReport;
 import io.kinema.train.step.TrainState;
-import io.kinema.train.tensor.Device;
-import io.kinema.train.tensor.Tensor;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
+import java.util.function.Consumer;
 
 /**
  * Saves and restores the state of all ranks together. Rank 0 decides; a failure anywhere is a failure on every rank.
  */
 public final class StateStore implements AutoCloseable {
-    private static final byte[] DONE = {};
-
     private final CheckpointFolder folder;
-    private final Collectives collectives;
     private final TrainState state;
     private final StateCopy copy;
     private final Cleanup cleanup;
     private final Optional<BackgroundCheckpoint> background;
+    private final StorageWait storage;
+    private final CheckpointRoom room;
+    private final StateReader reader;
 
     /**
      * Saves into a folder.
@@ -50,14 +44,45 @@ public final class StateStore implements AutoCloseable {
      * @param copy of the state
      * @param cleanup what rank 0 does when a checkpoint is complete
      * @param thread that writes while training goes on, closed with this; empty where training waits
+     * @param storageLimit how long storage may take for one thing, and how long to wait for room on it
      */
-    public StateStore(CheckpointFolder folder, StateCopy copy, Cleanup cleanup, Optional<ExecutorService> thread) {
+    public StateStore(
+            CheckpointFolder folder,
+            StateCopy copy,
+            Cleanup cleanup,
+            Optional<ExecutorService> thread,
+            Duration storageLimit) {
         this.folder = folder;
         this.copy = copy;
-        this.collectives = copy.collectives();
         this.state = copy.state();
         this.cleanup = cleanup;
-        this.background = thread.map(given -> new BackgroundCheckpoint(copy, given));
+        background = thread.map(given -> new BackgroundCheckpoint(copy, given));
+        Consumer<String> screen = state.rank() == 0 ? System.out::println : _ -> {};
+        storage = new StorageWait(copy.collectives(), folder, storageLimit, screen);
+        reader = new StateReader(copy, storage, folder);
+        room = new CheckpointRoom(
+                storage,
+                folder,
+                new CheckpointRoom.Setup(
+                        isFirst(), CheckpointRoom.bytes(state.layout().numElements()), storageLimit, screen));
+    }
+
+    /**
+     * The most that a checkpoint takes on a disk.
+     *
+     * @param layout of the model
+     * @return bytes
+     */
+    public static long diskBytes(ParameterLayout layout) {
+        return CheckpointRoom.bytes(layout.numElements());
+    }
+
+    private boolean isFirst() {
+        return state.rank() == 0;
+    }
+
+    private StepLabel label(String what) {
+        return new StepLabel(state.step, what);
     }
 
     /** Deletes checkpoints that are not kept. */
@@ -71,56 +96,64 @@ public final class StateStore implements AutoCloseable {
         void keeping(long step) throws IOException;
     }
 
-    /** Something that can fail on one rank. */
-    private interface RankTask {
-        void run() throws IOException;
-    }
-
-    /** Does something on this rank, and fails on all ranks when it failed on any. */
-    private void runOnAllRanks(String what, RankTask part) throws IOException {
-        StepLabel label = new StepLabel(state.step, what);
-        byte[] mine = DONE;
-        try {
-            part.run();
-        } catch (IOException | ConfigException e) {
-            mine = e.getMessage() == null
-                    ? e.toString().getBytes(StandardCharsets.UTF_8)
-                    : e.getMessage().getBytes(StandardCharsets.UTF_8);
-        }
-        byte[][] all = collectives.allGather(label, mine);
-        for (int rank = 0; rank < all.length; rank++) {
-            if (all[rank].length > 0) {
-                throw new IOException("rank " + rank + ": " + new String(all[rank], StandardCharsets.UTF_8));
-            }
-        }
-    }
-
     /**
      * Writes a checkpoint of {@code state.step}, or begins to where that is done while training goes on. One that is
-     * still being written is awaited first.
+     * still being written is awaited first, and so is room on the disk.
      *
      * @param description all but the weights
+     * @throws NoRoomException when the disk stays full for too long
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
     public void save(CheckpointState description) throws IOException {
         finish();
         CheckpointWriter writer = folder.writer(state.step);
-        runOnAllRanks("checkpoint folder", () -> {
-            if (state.rank() == 0) {
+        room.begin();
+        boolean wasFull = false;
+        while (true) {
+            room.await(label("room for the checkpoint"), writer, wasFull);
+            beginProgress(state.step);
+            try {
+                beginFolder(writer);
+                if (background.isPresent()) {
+                    background.get().copy();
+                    background.get().write(writer, description);
+                } else {
+                    writeNow(writer, description);
+                }
+                return;
+            } catch (FullDiskException e) {
+                tellOfFullDisk(state.step, e);
+                wasFull = true;
+            } catch (IOException e) {
+                throw isFirst() ? writer.abandoned(e) : e;
+            }
+        }
+    }
+
+    private void tellOfFullDisk(long step, FullDiskException e) {
+        if (isFirst()) {
+            System.out.println("warning: cannot write " + folder.finished(step).getFileName() + " yet ("
+                    + e.getMessage() + "): it is written again when there is room");
+        }
+    }
+
+    private void beginProgress(long step) {
+        // Each byte is written, and read back.
+        storage.begin("writing " + folder.finished(step).getFileName(), 2 * diskBytes(state.layout()));
+    }
+
+    private void beginFolder(CheckpointWriter writer) throws IOException {
+        storage.run(label("checkpoint folder"), () -> {
+            if (isFirst()) {
                 writer.begin();
             }
         });
-        if (background.isPresent()) {
-            background.get().copy();
-            background.get().write(writer, description);
-        } else {
-            writeNow(writer, description);
-        }
     }
 
     /**
      * Waits for a checkpoint that is being written, if there is one.
      *
+     * @throws NoRoomException when the disk stays full for too long
      * @throws IOException when any rank cannot write its part; the checkpoint does then not exist
      */
     public void finish() throws IOException {
@@ -128,14 +161,36 @@ public final class StateStore implements AutoCloseable {
             return;
         }
         BackgroundCheckpoint pending = background.get();
+        room.begin();
         try {
-            runOnAllRanks("files of the checkpoint", pending::awaitWritten);
-            pending.commit(cleanup);
-            runOnAllRanks("checkpoint", pending::awaitCommitted);
+            while (true) {
+                try {
+                    awaitAll(pending);
+                    pending.end();
+                    return;
+                } catch (FullDiskException e) {
+                    tellOfFullDisk(pending.step(), e);
+                    room.await(label("room for the checkpoint"), pending.writer(), true);
+                    beginProgress(pending.step());
+                    beginFolder(pending.writer());
+                    pending.writeAgain();
+                }
+            }
+        } catch (NoRoomException e) {
+            pending.end();
+            throw e;
         } catch (IOException e) {
             throw pending.abandoned(e);
         }
-        pending.end();
+    }
+
+    private void awaitAll(BackgroundCheckpoint pending) throws IOException {
+        byte[][] files =
+                storage.gather(label("files of the checkpoint"), () -> WrittenFile.pack(pending.awaitWritten()));
+        if (pending.isUncommitted()) {
+            pending.commit(cleanup, WrittenFile.unpack(files));
+        }
+        storage.run(label("checkpoint"), pending::awaitCommitted);
     }
 
     /**
@@ -162,28 +217,24 @@ public final class StateStore implements AutoCloseable {
             finish();
         } else if (all.hasWritten()
                 && background.isPresent()
-                && background.get().isPending()) {
-            background.get().commit(cleanup);
+                && background.get().isUncommitted()) {
+            BackgroundCheckpoint pending = background.get();
+            byte[][] files =
+                    storage.gather(label("files of the checkpoint"), () -> WrittenFile.pack(pending.awaitWritten()));
+            pending.commit(cleanup, WrittenFile.unpack(files));
         }
     }
 
     private void writeNow(CheckpointWriter writer, CheckpointState description) throws IOException {
-        boolean isFirst = state.rank() == 0;
-        runOnAllRanks("optimizer state", () -> writeOptimizer(writer));
-        Optional<IOException> problem = writeWeights(writer);
-        runOnAllRanks("checkpoint", () -> {
-            if (!isFirst) {
-                return;
+        List<WrittenFile> files = new ArrayList<>(writeOptimizers(writer));
+        for (WeightsKind kind : WeightsKind.values()) {
+            writeWeights(writer, kind).ifPresent(files::add);
+        }
+        storage.run(label("checkpoint"), () -> {
+            if (isFirst()) {
+                writer.commit(description, files);
+                cleanup.keeping(state.spikes.checkpoint());
             }
-            try {
-                if (problem.isPresent()) {
-                    throw problem.get();
-                }
-                writer.commit(description);
-            } catch (IOException e) {
-                throw writer.abandoned(e);
-            }
-            cleanup.keeping(state.spikes.checkpoint());
         });
     }
 
@@ -205,45 +256,46 @@ public final class StateStore implements AutoCloseable {
         return state.groups().stream().mapToLong(Group::size).max().orElseThrow();
     }
 
-    private void writeOptimizer(CheckpointWriter writer) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
+    /** Writes the optimizer's state, each rank its own; returns the files of all. */
+    private List<WrittenFile> writeOptimizers(CheckpointWriter writer) throws IOException {
+        try (Arena arena = Arena.ofShared()) {
             List<CheckpointWriter.Moments> moments = copy.allocateMoments(arena);
             copy.moments(moments);
-            writer.writeOptimizer(state.rank(), state.sharding().worldSize(), state.layout(), moments);
+            int worldSize = state.sharding().worldSize();
+            byte[][] files = storage.gather(
+                    label("optimizer state"),
+                    () -> WrittenFile.pack(
+                            List.of(writer.writeOptimizer(state.rank(), worldSize, state.layout(), moments))));
+            return WrittenFile.unpack(files);
         }
     }
 
-    /**
-     * Gathers weights and their average, a group at a time, and writes them on rank 0; returns what kept it from that.
-     */
-    private Optional<IOException> writeWeights(CheckpointWriter writer) {
-        IOException problem = null;
+    /** Gathers weights, or their average, a group at a time, and writes them on rank 0, which gets the file. */
+    private Optional<WrittenFile> writeWeights(CheckpointWriter writer, WeightsKind kind) throws IOException {
+        CheckpointWriter.WeightsFile file = writer.weights(kind, state.layout());
+        List<WrittenFile> written = new ArrayList<>();
         try (Arena arena = Arena.ofShared()) {
             MemorySegment memory = StateCopy.allocate(arena, largestGroup(state));
-            for (WeightsKind kind : WeightsKind.values()) {
-                try (CheckpointWriter.WeightsFile file = writer.weights(kind, state.layout())) {
-                    for (Group group : state.groups()) {
-                        MemorySegment values = memory.asSlice(0, group.size() * Float.BYTES);
-                        copy.weights(kind, group, values);
-                        // The others go through all groups, so rank 0 does too.
-                        if (state.rank() == 0 && problem == null) {
-                            problem = append(file, group, values);
-                        }
+            for (Group group : state.groups()) {
+                MemorySegment values = memory.asSlice(0, group.size() * Float.BYTES);
+                copy.weights(kind, group, values);
+                storage.run(label("writing " + kind.file()), () -> {
+                    if (isFirst()) {
+                        file.append(group, values);
                     }
-                } catch (IOException e) {
-                    problem = e;
-                }
+                });
             }
-        }
-        return Optional.ofNullable(problem);
-    }
-
-    private static IOException append(CheckpointWriter.WeightsFile file, Group group, MemorySegment values) {
-        try {
-            file.append(group, values);
-            return null;
+            storage.run(label("ending " + kind.file()), () -> {
+                if (isFirst()) {
+                    written.add(file.finish());
+                }
+            });
+            return written.stream().findFirst();
         } catch (IOException e) {
-            return e;
+            // Not where storage took too long: to close the file would take as long.
+            try (file) {
+                throw e;
+            }
         }
     }
 
@@ -251,39 +303,15 @@ public final class StateStore implements AutoCloseable {
      * Restores a checkpoint; {@code state.step} then says from where training goes on.
      *
      * @param path of a checkpoint of the same model, verified
-     * @throws IOException when any rank cannot read it
+     * @throws RestoreException when any rank cannot read it
      */
-    public void restore(Path path) throws IOException {
-        Checkpoint checkpoint = open(path);
-        runOnAllRanks("reading the checkpoint", () -> read(checkpoint));
+    public void restore(Path path) throws RestoreException {
+        try {
+            reader.read(reader.open(path));
+        } catch (IOException e) {
+            throw new RestoreException(path, e);
+        }
         state.weightsChanged();
-    }
-
-    /**
-     * Opens a checkpoint on rank 0, whose word is that of all: what other hosts' file systems show them may be older.
-     */
-    private Checkpoint open(Path path) throws IOException {
-        ByteArrayOutputStream described = new ByteArrayOutputStream();
-        runOnAllRanks("opening the checkpoint", () -> {
-            if (state.rank() == 0) {
-                described.writeBytes(Checkpoint.open(path).describe());
-            }
-        });
-        return Checkpoint.described(path, broadcast("what the checkpoint is", described.toByteArray()));
-    }
-
-    /** Gives all ranks what rank 0 has, of any length. */
-    private byte[] broadcast(String what, byte[] ofFirst) {
-        StepLabel label = new StepLabel(state.step, what);
-        ByteBuffer length = ByteBuffer.allocate(Integer.BYTES).putInt(0, ofFirst.length);
-        collectives.broadcast(label, 0, bytes(length.array())).await();
-        byte[] ofAll = Arrays.copyOf(ofFirst, length.getInt(0));
-        collectives.broadcast(label, 0, bytes(ofAll)).await();
-        return ofAll;
-    }
-
-    private static CollectiveBuffer bytes(byte[] array) {
-        return CollectiveBuffer.of(MemorySegment.ofArray(array), Byte.BYTES);
     }
 
     /**
@@ -296,47 +324,13 @@ public final class StateStore implements AutoCloseable {
         finish();
         long step = state.step;
         Spikes now = state.spikes;
-        Checkpoint checkpoint = open(folder.finished(now.checkpoint()));
-        runOnAllRanks("going back to step " + now.checkpoint(), () -> {
-            if (state.rank() == 0) {
-                checkpoint.verify();
-            }
-            read(checkpoint);
-        });
+        Checkpoint checkpoint = reader.open(folder.finished(now.checkpoint()));
+        reader.verify(checkpoint);
+        reader.read(checkpoint);
         state.skippedSteps += step - state.step;
         state.step = step;
         state.spikes = now.afterReturn(state.spikes);
         state.weightsChanged();
-    }
-
-    private void read(Checkpoint checkpoint) throws IOException {
-        Device device = state.device();
-        ParameterLayout layout = state.layout();
-        for (Group group : state.groups()) {
-            long size = state.sharding().size(group);
-            if (size == 0) {
-                continue;
-            }
-            long from = group.offset() + state.sharding().offset(group);
-            try (Arena arena = Arena.ofConfined()) {
-                MemorySegment values = StateCopy.allocate(arena, size);
-                MemorySegment second = StateCopy.allocate(arena, size);
-                Tensor average = state.optimizer(group).state()[StateCopy.AVERAGE];
-                checkpoint.readWeights(WeightsKind.MODEL, layout, from, values);
-                state.optimizer(group).writeMaster(values);
-                checkpoint.readWeights(WeightsKind.EMA, layout, from, values);
-                device.write(average, 0, values);
-                checkpoint.readOptimizer(layout, from, values, second);
-                StateCopy.writeMoments(state, group, values, second);
-            }
-        }
-        CheckpointState found = checkpoint.state();
-        state.step = found.step();
-        state.skippedSteps = found.skippedSteps();
-        state.spikes = found.spikes();
-        if (!state.lossScale.equals(LossScale.NONE) && found.lossScale() > 0) {
-            state.lossScale = new LossScale(found.lossScale(), found.goodSteps());
-        }
     }
 
     /**
@@ -370,5 +364,6 @@ public final class StateStore implements AutoCloseable {
     @Override
     public void close() {
         background.ifPresent(BackgroundCheckpoint::close);
+        storage.close();
     }
 }

@@ -114,6 +114,15 @@ class CheckpointCommandTest {
     }
 
     @Test
+    void shouldMissTheFilesOfRanksThatTheManifestForgot() throws IOException {
+        Path checkpoint = TinyCheckpoints.write(folder, 1, 2);
+        WholeCheckpoint.removeWithItsDigest(checkpoint, "optimizer-00001-of-00002.safetensors");
+        String output = expect(1, "verify", checkpoint);
+        assertTrue(output.contains("optimizer-00001-of-00002.safetensors is missing, and is not in manifest"), output);
+        assertTrue(expect(0, "list", run).contains("incomplete: optimizer-00001-of-00002.safetensors is missing"));
+    }
+
+    @Test
     void shouldFindCheckpointsEqualThatOtherNumbersOfRanksWrote() throws IOException {
         Path one = TinyCheckpoints.write(folder, 1, 1);
         Path three = TinyCheckpoints.write(new CheckpointFolder(root.resolve("other")), 1, 3);

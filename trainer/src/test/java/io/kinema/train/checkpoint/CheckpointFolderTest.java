@@ -32,6 +32,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointFolderTest {
     @TempDir
@@ -116,6 +118,27 @@ class CheckpointFolderTest {
             }
         }
         assertEquals(newest, folder.newestValid(line -> {}).orElseThrow().folder());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void shouldSkipOneThatNamesNotTheFilesOfAllItsRanks(int rank) throws IOException {
+        Path good = write(1, 2);
+        Path newest = write(2, 2);
+        WholeCheckpoint.removeWithItsDigest(newest, CheckpointWriter.optimizerFile(rank, 2));
+        List<String> warnings = new ArrayList<>();
+        assertEquals(good, folder.newestValid(warnings::add).orElseThrow().folder());
+        assertEquals(
+                List.of("skipping a checkpoint that cannot be used: " + newest + "/optimizer-0000" + rank
+                        + "-of-00002.safetensors is missing, and is not in manifest.json, which has those of 2 ranks"),
+                warnings);
+    }
+
+    @Test
+    void shouldSkipOneWithoutAnyFileOfTheOptimizer() throws IOException {
+        Path good = write(1, 1);
+        WholeCheckpoint.removeWithItsDigest(write(2, 1), CheckpointWriter.optimizerFile(0, 1));
+        assertEquals(good, folder.newestValid(_ -> {}).orElseThrow().folder());
     }
 
     private void expectSkipped(Path damaged, Path expected) throws IOException {

@@ -8,16 +8,20 @@ import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.ParameterLayout;
 import io.kinema.train.model.SpacetimeDit;
 import io.kinema.train.optim.Spikes;
+import io.kinema.train.tensor.DType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /** Checkpoints of a tiny model, in which every element tells its place. */
-final class TinyCheckpoints {
+public final class TinyCheckpoints {
     static final DitConfig MODEL = new DitConfig(1, 16, 2, 1, 8, 2, new Patch(1, 2, 2));
     static final ParameterLayout LAYOUT = new SpacetimeDit(MODEL).layout();
     static final double WEIGHTS = 0.5;
@@ -39,6 +43,10 @@ final class TinyCheckpoints {
     }
 
     static CheckpointState state(long step) {
+        return state(step, List.of("--steps 10"));
+    }
+
+    private static CheckpointState state(long step, List<String> flags) {
         return new CheckpointState(
                 CheckpointState.FORMAT_VERSION,
                 step,
@@ -46,15 +54,57 @@ final class TinyCheckpoints {
                 new Cursor(1, 4 * step, 4, 512),
                 new Config(Model.of(MODEL), "flow", 3, "fp32"),
                 "abc",
-                List.of("--steps 10"),
+                flags,
                 0,
                 0,
                 0,
                 Spikes.NONE);
     }
 
-    static Path write(CheckpointFolder folder, long step, int worldSize) throws IOException {
+    public static Path write(CheckpointFolder folder, long step, int worldSize) throws IOException {
         return write(folder, step, worldSize, _ -> {});
+    }
+
+    /** Of a run with flags. */
+    public static Path write(CheckpointFolder folder, long step, int worldSize, List<String> flags) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            return whole(arena).write(folder, state(step, flags), worldSize);
+        }
+    }
+
+    /** With every file and digest, but the moments of the first of two ranks only. */
+    public static Path writeHalf(CheckpointFolder folder, long step) throws IOException {
+        Path checkpoint = write(folder, step, 1);
+        try (Arena arena = Arena.ofConfined()) {
+            CheckpointWriter writer = folder.writer(step);
+            writer.begin();
+            Path half = folder.temporary(step);
+            Path first = checkpoint.resolve(CheckpointWriter.optimizerFile(0, 1));
+            List<WrittenFile> files = new ArrayList<>();
+            for (WeightsKind kind : WeightsKind.values()) {
+                Files.copy(checkpoint.resolve(kind.file()), half.resolve(kind.file()));
+                files.add(written(half.resolve(kind.file())));
+            }
+            List<Safetensors.Entry> entries = Safetensors.read(first, arena).entries();
+            Path moments = half.resolve(first.getFileName());
+            Safetensors.write(moments, entries.subList(0, entries.size() / 2), DType.FP32, Map.of());
+            files.add(written(moments));
+            return writer.commit(state(step), files);
+        }
+    }
+
+    private static WrittenFile written(Path file) throws IOException {
+        CheckpointManifest.Digest digest = CheckpointManifest.Digest.of(file, CheckpointManifest.UNWATCHED);
+        return new WrittenFile(file.getFileName().toString(), digest.bytes(), digest.sha256());
+    }
+
+    private static WholeCheckpoint whole(Arena arena) {
+        return new WholeCheckpoint(
+                LAYOUT,
+                vector(arena, WEIGHTS),
+                vector(arena, AVERAGE),
+                vector(arena, FIRST_MOMENT),
+                vector(arena, SECOND_MOMENT));
     }
 
     /** With weights that somebody changes before they are written. */

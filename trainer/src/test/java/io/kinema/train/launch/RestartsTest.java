@@ -55,7 +55,7 @@ class RestartsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 75, 134, 137, 139})
+    @ValueSource(ints = {1, 75, 80, 134, 137, 139})
     void shouldHelpAgainstWhatMayComeOutOtherwise(int code) {
         assertTrue(restarts(2, 2, 3).mayHelp(failed(code, "")));
         assertFalse(restarts(2, 2, 0).mayHelp(failed(code, "")), "--max-restarts 0");
@@ -64,7 +64,7 @@ class RestartsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {2, 76, 78, 129, 130, 143})
+    @ValueSource(ints = {2, 76, 78, 81, 129, 130, 143})
     void shouldNotHelpAgainstMistakesNumbersAndSignalsToStop(int code) {
         assertFalse(restarts(2, 1, 3).mayHelp(failed(code, "")));
     }

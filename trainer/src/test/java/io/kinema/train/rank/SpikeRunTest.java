@@ -93,7 +93,8 @@ class SpikeRunTest {
                                 checkpoints,
                                 new StateCopy(run.state(), run.collectives()),
                                 needed -> new Retention(1, 0).prune(checkpoints, needed, _ -> {}),
-                                Optional.empty());
+                                Optional.empty(),
+                                TrainingRanks.DEADLINE);
                         if (from.isPresent()) {
                             saved.restore(from.get().folder());
                         }

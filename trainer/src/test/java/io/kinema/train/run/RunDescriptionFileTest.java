@@ -191,6 +191,7 @@ class RunDescriptionFileTest {
         String message = assertThrows(ConfigException.class, () -> files.requireData("cd34"))
                 .getMessage();
         assertTrue(message.startsWith(
-                "--data /data/videos has a manifest with SHA-256 cd34 here, the launcher found ab12"));
+                "--data /data/videos has a manifest with SHA-256 cd34 now, the run began with ab12"));
+        assertTrue(message.endsWith("--resume " + folder.resolve("checkpoints/step-NUMBER") + " --run NEW"), message);
     }
 }

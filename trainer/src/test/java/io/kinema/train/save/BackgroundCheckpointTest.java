@@ -72,8 +72,12 @@ class BackgroundCheckpointTest {
                 mayWrite.await();
                 return null;
             });
-            checkpoints =
-                    new StateStore(folder, new StateCopy(run.state(), run.collectives()), _ -> {}, Optional.of(thread));
+            checkpoints = new StateStore(
+                    folder,
+                    new StateCopy(run.state(), run.collectives()),
+                    _ -> {},
+                    Optional.of(thread),
+                    TrainingRanks.DEADLINE);
         }
 
         void steps(int count) throws IOException {

@@ -54,7 +54,7 @@ import java.util.function.Function;
  */
 public record TrainingRanks(
         Path data, Recipe config, Recompute recompute, ZeroStage zero, Function<DType, Device> device) {
-    private static final Duration DEADLINE = Duration.ofSeconds(60);
+    public static final Duration DEADLINE = Duration.ofSeconds(60);
 
     /** A run of packed microbatches of at most 40 tokens, as many steps as the learning rate has. */
     public static Recipe config(
@@ -138,22 +138,38 @@ public record TrainingRanks(
         }
 
         public StateStore checkpoints(CheckpointFolder folder) {
-            return new StateStore(folder, new StateCopy(state, collectives), _ -> {}, Optional.empty());
+            return new StateStore(folder, new StateCopy(state, collectives), _ -> {}, Optional.empty(), DEADLINE);
         }
 
         /** Writes a checkpoint of the step that has been reached. */
         public void save(CheckpointFolder folder) throws IOException {
-            checkpoints(folder).save(StateStore.describe(config, state, dataset.sha256(), 0, List.of()));
+            try (StateStore checkpoints = checkpoints(folder)) {
+                checkpoints.save(StateStore.describe(config, state, dataset.sha256(), 0, List.of()));
+            }
         }
     }
 
     /** Does something on each rank of a DiT that has been initialised; returns what each gave. */
     public <T> List<T> run(int worldSize, Body<T> body) throws Exception {
-        return run(worldSize, on -> new DiffusionLoss(new SpacetimeDit(config.model(), recompute), on), body);
+        return run(worldSize, DEADLINE, body);
+    }
+
+    /** Likewise, with another deadline of collectives. */
+    public <T> List<T> run(int worldSize, Duration deadline, Body<T> body) throws Exception {
+        return run(worldSize, deadline, this::dit, body);
     }
 
     /** Likewise, of any network. */
     public <T> List<T> run(int worldSize, Function<Device, Trainable> network, Body<T> body) throws Exception {
+        return run(worldSize, DEADLINE, network, body);
+    }
+
+    private Trainable dit(Device on) {
+        return new DiffusionLoss(new SpacetimeDit(config.model(), recompute), on);
+    }
+
+    private <T> List<T> run(int worldSize, Duration deadline, Function<Device, Trainable> network, Body<T> body)
+            throws Exception {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try (MediaDriverHost driver = MediaDriverHost.start(worldSize);
                 RendezvousServer server = RendezvousServer.start(anyPort, "run", worldSize, DEADLINE, Secret.NONE);
@@ -163,7 +179,7 @@ public record TrainingRanks(
                     driver.directory(),
                     Transport.AUTO,
                     DEADLINE,
-                    DEADLINE,
+                    deadline,
                     Secret.NONE);
             List<Future<T>> futures = new ArrayList<>();
             for (int rank = 0; rank < worldSize; rank++) {

@@ -12,6 +12,7 @@ import io.kinema.train.dist.rendezvous.Departures;
 import io.kinema.train.dist.rendezvous.RankIdentity;
 import io.kinema.train.dist.rendezvous.World;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -34,7 +35,7 @@ public final class Collectives implements AutoCloseable {
 
     private static final byte[] EMPTY = {};
 
-    private final Wiring wiring;
+    final Wiring wiring;
     private final World world;
     private final long deadlineNanos;
     /**
@@ -94,6 +95,15 @@ public final class Collectives implements AutoCloseable {
      */
     public World world() {
         return world;
+    }
+
+    /**
+     * Returns how long one collective may take.
+     *
+     * @return the wait for slower ranks included
+     */
+    public Duration deadline() {
+        return Duration.ofNanos(deadlineNanos);
     }
 
     /**

@@ -5,7 +5,6 @@ import io.aeron.Subscription;
 import io.aeron.logbuffer.ControlledFragmentHandler;
 import io.aeron.logbuffer.Header;
 import io.kinema.train.dist.CollectiveException;
-import io.kinema.train.dist.rendezvous.Departures;
 import io.kinema.train.dist.rendezvous.Secret;
 import io.kinema.train.dist.rendezvous.World;
 import io.kinema.train.dist.transport.SharedRing;
@@ -13,7 +12,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLongArray;
 import org.agrona.DirectBuffer;
 
 /**
@@ -35,7 +33,7 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     private final List<Subscription> subscriptions;
     private final Frame foreign = new Frame();
     /** The stream that each rank was first heard on; another stream that claims the rank is foreign. */
-    private final AtomicLongArray sessions;
+    private final long[] sessions;
 
     private final boolean areFramesTagged;
 
@@ -75,10 +73,10 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
         this.run = run;
         this.subscriptions = List.copyOf(subscriptions);
         streams = new PeerStream[world.worldSize()];
-        sessions = new AtomicLongArray(world.worldSize());
+        sessions = new long[world.worldSize()];
         List<FrameTag> ofPeers = new ArrayList<>();
         for (int r = 0; r < world.worldSize(); r++) {
-            sessions.set(r, UNBOUND);
+            sessions[r] = UNBOUND;
             ofPeers.add(FrameTag.of(session, r, world.rank()));
         }
         tags = List.copyOf(ofPeers);
@@ -122,8 +120,8 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
     }
 
     private boolean isHeard(Image image) {
-        for (int r = 0; r < sessions.length(); r++) {
-            if (sessions.get(r) == image.sessionId()) {
+        for (int r = 0; r < sessions.length; r++) {
+            if (sessions[r] == image.sessionId()) {
                 return true;
             }
         }
@@ -149,11 +147,11 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
             damagedFrames++;
             return Action.CONTINUE;
         }
-        if (!foreign.isOf(tags.get(foreign.source), buffer, offset) || sessions.get(foreign.source) != UNBOUND) {
+        if (!foreign.isOf(tags.get(foreign.source), buffer, offset) || sessions[foreign.source] != UNBOUND) {
             foreignFrames++;
             return Action.CONTINUE;
         }
-        sessions.set(foreign.source, header.sessionId());
+        sessions[foreign.source] = header.sessionId();
         streams[foreign.source] = new PeerStream(this, foreign.source, introducing);
         numHeard++;
         return Action.ABORT;
@@ -215,15 +213,6 @@ final class Inbox implements ControlledFragmentHandler, AutoCloseable {
 
     private boolean isPeer(int source) {
         return source >= 0 && source < world.worldSize() && source != world.rank();
-    }
-
-    /** Called by Aeron's conductor: tells whose stream has ended, if any rank's. */
-    void onUnavailableImage(Image image, Departures departures) {
-        for (int r = 0; r < sessions.length(); r++) {
-            if (sessions.get(r) == image.sessionId()) {
-                departures.report(r, false, "its stream ended");
-            }
-        }
     }
 
     long bytesReceived() {

@@ -4,7 +4,6 @@ import io.aeron.Aeron;
 import io.aeron.CncFileDescriptor;
 import io.aeron.CommonContext;
 import io.aeron.ExclusivePublication;
-import io.aeron.Image;
 import io.aeron.Subscription;
 import io.aeron.exceptions.AeronException;
 import io.kinema.data.command.ConfigException;
@@ -123,7 +122,6 @@ final class Wiring implements AutoCloseable {
     /** The parts while they are opened one after the other, so that a failure closes those that there are. */
     private static final class Opening {
         private final AtomicReference<Throwable> clientError = new AtomicReference<>();
-        private final AtomicReference<Inbox> imageListener = new AtomicReference<>();
         private final List<PeerLink> links = new ArrayList<>();
         private final List<Subscription> subscriptions = new ArrayList<>();
         private Membership membership;
@@ -148,7 +146,6 @@ final class Wiring implements AutoCloseable {
             World world = membership.join(identity, host, udpEndpoint);
             long run = runHash(identity.runId());
             inbox = new Inbox(world, membership.session(), run, config.driverDirectory(), subscriptions);
-            imageListener.set(inbox);
             for (World.Peer peer : world.peers()) {
                 if (peer.rank() != world.rank()) {
                     links.add(addLink(world, peer, config));
@@ -162,7 +159,6 @@ final class Wiring implements AutoCloseable {
                     .aeronDirectoryName(config.driverDirectory().toString())
                     .clientName("kinema-r" + identity.rank())
                     .errorHandler(this::onClientError)
-                    .unavailableImageHandler(this::onUnavailableImage)
                     .threadFactory(task -> Thread.ofPlatform()
                             .daemon()
                             .name("train-r" + identity.rank() + "-aeron")
@@ -180,13 +176,6 @@ final class Wiring implements AutoCloseable {
                     error instanceof AeronException known && known.category() == AeronException.Category.WARN;
             if (!isWarning) {
                 clientError.compareAndSet(null, error);
-            }
-        }
-
-        private void onUnavailableImage(Image image) {
-            Inbox listener = imageListener.get();
-            if (listener != null) {
-                listener.onUnavailableImage(image, membership.departures());
             }
         }
 

@@ -25,6 +25,10 @@ public enum ExitCode {
     /** See {@link #meaning}. */
     HOST_LOST(79, "the rank's host was lost, or did not join", "launcher, for the rank", "launcher", true),
     /** See {@link #meaning}. */
+    RESTORE_FAILED(80, "a checkpoint could not be restored", "rank", "launcher, which takes the one before", true),
+    /** See {@link #meaning}. */
+    NO_ROOM(81, "the disk stayed full: a restart would end the same", "rank", "the user", false),
+    /** See {@link #meaning}. */
     HANGUP(129, "SIGHUP: launcher, when ranks have saved; rank, before it began", "launcher, rank", "the user", false),
     /** See {@link #meaning}. */
     INTERRUPT(130, "SIGINT (Ctrl-C): likewise", "launcher, rank", "the user", false),

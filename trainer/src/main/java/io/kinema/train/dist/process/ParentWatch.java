@@ -1,5 +1,6 @@
 package io.kinema.train.dist.process;
 
+import io.kinema.train.dist.transport.MediaDriverHost;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -16,7 +17,7 @@ public final class ParentWatch {
      * driver has left and halts this JVM.
      *
      * @param launcherPid process id of the launcher
-     * @param driverDirectory the launcher's media driver's directory
+     * @param driverDirectory of the media driver that this rank uses, which may be that of another launcher
      */
     public static void start(long launcherPid, Path driverDirectory) {
         Optional<ProcessHandle> launcher = ProcessHandle.of(launcherPid);
@@ -32,9 +33,16 @@ public final class ParentWatch {
             }
             System.err.println("the launcher (process " + launcherPid + ") is gone: this rank stops");
             System.err.flush();
-            IoUtil.delete(driverDirectory.toFile(), true);
+            deleteOwn(launcherPid, driverDirectory);
             Runtime.getRuntime().halt(ExitCode.LAUNCHER_LOST.number());
         });
+    }
+
+    /** Not the folder of another launcher's driver, which ranks that live share with this one. */
+    static void deleteOwn(long launcherPid, Path driverDirectory) {
+        if (MediaDriverHost.isOf(launcherPid, driverDirectory)) {
+            IoUtil.delete(driverDirectory.toFile(), true);
+        }
     }
 
     private static boolean isParent(long pid) {

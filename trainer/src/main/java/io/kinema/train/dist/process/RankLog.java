@@ -45,7 +45,14 @@ public final class RankLog {
     public static RankLog begin(Path directory, int rank) throws IOException {
         Path path = file(directory, rank);
         String heading = "=== rank " + rank + " starts at " + Instant.now().truncatedTo(ChronoUnit.SECONDS) + "\n";
-        Files.writeString(path, heading, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        try {
+            Files.writeString(path, heading, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            // A full disk keeps the line away; the rank may make room, or need none.
+            if (!Files.exists(path)) {
+                throw e;
+            }
+        }
         return new RankLog(path);
     }
 

@@ -125,9 +125,15 @@ public sealed interface RunOutcome {
         }
 
         private String how() {
+            // A full disk may have taken what the rank said itself.
+            String meaning = lastLines.isEmpty() || lastLines.getFirst().isBlank()
+                    ? ExitCode.of(code)
+                            .map(known -> " (" + known.meaning() + ")")
+                            .orElse("")
+                    : "";
             return code > SIGNAL_BASE && SIGNALS.containsKey(code - SIGNAL_BASE)
                     ? "was ended by " + SIGNALS.get(code - SIGNAL_BASE)
-                    : "exited with code " + code;
+                    : "exited with code " + code + meaning;
         }
     }
 

@@ -141,6 +141,18 @@ public final class MediaDriverHost implements AutoCloseable {
         return new MediaDriverHost(driver);
     }
 
+    /**
+     * Whether a folder is that of a process's driver.
+     *
+     * @param pid of the process that embeds the driver
+     * @param directory of a driver
+     * @return by its name
+     */
+    public static boolean isOf(long pid, Path directory) {
+        Matcher name = DIRECTORY_NAME.matcher(directory.getFileName().toString());
+        return name.matches() && Long.parseLong(name.group(1)) == pid;
+    }
+
     private static void setSockets(MediaDriver.Context context, int numRanks, int maxWindowBytes) throws IOException {
         int bytes = socketBufferBytes();
         // The kernel counts its own structures in; what remains is shared by all that may send at the same time.

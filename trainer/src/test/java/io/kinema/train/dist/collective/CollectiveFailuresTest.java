@@ -96,6 +96,29 @@ class CollectiveFailuresTest {
         }
     }
 
+    /** The media driver takes a process that is stopped for dead after a while; the launcher knows better. */
+    @Test
+    void shouldWaitForTheDeadlineWhereOnlyTheStreamOfARankEnded() throws Exception {
+        CountDownLatch isOver = new CountDownLatch(1);
+        try (LocalRanks ranks = new LocalRanks(2)) {
+            CollectivesConfig config = ranks.config(Transport.IPC, Duration.ofSeconds(3));
+            Future<Void> stopped = ranks.start(1, config, collectives -> {
+                collectives.wiring.link(0).close();
+                isOver.await();
+                return null;
+            });
+            Future<Void> waiting = ranks.start(0, config, collectives -> {
+                collectives.barrier(new StepLabel(1, "the test"));
+                return null;
+            });
+            CollectiveTimeoutException e =
+                    assertThrows(CollectiveTimeoutException.class, () -> LocalRanks.get(waiting));
+            assertTrue(e.getMessage().contains("for rank 1"), e.getMessage());
+            isOver.countDown();
+            LocalRanks.get(stopped);
+        }
+    }
+
     @Test
     void shouldReportADriverThatDied() throws Exception {
         try (LocalRanks ranks = new LocalRanks(2)) {
