@@ -120,7 +120,8 @@ final class HouseTest {
         for (Path file : files(Pattern.compile(".*\\.java"))) {
             Matcher source = SOURCE.matcher(ROOT.relativize(file).toString());
             boolean isInItsPackage = source.matches()
-                    && Files.readString(file).contains("package " + source.group(3).replace('/', '.') + ";");
+                    && Files.readString(file)
+                            .contains("package " + source.group(3).replace('/', '.') + ";");
             if (!isInItsPackage) {
                 lost.add(ROOT.relativize(file).toString());
             }

@@ -20,8 +20,8 @@ class SlurmJobTest {
 
     @Test
     void shouldNotWaitForAProgramThatHangs() {
-        ConfigException e = assertThrows(
-                ConfigException.class, () -> SlurmJob.output(Duration.ofMillis(100), "sleep", "30"));
+        ConfigException e =
+                assertThrows(ConfigException.class, () -> SlurmJob.output(Duration.ofMillis(100), "sleep", "30"));
         assertTrue(e.getMessage().startsWith("sleep 30 has not answered for "), e.getMessage());
     }
 
