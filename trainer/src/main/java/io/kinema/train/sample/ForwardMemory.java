@@ -44,9 +44,9 @@ public record ForwardMemory(DitConfig config, long fixedBytes, double bytesOfTok
     }
 
     /** What there is. */
-    record Room(OptionalLong hostBytes, long heapBytes) {
-        static Room ofThisProcess() throws IOException {
-            return new Room(
+    record FreeMemory(OptionalLong hostBytes, long heapBytes) {
+        static FreeMemory ofThisProcess() throws IOException {
+            return new FreeMemory(
                     HostMemory.ofThisHost().availableBytes(),
                     Runtime.getRuntime().maxMemory());
         }
@@ -101,20 +101,20 @@ public record ForwardMemory(DitConfig config, long fixedBytes, double bytesOfTok
      * @param heapBytes of the work's own arrays
      * @return what is needed and what there is; empty where it fits
      */
-    String shortage(String what, long tokens, long heapBytes, Room room) {
+    String shortage(String what, long tokens, long heapBytes, FreeMemory free) {
         long heap = heapBytes + tableBytes(tokens);
         if (tokens * Math.max(config.tokens().values(), config.width()) > Integer.MAX_VALUE) {
             return what + " would take " + tokens + " tokens through the network at once, more values than an array of"
                     + " Java has";
         }
-        if (heap > room.heapBytes) {
-            return what + " needs " + text(heap) + " of Java's heap, which may have " + text(room.heapBytes)
+        if (heap > free.heapBytes) {
+            return what + " needs " + text(heap) + " of Java's heap, which may have " + text(free.heapBytes)
                     + " (more by KINEMA_JAVA_OPTS=-Xmx" + Math.ceilDiv(heap * 5 / 4, 1L << 30) + "g)";
         }
         long all = heap + deviceBytes(tokens);
-        return all <= room.hostBytes.orElse(Long.MAX_VALUE)
+        return all <= free.hostBytes.orElse(Long.MAX_VALUE)
                 ? ""
-                : what + " needs " + text(all) + ", this host has " + text(room.hostBytes.getAsLong()) + " available";
+                : what + " needs " + text(all) + ", this host has " + text(free.hostBytes.getAsLong()) + " available";
     }
 
     /**
@@ -128,7 +128,7 @@ public record ForwardMemory(DitConfig config, long fixedBytes, double bytesOfTok
      * @throws IOException when the system does not say what there is
      */
     public void require(String what, long tokens, long heapBytes, String advice) throws IOException {
-        String shortage = shortage(what, tokens, heapBytes, Room.ofThisProcess());
+        String shortage = shortage(what, tokens, heapBytes, FreeMemory.ofThisProcess());
         if (!shortage.isEmpty()) {
             throw new ConfigException(shortage + "; " + advice);
         }

@@ -125,7 +125,7 @@ public final class Sample {
         }
         Ffmpeg.locate(flags.ffmpeg, LOCATE_TIMEOUT_SECONDS)
                 .tryOut(output, extent.numFrames(), written.height(), written.width(), flags.fps);
-        new SampleMemory(model.config(), device, ForwardMemory.Room.ofThisProcess())
+        new SampleMemory(model.config(), device, ForwardMemory.FreeMemory.ofThisProcess())
                 .require(new SampleMemory.Work(extent, flags.guidance != 1, numPrompts, written.bytes()));
     }
 

@@ -17,7 +17,7 @@ import java.util.function.UnaryOperator;
 final class SampleMemory {
     private final ForwardMemory memory;
     private final ClipTokens tokens;
-    private final ForwardMemory.Room room;
+    private final ForwardMemory.FreeMemory free;
 
     /**
      * What is asked for.
@@ -38,7 +38,7 @@ final class SampleMemory {
         }
     }
 
-    SampleMemory(DitConfig config, DeviceConfig device, ForwardMemory.Room room) {
+    SampleMemory(DitConfig config, DeviceConfig device, ForwardMemory.FreeMemory free) {
         this.memory = ForwardMemory.plan(config, device, (model, planning, weights, numTokens) -> {
             Packing packing = Packing.of(List.of(new Grid(1, 1, numTokens)), List.of(new int[CaptionBytes.MAX_BYTES]));
             model.forward(
@@ -46,7 +46,7 @@ final class SampleMemory {
             planning.zeros(numTokens, config.tokens().values());
         });
         this.tokens = config.tokens();
-        this.room = room;
+        this.free = free;
     }
 
     /**
@@ -107,6 +107,6 @@ final class SampleMemory {
                 "sampling " + of.width() + "x" + of.height() + " in " + of.numFrames() + " frames",
                 ofClip * copies,
                 heap,
-                room);
+                free);
     }
 }

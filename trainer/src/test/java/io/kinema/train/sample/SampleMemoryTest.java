@@ -10,7 +10,7 @@ import io.kinema.train.model.CaptionBytes;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.model.Grid;
 import io.kinema.train.model.Packing;
-import io.kinema.train.sample.ForwardMemory.Room;
+import io.kinema.train.sample.ForwardMemory.FreeMemory;
 import io.kinema.train.sample.SampleMemory.Work;
 import java.io.IOException;
 import java.util.List;
@@ -25,7 +25,7 @@ class SampleMemoryTest {
     private static final long GIGABYTE = 1_000_000_000;
 
     private static void require(Work work, long hostGigabytes, long heapGigabytes) throws IOException {
-        new SampleMemory(DEBUG, CPU, new Room(OptionalLong.of(hostGigabytes * GIGABYTE), heapGigabytes * GIGABYTE))
+        new SampleMemory(DEBUG, CPU, new FreeMemory(OptionalLong.of(hostGigabytes * GIGABYTE), heapGigabytes * GIGABYTE))
                 .require(work);
     }
 
