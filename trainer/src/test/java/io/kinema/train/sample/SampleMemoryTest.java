@@ -25,8 +25,8 @@ class SampleMemoryTest {
     private static final long GIGABYTE = 1_000_000_000;
 
     private static void require(Work work, long hostGigabytes, long heapGigabytes) throws IOException {
-        new SampleMemory(DEBUG, CPU, new FreeMemory(OptionalLong.of(hostGigabytes * GIGABYTE), heapGigabytes * GIGABYTE))
-                .require(work);
+        FreeMemory free = new FreeMemory(OptionalLong.of(hostGigabytes * GIGABYTE), heapGigabytes * GIGABYTE);
+        new SampleMemory(DEBUG, CPU, free).require(work);
     }
 
     private static Work video(int frames, int height, int width, boolean isGuided) {
