@@ -30,8 +30,14 @@ import org.agrona.concurrent.IdleStrategy;
  * fails leaves the collectives unusable.
  */
 public final class Collectives implements AutoCloseable {
-    /** After a rank has gone: how long nothing must have come before a collective is given up. */
+    /** After the end of a rank's process: how long nothing must have come before a collective is given up. */
     private static final long DEPARTURE_GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
+    /**
+     * The same after a rank has left in good order. The network may still lack its last frames, which the media driver
+     * sends again for 5 s. Shorter than the launcher waits for the ranks that a failure leaves.
+     */
+    private static final long FAREWELL_GRACE_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private static final byte[] EMPTY = {};
 
@@ -327,7 +333,8 @@ public final class Collectives implements AutoCloseable {
         long nowNanos = System.nanoTime();
         for (Departures.News news : wiring.departures().news()) {
             boolean matters = news.crashed() || operation.isWaitingFor(news.rank());
-            if (matters && Math.min(quietNanos, nowNanos - news.atNanos()) > DEPARTURE_GRACE_NANOS) {
+            long graceNanos = news.crashed() ? DEPARTURE_GRACE_NANOS : FAREWELL_GRACE_NANOS;
+            if (matters && Math.min(quietNanos, nowNanos - news.atNanos()) > graceNanos) {
                 throw new PeerLostException(
                         news.rank(),
                         "rank " + world.rank() + " lost " + news.who() + " in " + where + ": " + news.reason()

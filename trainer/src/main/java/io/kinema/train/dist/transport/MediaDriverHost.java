@@ -51,6 +51,9 @@ public final class MediaDriverHost implements AutoCloseable {
     /** Clients and peers count as dead after this long without a sign of life; a busy host may starve a thread. */
     public static final Duration LIVENESS = Duration.ofSeconds(30);
 
+    /** How long the last frames of a rank that has left are sent again where the network lost them. */
+    private static final Duration LINGER = Duration.ofSeconds(5);
+
     private static final String DIRECTORY_PREFIX = "kinema-aeron-";
     /** The prefix, the launcher's process id and a random number. */
     private static final Pattern DIRECTORY_NAME = Pattern.compile(DIRECTORY_PREFIX + "(\\d+)-\\d+");
@@ -166,6 +169,7 @@ public final class MediaDriverHost implements AutoCloseable {
         long livenessNs = LIVENESS.toNanos();
         context.clientLivenessTimeoutNs(livenessNs)
                 .imageLivenessTimeoutNs(livenessNs)
+                .publicationLingerTimeoutNs(LINGER.toNanos())
                 .publicationConnectionTimeoutNs(livenessNs)
                 .publicationUnblockTimeoutNs(2 * livenessNs);
         context.driverTimeoutMs(LIVENESS.toMillis());

@@ -215,6 +215,43 @@ class LossyNetworkTest {
         assertTrue(network.numLost.get() > 0);
     }
 
+    /** A rank that has sent its last frame leaves; the network needs longer to bring it. */
+    @Test
+    void shouldReceiveWhatARankSentBeforeItLeft() throws Exception {
+        Network toZero = new Network(0, 0, true);
+        Network toOne = new Network(0, 0, true);
+        float[] sent = Leaves.treeSum(0, 0, NUM_LEAVES, 30_001);
+        CountDownLatch areConnected = new CountDownLatch(2);
+        CountDownLatch isCut = new CountDownLatch(1);
+        try (LocalRanks ranks = new LocalRanks(2);
+                MediaDriverHost zero = host(toZero);
+                MediaDriverHost one = host(toOne)) {
+            List<Future<Traffic>> futures = start(ranks, List.of(zero, one), collectives -> {
+                boolean isRoot = collectives.world().rank() == 0;
+                float[] values = isRoot ? sent : new float[sent.length];
+                areConnected.countDown();
+                assertTrue(isCut.await(20, TimeUnit.SECONDS));
+                try (Arena arena = Arena.ofShared()) {
+                    MemorySegment buffer = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
+                    collectives
+                            .broadcast(LABEL, 0, CollectiveBuffer.of(buffer, Float.BYTES))
+                            .await();
+                    assertArrayEquals(sent, buffer.toArray(ValueLayout.JAVA_FLOAT));
+                }
+                return collectives.traffic();
+            });
+            assertTrue(areConnected.await(20, TimeUnit.SECONDS));
+            toOne.isCut = true;
+            isCut.countDown();
+            LocalRanks.get(futures.getFirst());
+            Thread.sleep(1_000);
+            assertTrue(!futures.getLast().isDone(), "rank 1 did not wait for what was lost");
+            toOne.isCut = false;
+            LocalRanks.get(futures.getLast());
+            assertTrue(toOne.numLost.get() > 0);
+        }
+    }
+
     @Test
     void shouldGoOnAfterAPartition() throws Exception {
         Network network = new Network(0, 0, true);
