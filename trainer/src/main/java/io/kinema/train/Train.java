@@ -59,19 +59,26 @@ public final class Train {
      * @param args see {@code --help}
      */
     public static void main(String[] args) {
-        System.exit(CommandLine.run(() -> {
-            Optional<TrainFlags> flags = TrainFlags.parse(args);
-            return flags.isPresent() ? start(flags.get(), args) : 0;
-        }));
+        System.exit(CommandLine.run(() -> run(args)));
+    }
+
+    static int run(String... args) throws IOException, InterruptedException {
+        return run(System.getenv(), args);
+    }
+
+    /** With other environment variables than this process's. */
+    static int run(Map<String, String> variables, String... args) throws IOException, InterruptedException {
+        Optional<TrainFlags> flags = TrainFlags.parse(args);
+        return flags.isPresent() ? start(flags.get(), variables, args) : 0;
     }
 
     /** Explains, submits a job, joins as one rank of many, or trains. */
-    private static int start(TrainFlags flags, String[] args) throws IOException, InterruptedException {
+    private static int start(TrainFlags flags, Map<String, String> variables, String[] args)
+            throws IOException, InterruptedException {
         if (flags.explainOrder()) {
             return explainOrder(flags);
         }
         PlaceFlags place = flags.place();
-        Map<String, String> variables = System.getenv();
         if (place.slurm() && !SlurmJob.isInside(variables)) {
             // A mistake shows here, not when the job has come to its turn.
             if (place.numRanks() == 0 && flags.minNodes() > 0) {

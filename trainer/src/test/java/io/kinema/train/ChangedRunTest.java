@@ -23,10 +23,10 @@ class ChangedRunTest {
     }
 
     private static LaunchedProgram start(Path run) throws Exception {
-        String flags = "--model debug --microbatches 2 --tokens 40 --steps 12 --checkpoint-every 3 --sample-steps 0"
-                + " --device nd4j --precision fp32 --threads 1 --ranks 2 --data " + data + " --run " + run;
-        return LaunchedProgram.start(
-                List.of(LaunchedProgram.SHORT_LIVED), Train.class, root.resolve("work"), flags.split(" "));
+        String flags = "--model 2x24x2 --caption-model 1x16x2 --patch 2x4x4 --microbatches 2 --tokens 40 --steps 12"
+                + " --checkpoint-every 3 --sample-steps 0 --device nd4j --precision fp32 --threads 1 --ranks 2"
+                + " --data " + data + " --run " + run;
+        return LaunchedProgram.start(Train.class, root.resolve("work"), flags.split(" "));
     }
 
     @Test

@@ -2,8 +2,10 @@ package io.kinema.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -70,6 +72,10 @@ class ClusterTest {
 
     private static LaunchedProgram start(TrainedRun run, Map<String, String> variables, String... more)
             throws IOException {
+        return LaunchedProgram.start(List.of(), variables, Train.class, root.resolve("work"), args(run, more));
+    }
+
+    private static String[] args(TrainedRun run, String... more) {
         List<String> args = new ArrayList<>(List.of(
                 "--data", data.toString(),
                 "--run", run.folder().toString(),
@@ -85,8 +91,7 @@ class ClusterTest {
                 "--precision", "fp32",
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
-        return LaunchedProgram.start(
-                List.of(), variables, Train.class, root.resolve("work"), args.toArray(String[]::new));
+        return args.toArray(String[]::new);
     }
 
     private static LaunchedProgram startOnHosts(TrainedRun run, String hosts, String... more) throws IOException {
@@ -275,13 +280,11 @@ class ClusterTest {
         return more;
     }
 
-    private static void expectMistake(String expected, Map<String, String> variables, String... flags)
-            throws Exception {
+    private static void expectMistake(String expected, Map<String, String> variables, String... flags) {
         TrainedRun run = new TrainedRun(root.resolve("mistake"));
-        try (LaunchedProgram training = start(run, variables, flags)) {
-            String output = training.expectExit(2);
-            assertTrue(output.contains("error: ") && output.contains(expected), output);
-        }
+        String message = assertThrows(ConfigException.class, () -> Train.run(variables, args(run, flags)))
+                .getMessage();
+        assertTrue(message.contains(expected), message);
         assertFalse(Files.exists(run.folder()), "a run folder was made");
     }
 }

@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 /** A program in a process of its own, as the launch scripts start it. */
 public final class LaunchedProgram implements AutoCloseable {
     /** Processes of tests live for seconds: they end before the second compiler's code pays. All have this flag. */
-    static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
+    private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
 
     /** For programs that need the second compiler's code. */
     public static final String OPTIMISED = "-XX:TieredStopAtLevel=4";
@@ -49,13 +49,7 @@ public final class LaunchedProgram implements AutoCloseable {
             throws IOException {
         Files.createDirectories(workingFolder);
         Path output = Files.createTempFile(workingFolder, "output", ".txt");
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.add(SHORT_LIVED);
-        // The last of two values is what counts.
-        command.addAll(jvmFlags);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
+        List<String> command = command(jvmFlags, program);
         command.addAll(List.of(args));
         ProcessBuilder builder = new ProcessBuilder(command)
                 .directory(workingFolder.toFile())
@@ -65,6 +59,18 @@ public final class LaunchedProgram implements AutoCloseable {
                 .put("XDG_CACHE_HOME", workingFolder.resolve("cache").toString());
         builder.environment().putAll(variables);
         return new LaunchedProgram(builder.start(), output);
+    }
+
+    /** What starts a program, with JVM flags beside those of this JVM; the program's own arguments come after it. */
+    static List<String> command(List<String> jvmFlags, Class<?> program) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.add(SHORT_LIVED);
+        // The last of two values is what counts.
+        command.addAll(jvmFlags);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
+        return command;
     }
 
     public String output() throws IOException {

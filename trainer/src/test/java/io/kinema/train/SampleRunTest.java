@@ -15,26 +15,34 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** {@code launch/sample.sh} as a process. */
+/** {@code launch/sample.sh}: one video as a process, all others in a JVM that they share. */
 @Execution(ExecutionMode.CONCURRENT)
 class SampleRunTest {
     @TempDir
     private static Path root;
 
     private static Path checkpoint;
+    private static SharedJvm jvm;
 
     @BeforeAll
     static void writeCheckpoint() throws IOException {
         checkpoint = TinyCheckpoint.write(root.resolve("checkpoints"));
+        jvm = SharedJvm.start(root.resolve("work"));
     }
 
-    private static String run(int exitCode, String output, String... more) throws Exception {
+    @AfterAll
+    static void endJvm() throws IOException {
+        jvm.close();
+    }
+
+    private static String[] args(String output, String... more) {
         List<String> args = new ArrayList<>(List.of(
                 "--checkpoint",
                 checkpoint.toString(),
@@ -43,10 +51,11 @@ class SampleRunTest {
                 "--steps",
                 "2"));
         args.addAll(Arrays.asList(more));
-        try (LaunchedProgram program =
-                LaunchedProgram.start(Sample.class, root.resolve("work"), args.toArray(String[]::new))) {
-            return program.expectExit(exitCode);
-        }
+        return args.toArray(String[]::new);
+    }
+
+    private static String run(int exitCode, String output, String... more) throws Exception {
+        return jvm.run(Sample.class, args(output, more)).expectExit(exitCode);
     }
 
     private static SourceProbe probe(String file) throws IOException {
@@ -67,7 +76,11 @@ class SampleRunTest {
     @Test
     void shouldWriteSmallNoisyVideosAndSayThatALongPromptIsCut() throws Exception {
         String[] args = {"--width", "64", "--height", "48", "--frames", "16", "--fps", "8", "--steps", "1"};
-        String output = run(0, "noisy.mp4", append(args, "--prompt", "x".repeat(300)));
+        String output;
+        try (LaunchedProgram program = LaunchedProgram.start(
+                Sample.class, root.resolve("work"), args("noisy.mp4", append(args, "--prompt", "x".repeat(300))))) {
+            output = program.expectExit(0);
+        }
         assertEquals(64, probe("noisy.mp4").displayWidth());
         assertTrue(output.contains("warning: prompts: 1 of the 1 that were given are cut to 256 bytes"), output);
         assertFalse(output.contains("\r") || output.contains("\u001b"), output);
@@ -100,10 +113,7 @@ class SampleRunTest {
     private static Path export(String name, String... more) throws Exception {
         Path file = root.resolve(name);
         String[] args = {"export", checkpoint.toString(), "--output", file.toString()};
-        try (LaunchedProgram program =
-                LaunchedProgram.start(CheckpointCommand.class, root.resolve("work"), append(args, more))) {
-            program.expectExit(0);
-        }
+        jvm.run(CheckpointCommand.class, append(args, more)).expectExit(0);
         return file;
     }
 

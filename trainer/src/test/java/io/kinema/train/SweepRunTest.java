@@ -10,7 +10,6 @@ import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
 import io.kinema.train.sweep.SweepCommand;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -49,11 +48,7 @@ class SweepRunTest {
 
     /** What the launch scripts do once Kinema is built. */
     private static void script(String name, Class<?> program, String before) throws IOException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(
-                List.of(LaunchedProgram.SHORT_LIVED, "-cp", System.getProperty("java.class.path"), program.getName()));
+        List<String> command = LaunchedProgram.command(List.of(), program);
         Path file = Files.createDirectories(root.resolve("launch")).resolve(name);
         Files.writeString(file, "#!/bin/sh\n" + before + "exec '" + String.join("' '", command) + "' \"$@\"\n");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));

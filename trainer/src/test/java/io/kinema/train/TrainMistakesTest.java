@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,10 +25,17 @@ class TrainMistakesTest {
     private static Path root;
 
     private static Path data;
+    private static SharedJvm jvm;
 
     @BeforeAll
     static void makeData() throws Exception {
         data = TinyData.write(root.resolve("data"), 1);
+        jvm = SharedJvm.start(root.resolve("work"));
+    }
+
+    @AfterAll
+    static void endJvm() throws Exception {
+        jvm.close();
     }
 
     private static void expectMistake(String expected, String... args) throws Exception {
@@ -35,15 +43,12 @@ class TrainMistakesTest {
         List<String> all =
                 new ArrayList<>(List.of("--data", data.toString(), "--run", run.toString(), "--model", "debug"));
         all.addAll(Arrays.asList(args));
-        try (LaunchedProgram training =
-                LaunchedProgram.start(Train.class, root.resolve("work"), all.toArray(String[]::new))) {
-            String output = training.expectExit(2);
-            List<String> errors =
-                    output.lines().filter(line -> line.startsWith("error: ")).toList();
-            assertEquals(1, errors.size(), output);
-            assertTrue(errors.getFirst().contains(expected), output);
-            assertFalse(output.contains("\tat "), output);
-        }
+        String output = jvm.run(Train.class, all.toArray(String[]::new)).expectExit(2);
+        List<String> errors =
+                output.lines().filter(line -> line.startsWith("error: ")).toList();
+        assertEquals(1, errors.size(), output);
+        assertTrue(errors.getFirst().contains(expected), output);
+        assertFalse(output.contains("\tat "), output);
         assertFalse(Files.exists(run), "a run folder was made");
     }
 
@@ -100,18 +105,10 @@ class TrainMistakesTest {
     @Test
     void shouldRefuseARunFolderThatCannotBeWritten() throws Exception {
         Path file = Files.createFile(root.resolve("file"));
-        try (LaunchedProgram training = LaunchedProgram.start(
-                Train.class,
-                root.resolve("work"),
-                "--data",
-                data.toString(),
-                "--run",
-                file.resolve("run").toString(),
-                "--model",
-                "debug")) {
-            String output = training.expectExit(2);
-            assertTrue(output.contains("cannot be written"), output);
-        }
+        String run = file.resolve("run").toString();
+        String output = jvm.run(Train.class, "--data", data.toString(), "--run", run, "--model", "debug")
+                .expectExit(2);
+        assertTrue(output.contains("cannot be written"), output);
     }
 
     @Test

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 /** Whole runs, with real processes. All of them train the same, so all must end with the same weights. */
 @Execution(ExecutionMode.CONCURRENT)
 class TrainRunTest {
-    private static final int STEPS = 12;
+    private static final int STEPS = 8;
 
     @TempDir
     private static Path root;
@@ -45,7 +45,7 @@ class TrainRunTest {
         data = TinyData.write(root.resolve("data"), 1);
         try (LaunchedProgram training = start("undisturbed", "--nodes", "1")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("step 12/12") && output.contains("ETA 0:00"), output);
+            assertTrue(output.contains("step 8/8") && output.contains("ETA 0:00"), output);
         }
         expected = digestOf("undisturbed");
     }
@@ -55,6 +55,10 @@ class TrainRunTest {
     }
 
     private static LaunchedProgram start(List<String> jvmFlags, String run, String... more) throws IOException {
+        return LaunchedProgram.start(jvmFlags, Train.class, root.resolve("work"), args(run, more));
+    }
+
+    private static String[] args(String run, String... more) {
         List<String> args = new ArrayList<>(List.of(
                 "--data", data.toString(),
                 "--run", root.resolve(run).toString(),
@@ -66,14 +70,14 @@ class TrainRunTest {
                 "--steps", Integer.toString(STEPS),
                 "--learning-rate", "1e-3",
                 "--warmup", "4",
-                "--checkpoint-every", "3",
+                "--checkpoint-every", "2",
                 "--sample-steps", "0",
                 "--timeout-seconds", "30",
                 "--device", "cpu",
                 "--precision", "fp32",
                 "--threads", "1"));
         args.addAll(Arrays.asList(more));
-        return LaunchedProgram.start(jvmFlags, Train.class, root.resolve("work"), args.toArray(String[]::new));
+        return args.toArray(String[]::new);
     }
 
     private static String digestOf(String run) throws IOException {
@@ -115,22 +119,22 @@ class TrainRunTest {
     /** Neither the number of threads counts, nor that blocks are computed again. */
     @Test
     void shouldEndWithTheSameBitsInBf16() throws Exception {
-        String[] mixed = {"--precision", "bf16", "--steps", "8", "--checkpoint-every", "4", "--nodes", "1"};
+        String[] mixed = {"--precision", "bf16", "--steps", "6", "--checkpoint-every", "3", "--nodes", "1"};
         try (LaunchedProgram training = start("bf16-one", mixed)) {
             training.expectExit(0);
         }
-        String one = digestOf("bf16-one", 8);
+        String one = digestOf("bf16-one", 6);
         mixed[mixed.length - 1] = "2";
         try (LaunchedProgram training = start("bf16-two", append(mixed, "--threads", "2", "--recompute", "blocks"))) {
             training.expectExit(0);
         }
-        assertEquals(one, digestOf("bf16-two", 8));
+        assertEquals(one, digestOf("bf16-two", 6));
         mixed[mixed.length - 1] = "4";
-        String halfway = checkpoint("bf16-two", 4).toString();
+        String halfway = checkpoint("bf16-two", 3).toString();
         try (LaunchedProgram training = start("bf16-four", append(mixed, "--resume", halfway))) {
             assertTrue(training.expectExit(0).contains("resuming from"), training.output());
         }
-        assertEquals(one, digestOf("bf16-four", 8));
+        assertEquals(one, digestOf("bf16-four", 6));
     }
 
     private static String[] append(String[] args, String... more) {
@@ -141,11 +145,10 @@ class TrainRunTest {
 
     @Test
     void shouldSayThatItGoesOnInAnotherPrecision() throws Exception {
-        String from = checkpoint("undisturbed", 9).toString();
-        try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "10")) {
+        String from = checkpoint("undisturbed", 6).toString();
+        try (LaunchedProgram training = start("narrowed", "--precision", "bf16", "--resume", from, "--steps", "7")) {
             String output = training.expectExit(0);
-            String changes =
-                    "was trained with --steps 12, --precision fp32; going on with --steps 10, --precision bf16";
+            String changes = "was trained with --steps 8, --precision fp32; going on with --steps 7, --precision bf16";
             assertTrue(output.contains(changes), output);
         }
     }
@@ -167,16 +170,16 @@ class TrainRunTest {
 
     @Test
     void shouldStopEveryRankBeforeTheOptimizerWhenTheLossIsNotFinite() throws Exception {
-        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 6)));
+        Path poisoned = poison(Checkpoint.open(checkpoint("undisturbed", 4)));
         try (LaunchedProgram training = start("poisoned", "--nodes", "2", "--resume", poisoned.toString())) {
             String output = training.expectExit(1);
-            assertTrue(output.contains("step 7, microbatch") && output.contains(".mp4#0"), output);
+            assertTrue(output.contains("step 5, microbatch") && output.contains(".mp4#0"), output);
             assertFalse(output.contains("restart 1"), "the same would come out again: " + output);
         }
         for (String log : List.of("rank-00000.log", "rank-00001.log")) {
             String text = Files.readString(root.resolve("poisoned/logs").resolve(log));
             assertTrue(
-                    text.contains("step 7, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
+                    text.contains("step 5, microbatch 0") && text.contains("no weight was changed"), log + ": " + text);
         }
         assertTrue(new CheckpointFolder(root.resolve("poisoned/checkpoints"))
                 .list()
@@ -202,12 +205,12 @@ class TrainRunTest {
 
     @Test
     void shouldKeepTheCheckpointsThatAreAskedFor() throws Exception {
-        try (LaunchedProgram training = start("kept", "--nodes", "2", "--keep-last", "1", "--keep-every", "6")) {
+        try (LaunchedProgram training = start("kept", "--nodes", "2", "--keep-last", "1", "--keep-every", "4")) {
             String output = training.expectExit(0);
-            assertTrue(output.contains("deleted step-00000003 (--keep-last 1)"), output);
+            assertTrue(output.contains("deleted step-00000002 (--keep-last 1)"), output);
         }
         assertEquals(
-                List.of(checkpoint("kept", 12), checkpoint("kept", 6)),
+                List.of(checkpoint("kept", 8), checkpoint("kept", 4)),
                 new CheckpointFolder(root.resolve("kept/checkpoints")).list());
         assertEquals(expected, digestOf("kept"));
     }
@@ -216,7 +219,7 @@ class TrainRunTest {
     void shouldEndWithTheSameBitsWhenCheckpointsAreWrittenMeanwhile() throws Exception {
         String[] flags = {"--checkpoint-async", "--keep-last", "2", "--zero", "2"};
         try (LaunchedProgram training = start("meanwhile", append(flags, "--nodes", "2"))) {
-            training.awaitOutput("step 7/12");
+            training.awaitOutput("step 5/8");
             training.terminate();
             training.expectExit(143);
         }
@@ -224,10 +227,10 @@ class TrainRunTest {
             assertTrue(training.expectExit(0).contains("resuming from"), training.output());
         }
         assertEquals(
-                List.of(checkpoint("meanwhile", 12), checkpoint("meanwhile", 9)),
+                List.of(checkpoint("meanwhile", 8), checkpoint("meanwhile", 6)),
                 new CheckpointFolder(root.resolve("meanwhile/checkpoints")).list());
         assertEquals(expected, digestOf("meanwhile"));
-        assertEquals(digestOf("undisturbed", 9), digestOf("meanwhile", 9));
+        assertEquals(digestOf("undisturbed", 6), digestOf("meanwhile", 6));
         expectEveryStepOnce("meanwhile");
     }
 
@@ -244,24 +247,20 @@ class TrainRunTest {
 
     @Test
     void shouldRefuseToGoOnWithSomethingElse() throws Exception {
-        expectRefused("width=24", start("undisturbed", "--model", "S", "--patch", "2x4x4"));
-        expectRefused("--diffusion", start("undisturbed", "--diffusion", "ddpm-linear"));
-        expectRefused("--seed", start("undisturbed", "--seed", "2"));
-        expectRefused(
-                "--data",
-                start(
-                        "undisturbed",
-                        "--data",
-                        TinyData.write(root.resolve("other"), 2).toString()));
-        expectRefused("--steps is 12", start("undisturbed"));
-        expectRefused("another --run", start("undisturbed", "--resume", "never"));
+        String other = TinyData.write(root.resolve("other"), 2).toString();
+        try (SharedJvm jvm = SharedJvm.start(root.resolve("work"))) {
+            expectRefused(jvm, "width=24", "--model", "S", "--patch", "2x4x4");
+            expectRefused(jvm, "--diffusion", "--diffusion", "ddpm-linear");
+            expectRefused(jvm, "--seed", "--seed", "2");
+            expectRefused(jvm, "--data", "--data", other);
+            expectRefused(jvm, "--steps is 8");
+            expectRefused(jvm, "another --run", "--resume", "never");
+        }
     }
 
-    private static void expectRefused(String hint, LaunchedProgram started) throws Exception {
-        try (LaunchedProgram training = started) {
-            String output = training.expectExit(2);
-            assertTrue(output.contains("error: ") && output.contains(hint), output);
-        }
+    private static void expectRefused(SharedJvm jvm, String hint, String... more) throws Exception {
+        String output = jvm.run(Train.class, args("undisturbed", more)).expectExit(2);
+        assertTrue(output.contains("error: ") && output.contains(hint), output);
         assertEquals(expected, digestOf("undisturbed"));
     }
 }

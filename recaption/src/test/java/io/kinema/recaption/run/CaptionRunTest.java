@@ -205,7 +205,7 @@ class CaptionRunTest {
                 .filter(flag -> !flag.startsWith("-javaagent"))
                 .toList());
         // A short process ends before optimised code pays for its compilation.
-        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+        command.add("-XX:TieredStopAtLevel=1");
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.kinema.recaption.Recaption", name));
         command.addAll(List.of(flags));
         return new ProcessBuilder(command)

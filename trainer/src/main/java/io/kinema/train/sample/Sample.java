@@ -51,15 +51,17 @@ public final class Sample {
      * @param args see {@code --help}
      */
     public static void main(String[] args) {
-        System.exit(CommandLine.run(() -> {
-            SampleFlags flags = new SampleFlags();
-            CommandLine line =
-                    new CommandLine("launch/sample.sh", "samples videos from a checkpoint of launch/train.sh", flags);
-            if (line.parse(args)) {
-                new Sample(flags).run();
-            }
-            return 0;
-        }));
+        System.exit(CommandLine.run(() -> run(args)));
+    }
+
+    static int run(String... args) throws IOException {
+        SampleFlags flags = new SampleFlags();
+        CommandLine line =
+                new CommandLine("launch/sample.sh", "samples videos from a checkpoint of launch/train.sh", flags);
+        if (line.parse(args)) {
+            new Sample(flags).run();
+        }
+        return 0;
     }
 
     private void run() throws IOException {

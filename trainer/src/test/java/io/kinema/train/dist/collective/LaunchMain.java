@@ -76,7 +76,7 @@ public final class LaunchMain implements AutoCloseable {
             }
         }
         String className = LaunchMain.class.getPackageName() + "." + mainClass;
-        command.addAll(List.of("-Xmx256m", "-Xshare:auto", "-XX:+UseSerialGC", className));
+        command.addAll(List.of("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", className));
         command.addAll(List.of(arguments));
         return new RankCommand(command, Map.of("CLASSPATH", System.getProperty("java.class.path")));
     }
