@@ -26,7 +26,8 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
         BACKWARD("io.kinema.train.model.SpacetimeDit", "backward", 12),
         REDUCE("io.kinema.train.dist.collective.Collectives", "reduceScatter", 24),
         OPTIMIZER("io.kinema.train.optim.ShardedAdamW", "update", 24),
-        CHECKPOINT("io.kinema.train.checkpoint.CheckpointWriter", "writeOptimizer", 2);
+        CHECKPOINT("io.kinema.train.checkpoint.CheckpointWriter", "writeOptimizer", 2),
+        RESTORE("io.kinema.train.save.StateStore", "restore", 1);
 
         final String className;
         final String method;
@@ -41,7 +42,7 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
         }
     }
 
-    /** What happens. Those that damage files end the process too. */
+    /** What happens. Those that damage files end the process too, but for one. */
     enum Harm {
         KILL,
         STOP,
@@ -53,6 +54,8 @@ record Fault(int number, Phase phase, Harm harm, int rank, int call) {
         TEAR_CHECKPOINT,
         /** A bit of the newest checkpoint's optimizer state changes. */
         FLIP_CHECKPOINT,
+        /** The newest checkpoint loses its optimizer state; the process goes on. */
+        LOSE_OPTIMIZER,
         /** A bit of each shard changes. */
         FLIP_SHARDS,
         /** From now on the network loses one datagram of a hundred. */

@@ -142,11 +142,13 @@ public final class FaultAgent {
                 signal("KILL");
             }
             case FLIP_CHECKPOINT -> {
-                try (Stream<Path> files = Files.list(newestCheckpoint())) {
-                    flip(files.filter(file -> file.getFileName().toString().startsWith("optimizer"))
-                            .toList());
-                }
+                flip(optimizerFiles());
                 signal("KILL");
+            }
+            case LOSE_OPTIMIZER -> {
+                for (Path file : optimizerFiles()) {
+                    Files.delete(file);
+                }
             }
             case FLIP_SHARDS -> {
                 flipShards(data);
@@ -176,6 +178,13 @@ public final class FaultAgent {
                     .findFirst()
                     .orElseThrow();
             Files.createSymbolicLink(temporary.resolve("model.safetensors"), Path.of("/dev/full"));
+        }
+    }
+
+    private static List<Path> optimizerFiles() throws IOException {
+        try (Stream<Path> files = Files.list(newestCheckpoint())) {
+            return files.filter(file -> file.getFileName().toString().startsWith("optimizer"))
+                    .toList();
         }
     }
 

@@ -30,4 +30,14 @@ final class FaultThirds {
         }
         return faults;
     }
+
+    /** The first or the second half of a third. */
+    static List<Fault> half(int third, int half, int worldSize) {
+        List<Fault> all = of(third, worldSize);
+        List<Fault> faults = new ArrayList<>();
+        for (Fault fault : all.subList(half * all.size() / 2, (half + 1) * all.size() / 2)) {
+            faults.add(new Fault(faults.size(), fault.phase(), fault.harm(), fault.rank(), fault.call()));
+        }
+        return faults;
+    }
 }

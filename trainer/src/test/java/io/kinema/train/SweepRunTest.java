@@ -91,12 +91,8 @@ class SweepRunTest {
     }
 
     @Test
-    void shouldEndWithTheSamePointsAfterItWasKilled() throws Exception {
-        try (LaunchedProgram whole = sweep("whole")) {
-            String said = whole.expectExit(0);
-            assertTrue(said.contains("2 of 2 points"), said);
-        }
-        List<String> points = points("whole");
+    void shouldEndWithTheSamePointsAfterATrainingFailedAndAfterItWasKilled() throws Exception {
+        List<String> points = pointsAfterAFailure();
         assertEquals(3, points.size());
         assertEquals(
                 "N,D,C,loss,lossHalfWidth,model,captionModel,steps,learningRate,microbatches,run", points.getFirst());
@@ -130,6 +126,30 @@ class SweepRunTest {
         }
     }
 
+    /** A point that fails is reported, and trained when the sweep is asked again. */
+    private static List<String> pointsAfterAFailure() throws Exception {
+        try (LaunchedProgram faulty = sweep("faulty")) {
+            String said = faulty.expectExit(1);
+            assertTrue(said.contains("1 of 2 points"), said);
+            assertTrue(
+                    said.contains(
+                            "failed: 2x24x2-d400-lr0.001-v2: launch/train.sh ended with exit code 3 (2 attempts)"),
+                    said);
+        }
+        assertEquals(2, points("faulty").size());
+        Files.createFile(repaired);
+        try (LaunchedProgram again = sweep("faulty")) {
+            String said = again.expectExit(0);
+            assertTrue(said.contains("2 of 2 points"), said);
+        }
+        // What was measured is not measured again: its log has one training.
+        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d400-lr0.001-v2.log"));
+        assertTrue(log.contains("loss"), log);
+        assertEquals(
+                1, log.lines().filter(line -> line.startsWith("starting: ")).count(), log);
+        return points("faulty");
+    }
+
     @Test
     void shouldLeaveNothingRunningWhenItIsToldToStop() throws Exception {
         try (LaunchedProgram stopped = sweep("stopped", "--slots", "1", "--token-counts", "6000000")) {
@@ -148,29 +168,6 @@ class SweepRunTest {
             // The second point was not begun in the first one's place.
             assertFalse(Files.exists(root.resolve("stopped/logs/1x16x2-d6e06-lr0.001-v2.log")));
         }
-    }
-
-    @Test
-    void shouldReportAPointThatFailsAndTrainItWhenAskedAgain() throws Exception {
-        try (LaunchedProgram faulty = sweep("faulty")) {
-            String said = faulty.expectExit(1);
-            assertTrue(said.contains("1 of 2 points"), said);
-            assertTrue(
-                    said.contains(
-                            "failed: 2x24x2-d400-lr0.001-v2: launch/train.sh ended with exit code 3 (2 attempts)"),
-                    said);
-        }
-        assertEquals(2, points("faulty").size());
-        Files.createFile(repaired);
-        try (LaunchedProgram again = sweep("faulty")) {
-            again.expectExit(0);
-        }
-        assertEquals(3, points("faulty").size());
-        // What was measured is not measured again: its log has one training.
-        String log = Files.readString(root.resolve("faulty/logs/1x16x2-d400-lr0.001-v2.log"));
-        assertTrue(log.contains("loss"), log);
-        assertEquals(
-                1, log.lines().filter(line -> line.startsWith("starting: ")).count(), log);
     }
 
     @Test

@@ -14,12 +14,12 @@ import java.util.stream.Stream;
  *
  * @param hash in hexadecimal digits
  */
-record TestedCommit(String hash) {
+public record TestedCommit(String hash) {
     /** Hashes are even in every digit: eight of them spread well over a few parts. */
     private static final int DIGITS = 8;
 
     /** The commit of a folder's Git repository; a hash of the folder's sources where there is no Git. */
-    static TestedCommit of(Path folder) throws IOException, InterruptedException {
+    public static TestedCommit of(Path folder) throws IOException, InterruptedException {
         try {
             Process git = new ProcessBuilder("git", "rev-parse", "HEAD")
                     .directory(folder.toFile())
@@ -47,7 +47,7 @@ record TestedCommit(String hash) {
     }
 
     /** Which of some parts this commit draws, from 0. */
-    int part(int numParts) {
+    public int part(int numParts) {
         return (int) (Long.parseLong(hash.substring(0, DIGITS), 16) % numParts);
     }
 }

@@ -69,7 +69,18 @@ public record Workload(DitConfig model, List<Packing> packings) {
      * @throws io.kinema.data.command.ConfigException on a mistake in the flags
      */
     public static Patch patch(List<String> args) {
-        return recipe(flags(args)).model().tokens().patch();
+        return recipe(args).model().tokens().patch();
+    }
+
+    /**
+     * Returns what flags train; without data, tokens are the model's default.
+     *
+     * @param args flags of {@code launch/train.sh}
+     * @return the recipe that they mean
+     * @throws io.kinema.data.command.ConfigException on a mistake in the flags
+     */
+    public static Recipe recipe(List<String> args) {
+        return recipe(flags(args));
     }
 
     private static TrainFlags flags(List<String> args) {

@@ -45,12 +45,21 @@ public record Recipe(
         double spikeSigma,
         Reduction reduction) {
 
+    /** The most microbatches of a step. */
+    public static final int MOST_MICROBATCHES = 1 << 20;
+
+    /** The most tokens of a microbatch. */
+    public static final int MOST_TOKENS = 1 << 24;
+
+    /** The most microbatches of a run: their numbers are 32 bits of the keys of random numbers. */
+    public static final long MOST_OF_A_RUN = 0xFFFFFFFFL;
+
     /** Checks every value. */
     public Recipe {
         Objective.named(diffusionName, timeShift);
-        CommandLine.requireRange("--microbatches", microbatches, 1, 1 << 20);
-        CommandLine.requireRange("--tokens", tokens, 1, 1 << 24);
-        CommandLine.requireRange("--steps", steps, 1, 0xFFFFFFFFL / microbatches);
+        CommandLine.requireRange("--microbatches", microbatches, 1, MOST_MICROBATCHES);
+        CommandLine.requireRange("--tokens", tokens, 1, MOST_TOKENS);
+        CommandLine.requireRange("--steps", steps, 1, MOST_OF_A_RUN / microbatches);
         CommandLine.requireRange("--learning-rate", learningRate.peak(), 1e-12, 10);
         CommandLine.requireRange("--warmup", learningRate.warmupSteps(), 0, 1e12);
         CommandLine.requireRange("--weight-decay", adamw.weightDecay(), 0, 10);

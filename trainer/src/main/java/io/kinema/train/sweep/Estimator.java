@@ -84,6 +84,24 @@ final class Estimator {
         return found;
     }
 
+    /**
+     * Fits the law to some of the points.
+     *
+     * @param found takes what is found
+     * @param drawn the points, some of them several times
+     * @param start where the search begins
+     */
+    void lawInto(double[] found, int[] drawn, PowerLaw start) {
+        HuberFit fit = new HuberFit(
+                new double[][] {at(points.logN(), drawn), at(points.logD(), drawn)},
+                at(points.logLoss(), drawn),
+                HuberFit.DELTA);
+        lawInto(
+                found,
+                fit.law(Lbfgs.minimize(fit, fit.place(start), HuberFit.GRADIENT_TOLERANCE)
+                        .x()));
+    }
+
     /** The law and how it divides a budget. */
     private void lawInto(double[] found, PowerLaw fitted) {
         double alpha = fitted.exponents()[0];

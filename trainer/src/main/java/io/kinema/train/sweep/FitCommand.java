@@ -6,8 +6,10 @@ import io.kinema.data.command.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
@@ -30,7 +32,7 @@ final class FitCommand {
                 required = true,
                 description =
                         "Table (CSV) with columns N (parameters), D (tokens), C (floating point operations) and loss,"
-                                + " as run writes")
+                                + " as run writes; usual names such as Model Size are known, and D or C may be absent")
         private String points = "";
 
         @Parameter(
@@ -47,12 +49,23 @@ final class FitCommand {
                         "What a training costs: exact (column C) or 6nd (6 operations for each parameter and token)")
         private String flops = SweepFlags.EXACT;
 
-        @Parameter(names = "--samples", order = 3, description = "Samples of the bootstrap")
-        private int samples = 4000;
+        @Parameter(
+                names = "--samples",
+                order = 3,
+                description = "Samples of each bootstrap; 0 is 4000, and fewer for more than 250 points")
+        private int samples;
 
-        @Parameter(names = "--seed", order = 4, description = "Seed of the bootstrap")
+        @Parameter(names = "--seed", order = 4, description = "Seed of the bootstraps")
         private long seed = 1;
+
+        @Parameter(names = "--force", order = 5, description = "Replace the fit in --output if there is one")
+        private boolean force;
     }
+
+    private static final int MOST_POINTS = 2_000;
+    private static final int MOST_SAMPLES = 4_000;
+    private static final int LEAST_SAMPLES = 500;
+    private static final int MANY_POINTS = 250;
 
     private FitCommand() {}
 
@@ -61,14 +74,30 @@ final class FitCommand {
         if (!new CommandLine(SweepCommand.PROGRAM + " fit", SUMMARY, flags).parse(args)) {
             return 0;
         }
-        CommandLine.requireRange("--samples", flags.samples, 100, 1_000_000);
+        if (flags.samples != 0) {
+            CommandLine.requireRange("--samples", flags.samples, 100, 1_000_000);
+        }
         SweepFlags.requireFlops(flags.flops);
         Path file = Path.of(flags.points);
-        List<ScalingPoint> points = PointsFile.read(file);
+        List<String> ofPoints = new ArrayList<>();
+        List<ScalingPoint> points = PointsFile.read(file, ofPoints::add);
+        if (points.size() > MOST_POINTS) {
+            throw new ConfigException(String.format(
+                    Locale.ROOT,
+                    "%s has %,d points; a fit takes at most %,d: one for each training, the loss at its end; leave"
+                            + " out the losses on the way",
+                    file,
+                    points.size(),
+                    MOST_POINTS));
+        }
         if (flags.flops.equals(SweepFlags.SIX_ND)) {
             points = points.stream().map(ScalingPoint::withSixNd).toList();
         }
         Path output = flags.output.isEmpty() ? file.resolveSibling("fit") : Path.of(flags.output);
+        Path result = output.resolve(FitResult.FILE);
+        if (Files.exists(result) && !flags.output.isEmpty() && !flags.force) {
+            throw new ConfigException(result + " is there already; choose another --output, or give --force");
+        }
         List<ScalingPoint> best = best(points);
         ScalingFit fit = new ScalingFit(best);
         try {
@@ -77,13 +106,21 @@ final class FitCommand {
             throw new ConfigException(
                     "--output " + output + " cannot be written (" + e + "); choose another folder", e);
         }
-        FitResult result = fit.result(flags.samples, flags.seed);
-        result.remarks().addAll(missing(file));
-        result.remarks().addAll(atTheEdge(points, best));
-        result.write(output);
-        System.out.print(ScalingFit.text(result));
-        System.out.println("written to " + output.resolve(FitResult.FILE));
+        int samples = flags.samples > 0 ? flags.samples : samplesFor(best.size());
+        FitResult found = fit.result(samples, flags.seed);
+        found.remarks().addAll(ofPoints);
+        found.remarks().addAll(missing(file));
+        found.remarks().addAll(atTheEdge(points, best));
+        boolean isReplaced = Files.exists(result);
+        found.write(output);
+        System.out.print(ScalingFit.text(found));
+        System.out.println((isReplaced ? "written anew to " : "written to ") + result);
         return 0;
+    }
+
+    /** A fit takes about as long whatever the number of points, from some number on. */
+    private static int samplesFor(int points) {
+        return Math.clamp(MOST_SAMPLES * MANY_POINTS / points, LEAST_SAMPLES, MOST_SAMPLES);
     }
 
     /**

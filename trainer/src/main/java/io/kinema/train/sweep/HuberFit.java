@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Fits a {@link PowerLaw} as Hoffmann et al. (2203.15556, section 3.3 and appendix D.3) do: the sum over points of the
@@ -19,6 +20,11 @@ final class HuberFit implements Lbfgs.Objective {
     static final double DELTA = 1e-3;
 
     static final double GRADIENT_TOLERANCE = 1e-8;
+
+    /** A search over more points takes too long from every start. */
+    private static final int MANY = 250;
+
+    private static final int BEST_STARTS = 20;
 
     /** The starts of Hoffmann et al., appendix D.3. */
     private static final double[] OFFSETS = {-1, -0.5, 0, 0.5, 1};
@@ -54,6 +60,19 @@ final class HuberFit implements Lbfgs.Objective {
         this.term = new double[logX.length];
     }
 
+    private HuberFit(HuberFit all, int[] chosen) {
+        this.delta = all.delta;
+        this.centres = all.centres;
+        this.centredLogX =
+                Arrays.stream(all.centredLogX).map(x -> at(x, chosen)).toArray(double[][]::new);
+        this.logLoss = at(all.logLoss, chosen);
+        this.term = new double[all.term.length];
+    }
+
+    private static double[] at(double[] values, int[] places) {
+        return Arrays.stream(places).mapToDouble(i -> values[i]).toArray();
+    }
+
     private HuberFit(HuberFit same, double[] logLoss, double delta) {
         this.delta = delta;
         this.centres = same.centres;
@@ -72,20 +91,43 @@ final class HuberFit implements Lbfgs.Objective {
         return new HuberFit(this, logLoss, Double.POSITIVE_INFINITY);
     }
 
-    /** Searches from every start, in parallel, and returns the lowest minimum; of equals that of the first start. */
+    /**
+     * Searches from every start, in parallel, and returns the lowest minimum; of equals that of the first start. Where
+     * points are many, some of them choose the starts from which all are searched.
+     */
     Lbfgs.Minimum fromGrid() {
-        return fromEach(starts());
+        if (logLoss.length <= MANY) {
+            return fromEach(starts());
+        }
+        List<double[]> best = some().minima(starts())
+                .sorted(Comparator.comparingDouble(Lbfgs.Minimum::value))
+                .limit(BEST_STARTS)
+                .map(Lbfgs.Minimum::x)
+                .toList();
+        return fromEach(best);
     }
 
     /** Searches from each of some starts. */
     Lbfgs.Minimum fromEach(List<double[]> starts) {
+        return minima(starts)
+                .min(Comparator.comparingDouble(Lbfgs.Minimum::value))
+                .orElseThrow(() -> new ArithmeticException("no start leads to a minimum"));
+    }
+
+    private Stream<Lbfgs.Minimum> minima(List<double[]> starts) {
         return IntStream.range(0, starts.size())
                 .parallel()
                 // Each with scratch of its own.
                 .mapToObj(i -> Lbfgs.minimize(with(logLoss), starts.get(i), GRADIENT_TOLERANCE))
-                .filter(minimum -> Double.isFinite(minimum.value()))
-                .min(Comparator.comparingDouble(Lbfgs.Minimum::value))
-                .orElseThrow(() -> new ArithmeticException("no start leads to a minimum"));
+                .filter(minimum -> Double.isFinite(minimum.value()));
+    }
+
+    /** Points spread over all, with the same centres. */
+    private HuberFit some() {
+        int[] chosen = IntStream.range(0, MANY)
+                .map(i -> (int) ((long) i * logLoss.length / MANY))
+                .toArray();
+        return new HuberFit(this, chosen);
     }
 
     List<double[]> starts() {

@@ -56,6 +56,15 @@ record Interval(double estimate, double low, double high) {
                 : (1 - share) * sorted[below] + share * sorted[above];
     }
 
+    double width() {
+        return high - low;
+    }
+
+    /** Of two intervals about one estimate that which is wider. */
+    static Interval wider(Interval one, Interval other) {
+        return other.width() > one.width() ? other : one;
+    }
+
     boolean contains(double value) {
         return value >= low && value <= high;
     }

@@ -9,6 +9,7 @@ import io.kinema.data.command.OutputFile;
 import io.kinema.train.memory.Workload;
 import io.kinema.train.metrics.GpuFlags;
 import io.kinema.train.model.DitConfig;
+import io.kinema.train.run.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -195,7 +196,7 @@ final class RecommendCommand {
                 n,
                 tokens,
                 loss));
-        args.addAll(steps(model.width(), tokens));
+        args.addAll(steps(args, model.width(), tokens));
         return "# For " + String.format(Locale.ROOT, "%.4g", best.flops()) + " operations: expected loss "
                 + String.format(Locale.ROOT, "%.5g", loss) + "\n" + CommandLine.argsFile(args);
     }
@@ -217,21 +218,30 @@ final class RecommendCommand {
         return Math.exp(fit.costOfToken().at(Math.log(n)));
     }
 
-    /** Flags for so many tokens, by the rules of the sweep from what was best at its points. */
-    private List<String> steps(int width, double tokens) {
+    /**
+     * Flags for so many tokens: by the rules of the sweep from what was best at its points, or by the defaults of
+     * {@code launch/train.sh} where points do not say how they were trained.
+     */
+    private List<String> steps(List<String> args, int width, double tokens) {
         List<ScalingPoint> trainings = fit.points().stream()
                 .filter(ScalingPoint::isTraining)
                 .sorted(Comparator.comparingDouble(ScalingPoint::c))
                 .toList();
         if (trainings.isEmpty()) {
-            text.append("training         the points do not say of which steps and learning rates they are\n");
-            return List.of();
+            text.append("training         the points do not say how they were trained, so the batch and the learning"
+                    + " rate are launch/train.sh's defaults\n");
+            Recipe recipe = Workload.recipe(args);
+            int ofMicrobatch = recipe.tokens();
+            while (tokens / ofMicrobatch > Recipe.MOST_OF_A_RUN && ofMicrobatch <= Recipe.MOST_TOKENS / 2) {
+                ofMicrobatch *= 2;
+            }
+            List<String> flags = new ArrayList<>(steps(tokens, recipe.microbatches(), ofMicrobatch));
+            flags.addAll(List.of("--tokens", Integer.toString(ofMicrobatch)));
+            return flags;
         }
         ScalingPoint typical = trainings.get(trainings.size() / 2);
         double growth = Math.pow(tokens / typical.d(), sweep.batchExponent);
-        int microbatches = (int) Math.max(1, Math.round(typical.microbatches() * growth));
         double tokensOfMicrobatch = typical.d() / ((double) typical.steps() * typical.microbatches());
-        long steps = Math.max(1, Math.round(tokens / (microbatches * tokensOfMicrobatch)));
         // The median of the points' rates, brought to one width.
         double[] atBase = trainings.stream()
                 .mapToDouble(point -> point.learningRate()
@@ -239,39 +249,74 @@ final class RecommendCommand {
                 .sorted()
                 .toArray();
         double rate = atBase[atBase.length / 2] * scale(width);
+        List<String> flags =
+                new ArrayList<>(steps(tokens, Math.round(typical.microbatches() * growth), tokensOfMicrobatch));
+        text.append(String.format(Locale.ROOT, "                 learning rate %.4g%n", rate));
+        flags.addAll(List.of("--learning-rate", String.format(Locale.ROOT, "%.4g", rate)));
+        return flags;
+    }
+
+    private List<String> steps(double tokens, long wishedMicrobatches, double tokensOfMicrobatch) {
+        long microbatches = Math.clamp(wishedMicrobatches, 1, Recipe.MOST_MICROBATCHES);
+        long steps = Math.max(1, Math.round(tokens / (microbatches * tokensOfMicrobatch)));
+        if (steps > Recipe.MOST_OF_A_RUN / microbatches) {
+            throw new ConfigException(String.format(
+                    Locale.ROOT,
+                    "%.4g tokens take %.4g microbatches of %.0f tokens, more than the %,d that a run may have;"
+                            + " give a smaller budget, or fit points with more --tokens",
+                    tokens,
+                    tokens / tokensOfMicrobatch,
+                    tokensOfMicrobatch,
+                    Recipe.MOST_OF_A_RUN));
+        }
         text.append(String.format(
                 Locale.ROOT,
-                "training         %,d steps of %d microbatch%s with %.0f tokens each, learning rate %.4g%n",
+                "training         %,d steps of %,d microbatch%s with %,.0f tokens each%n",
                 steps,
                 microbatches,
                 microbatches == 1 ? "" : "es",
-                tokensOfMicrobatch,
-                rate));
-        return List.of(
-                "--steps",
-                Long.toString(steps),
-                "--microbatches",
-                Integer.toString(microbatches),
-                "--learning-rate",
-                String.format(Locale.ROOT, "%.4g", rate));
+                tokensOfMicrobatch));
+        return List.of("--steps", Long.toString(steps), "--microbatches", Long.toString(microbatches));
     }
 
     /** The shape by the sweep's rule whose parameters are nearest. */
     private String nearest(double n, Patch patch) {
-        String nearest = "";
-        double least = Double.POSITIVE_INFINITY;
-        for (int width = sweep.headWidth; width <= MOST_WIDTH; width += sweep.headWidth) {
-            String shape = SweepFlags.shape(width, sweep.aspectRatio, sweep.headWidth);
-            double parameters = Workload.parameters(
-                    DitConfig.parse(shape, sweep.captionModel).withPatch(patch));
-            double distance = Math.abs(Math.log(parameters / n));
-            if (distance > least) {
-                break;
+        int low = 1;
+        int high = MOST_WIDTH / sweep.headWidth;
+        while (low < high) {
+            int middle = (low + high) / 2;
+            if (parameters(middle, patch) < n) {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
-            least = distance;
-            nearest = shape;
         }
-        return nearest;
+        // The first that is as large, or the one before.
+        double above = distance(low, n, patch);
+        int heads = low > 1 && distance(low - 1, n, patch) < above ? low - 1 : low;
+        if (parameters(heads, patch) < n / 2) {
+            throw new ConfigException(String.format(
+                    Locale.ROOT,
+                    "the best model has %.4g parameters; the largest by the sweep's rule, %s, has %.4g; give a smaller"
+                            + " budget",
+                    n,
+                    shape(heads),
+                    parameters(heads, patch)));
+        }
+        return shape(heads);
+    }
+
+    private String shape(int heads) {
+        return SweepFlags.shape(heads * sweep.headWidth, sweep.aspectRatio, sweep.headWidth);
+    }
+
+    private double parameters(int heads, Patch patch) {
+        return Workload.parameters(
+                DitConfig.parse(shape(heads), sweep.captionModel).withPatch(patch));
+    }
+
+    private double distance(int heads, double n, Patch patch) {
+        return Math.abs(Math.log(parameters(heads, patch) / n));
     }
 
     private double scale(int width) {

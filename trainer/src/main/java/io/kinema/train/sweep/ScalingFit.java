@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import me.tongfei.progressbar.ProgressBar;
 import org.apache.commons.math3.distribution.NormalDistribution;
@@ -21,12 +22,16 @@ import org.apache.commons.math3.linear.SingularValueDecomposition;
 /**
  * Fits scaling laws to points, and says how sure they are.
  *
- * <p>Intervals come from points that the fitted law might as well have given: its losses with errors drawn from those
- * of the points, to which every method is applied again (a bootstrap of residuals, which keeps sizes and budgets as
- * they are; drawing points instead would leave budgets without enough of them). Errors are those of least squares, as
- * the Huber fit goes through some points exactly; they are scaled by 1/√(1 − leverage) and by the ratio of Student's
- * quantile to the normal one (Davison and Hinkley, Bootstrap Methods and their Application, 1997, sections 6.2.3 and
- * 6.3.2), for points that are few.
+ * <p>Intervals come from two bootstraps, and the wider one of both counts. The bootstrap of residuals takes points that
+ * the fitted law might as well have given: its losses with errors drawn from those of the points, to which every method
+ * is applied again. Sizes and budgets stay as they are. Errors are those of least squares, as the Huber fit goes
+ * through some points exactly; they are scaled by 1/√(1 − leverage) and by the ratio of Student's quantile to the
+ * normal one (Davison and Hinkley, Bootstrap Methods and their Application, 1997, sections 6.2.3 and 6.3.2), for points
+ * that are few. It takes the errors of all points for equally large. Those of real trainings are not: the bootstrap of
+ * pairs draws points, each with its error (Freedman, Ann. Stat. 9, 1981), and fits the law again. Methods that need
+ * several points of a budget or a size cannot be applied to points that are drawn; for them each point keeps its place
+ * and its error, whose sign is drawn (the wild bootstrap: Wu, Ann. Stat. 14, 1986; Davidson and Flachaire, J.
+ * Econometrics 146, 2008).
  */
 final class ScalingFit {
     /** Five numbers are fitted; with fewer points than this errors cannot be told. */
@@ -35,6 +40,12 @@ final class ScalingFit {
     private static final int MIN_EACH = 3;
     private static final double LARGEST_LEVERAGE = 0.99;
     private static final double UPPER_TAIL = 0.975;
+
+    /** What is drawn, in keys of random numbers. */
+    private static final int RESIDUALS = 0;
+
+    private static final int PAIRS = 1;
+    private static final int SIGNS = 2;
 
     private final List<ScalingPoint> points;
     private final Measured measured;
@@ -46,7 +57,7 @@ final class ScalingFit {
      * Fits.
      *
      * @param points at least eight, of three sizes and three numbers of tokens
-     * @throws ConfigException if they are fewer
+     * @throws ConfigException if they are fewer, or all of one budget
      */
     ScalingFit(List<ScalingPoint> points) {
         this.points = List.copyOf(points);
@@ -57,6 +68,15 @@ final class ScalingFit {
             throw new ConfigException("a fit of L(N, D) needs at least " + MIN_POINTS + " points of " + MIN_EACH
                     + " sizes and " + MIN_EACH + " numbers of tokens; there are " + points.size() + " points of "
                     + sizes + " sizes and " + tokens + " numbers of tokens; add trainings to the sweep");
+        }
+        double[] logC = Arrays.stream(measured.logC()).sorted().toArray();
+        if (logC[logC.length - 1] - logC[0] < Measured.SAME) {
+            throw new ConfigException(String.format(
+                    Locale.ROOT,
+                    "all points have one budget (C %.4g to %.4g), where more data always means a smaller model: what"
+                            + " each does cannot be told apart; add points of other budgets",
+                    Math.exp(logC[0]),
+                    Math.exp(logC[logC.length - 1])));
         }
         this.estimator = new Estimator(measured);
         this.minimum = estimator.law().fromGrid();
@@ -110,28 +130,54 @@ final class ScalingFit {
         return Arrays.stream(fitted()).map(Math::log).toArray();
     }
 
-    /** What is found in each of many samples, by {@link Quantity}. */
+    /** What is found in each of many samples of residuals, by {@link Quantity}. */
     double[][] bootstrap(int samples, long seed) {
         double[] logFitted = logFitted();
         double[] errors = errors();
+        double mean = Arrays.stream(errors).average().orElseThrow();
         Philox philox = new Philox(seed);
+        return sampled("Bootstrap of residuals", samples, sample -> {
+            double[] logLoss = new double[errors.length];
+            Arrays.setAll(
+                    logLoss,
+                    i -> logFitted[i]
+                            + errors[philox.integer(Philox.Purpose.BOOTSTRAP, sample, RESIDUALS, i, errors.length)]
+                            - mean);
+            return estimator.all(logLoss, minimum.x());
+        });
+    }
+
+    /** The same where errors differ from point to point: the law by pairs, all else by signs of errors. */
+    double[][] unequalBootstrap(int samples, long seed) {
+        double[] logFitted = logFitted();
+        double[] errors = errors();
+        Philox philox = new Philox(seed);
+        return sampled("Bootstrap of pairs", samples, sample -> {
+            double[] logLoss = new double[errors.length];
+            int[] drawn = new int[errors.length];
+            for (int i = 0; i < errors.length; i++) {
+                boolean isKept = philox.integer(Philox.Purpose.BOOTSTRAP, sample, SIGNS, i, 2) == 0;
+                logLoss[i] = logFitted[i] + (isKept ? errors[i] : -errors[i]);
+                drawn[i] = philox.integer(Philox.Purpose.BOOTSTRAP, sample, PAIRS, i, errors.length);
+            }
+            double[] found = estimator.all(logLoss, minimum.x());
+            estimator.lawInto(found, drawn, law);
+            return found;
+        });
+    }
+
+    private static double[][] sampled(String name, int samples, IntFunction<double[]> sample) {
         double[][] found = new double[samples][];
-        try (ProgressBar bar = ProgressDisplay.bar("Bootstrap", "samples", samples)) {
-            IntStream.range(0, samples).parallel().forEach(sample -> {
-                double[] logLoss = new double[errors.length];
-                Arrays.setAll(
-                        logLoss,
-                        i -> logFitted[i]
-                                + errors[philox.integer(Philox.Purpose.BOOTSTRAP, sample, 0, i, errors.length)]);
-                // Of its own: a fit has scratch.
-                found[sample] = estimator.all(logLoss, minimum.x());
+        try (ProgressBar bar = ProgressDisplay.bar(name, "samples", samples)) {
+            IntStream.range(0, samples).parallel().forEach(i -> {
+                found[i] = sample.apply(i);
                 bar.step();
             });
         }
         return found;
     }
 
-    /** Of which every sample draws: their mean is 0. */
+    /** Of each point. */
     private double[] errors() {
         HuberFit leastSquares = estimator.law().leastSquares();
         double[] x = Lbfgs.minimize(leastSquares, minimum.x(), HuberFit.GRADIENT_TOLERANCE)
@@ -144,8 +190,7 @@ final class ScalingFit {
         for (int i = 0; i < errors.length; i++) {
             errors[i] *= widening / Math.sqrt(1 - Math.min(leverage[i], LARGEST_LEVERAGE));
         }
-        double mean = Arrays.stream(errors).average().orElseThrow();
-        return Arrays.stream(errors).map(error -> error - mean).toArray();
+        return errors;
     }
 
     /** The diagonal of the projection onto the columns. */
@@ -159,12 +204,30 @@ final class ScalingFit {
                 .toArray();
     }
 
+    /** Estimates and the wider one of their intervals by two bootstraps. */
+    Map<Quantity, Interval> estimates(double[][] alike, double[][] unequal) {
+        Map<Quantity, Interval> estimates = estimates(alike);
+        estimates(unequal).forEach((quantity, interval) -> estimates.merge(quantity, interval, Interval::wider));
+        return estimates;
+    }
+
+    /** Whether a bootstrap knows the law less well than another, by all its exponents and its offset. */
+    private boolean isWiderOfLaw(double[][] one, double[][] other) {
+        double ratio = 1;
+        Map<Quantity, Interval> ofOne = estimates(one);
+        Map<Quantity, Interval> ofOther = estimates(other);
+        for (Quantity quantity : List.of(Quantity.E, Quantity.ALPHA, Quantity.BETA)) {
+            ratio *= ofOther.get(quantity).width() / ofOne.get(quantity).width();
+        }
+        return ratio > 1;
+    }
+
     /**
      * Estimates and their intervals.
      *
      * @param found in the samples of a bootstrap
      */
-    Map<Quantity, Interval> estimates(double[][] found) {
+    private Map<Quantity, Interval> estimates(double[][] found) {
         double[] estimate = estimator.all(measured.logLoss(), minimum.x());
         double[] ofLaw = estimator.all(logFitted(), minimum.x());
         Map<Quantity, Interval> estimates = new EnumMap<>(Quantity.class);

@@ -64,13 +64,4 @@ record ScalingPoint(
     boolean isTraining() {
         return steps > 0 && microbatches > 0 && learningRate > 0 && model.matches("\\d+x\\d+x\\d+");
     }
-
-    /** Whether it can be anything. */
-    boolean isPositive() {
-        return isPositive(n) && isPositive(d) && isPositive(c) && isPositive(loss);
-    }
-
-    private static boolean isPositive(double value) {
-        return value > 0 && Double.isFinite(value);
-    }
 }

@@ -10,9 +10,11 @@ import io.kinema.data.clip.Patch;
 import io.kinema.data.command.ConfigException;
 import io.kinema.train.memory.Workload;
 import io.kinema.train.model.DitConfig;
+import io.kinema.train.run.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -21,6 +23,8 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code launch/sweep.sh fit}, {@code plot} and {@code recommend} on anyone's points. */
 class ReportTest {
@@ -104,12 +108,56 @@ class ReportTest {
         assertEquals(model.tokens().patch(), Workload.patch(List.of("@" + args)));
     }
 
+    /** Up to the largest budget that a run can train with the defaults of its model. */
+    @ParameterizedTest
+    @ValueSource(strings = {"1e21", "1e26", "1e30"})
+    void shouldRecommendStepsWherePointsDoNotSayTheirs(String flops) throws Exception {
+        Path args = folder.resolve("size-" + flops + ".args");
+        SweepCommand.run("recommend", "--fit", fit.toString(), "--flops", flops, "--output", args.toString());
+        Recipe recipe = Workload.recipe(List.of("@" + args));
+        double n = Workload.parameters(recipe.model());
+        double tokens = (double) recipe.steps() * recipe.microbatches() * recipe.tokens();
+        double budget = Double.parseDouble(flops);
+        assertEquals(budget, 6 * n * tokens, 0.01 * budget);
+        assertFalse(Files.readString(args).contains("--learning-rate"), "the default is the model's");
+    }
+
     @Test
-    void shouldRecommendNoStepsWherePointsDoNotSayTheirs() throws Exception {
-        Path args = folder.resolve("size.args");
-        SweepCommand.run("recommend", "--fit", fit.toString(), "--flops", "1e21", "--output", args.toString());
-        String text = Files.readString(args);
-        assertTrue(text.contains("--model ") && !text.contains("--steps") && !text.contains("--learning-rate"), text);
+    void shouldRefuseWhatNoRunCanTrain() {
+        Path args = folder.resolve("huge.args");
+        assertMistake(
+                "the largest by the sweep's rule, ",
+                "recommend",
+                "--fit",
+                fit.toString(),
+                "--flops",
+                "1e36",
+                "--output",
+                args.toString());
+        assertFalse(Files.exists(args));
+    }
+
+    @Test
+    void shouldRefuseMorePointsThanThereAreTrainings() throws Exception {
+        Path many = folder.resolve("many.csv");
+        PointsFile.write(many, Chinchilla.points(40, 51, 0.005, 3));
+        assertMistake(
+                "has 2,040 points; a fit takes at most 2,000: one for each training",
+                "fit",
+                "--points",
+                many.toString());
+    }
+
+    @Test
+    void shouldReplaceAnotherFitByForceOnly() throws Exception {
+        Path other = folder.resolve("other-fit");
+        String[] args = {"fit", "--points", folder.resolve("points.csv").toString(), "--samples", "100", "--output"};
+        List<String> all = new ArrayList<>(List.of(args));
+        all.add(other.toString());
+        SweepCommand.run(all.toArray(String[]::new));
+        assertMistake("other-fit/fit.json is there already", all.toArray(String[]::new));
+        all.add("--force");
+        assertEquals(0, SweepCommand.run(all.toArray(String[]::new)));
     }
 
     @Test

@@ -69,6 +69,10 @@ class ScalingFitTest {
         String few = assertThrows(ConfigException.class, () -> new ScalingFit(points.subList(0, 7)))
                 .getMessage();
         assertTrue(few.contains("8 points") && few.contains("7 points"), few);
+        List<ScalingPoint> oneBudget = Chinchilla.points(1, 12, 0.005, 1);
+        String one = assertThrows(ConfigException.class, () -> new ScalingFit(oneBudget))
+                .getMessage();
+        assertTrue(one.contains("all points have one budget (C 1.000e+18 to 1.000e+18)"), one);
         List<ScalingPoint> twoSizes = Chinchilla.points(6, 2, 0, 1);
         assertThrows(ConfigException.class, () -> new ScalingFit(twoSizes));
     }

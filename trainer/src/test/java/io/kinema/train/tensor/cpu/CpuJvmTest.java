@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.kinema.train.TestedCommit;
 import io.kinema.train.tensor.DType;
 import io.kinema.train.tensor.Device;
 import io.kinema.train.tensor.Host;
@@ -26,10 +27,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.FieldSource;
 
 /** The cpu device in other JVMs: with vectors of other widths, interpreted, and compiled. */
 class CpuJvmTest {
@@ -40,6 +42,7 @@ class CpuJvmTest {
     private static final String EARLY = ",0.001";
 
     private static final int ROUNDS = 6;
+    private static final int[] WIDTHS = {128, 256};
 
     @TempDir
     Path folder;
@@ -75,9 +78,24 @@ class CpuJvmTest {
         return ManagementFactory.getRuntimeMXBean().getInputArguments();
     }
 
+    /** The commit draws one of the widths. */
+    @Test
+    void shouldAgreeWithFloat64AtAnotherWidthOfVectors() throws Exception {
+        TestedCommit commit = TestedCommit.of(Path.of("").toAbsolutePath());
+        int bits = WIDTHS[commit.part(WIDTHS.length)];
+        System.out.println("commit " + commit.hash() + " draws vectors of " + bits + " bits; -Pexhaustive tests all of "
+                + Arrays.toString(WIDTHS));
+        expectFloat64(bits);
+    }
+
     @ParameterizedTest
-    @ValueSource(ints = {128, 256})
+    @FieldSource("WIDTHS")
+    @Tag("exhaustive")
     void shouldAgreeWithFloat64WhateverTheWidthOfVectors(int bits) throws Exception {
+        expectFloat64(bits);
+    }
+
+    private void expectFloat64(int bits) throws Exception {
         assumeTrue(bits <= FloatVector.SPECIES_PREFERRED.vectorBitSize(), "this machine's vectors are narrower");
         String width = "-XX:MaxVectorSize=" + bits / Byte.SIZE;
         CpuResults actual = run(List.of(width), Extent.MANY_ROWS, 1).results();
