@@ -8,6 +8,7 @@ import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvParser;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import io.kinema.data.command.ConfigException;
+import io.kinema.data.command.TextFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -114,7 +115,7 @@ final class PointsFile {
 
     /** The lines below the header that have something in them, from 1. */
     private List<Integer> numbersOfRows() throws IOException {
-        List<String> lines = Files.readAllLines(file);
+        List<String> lines = TextFile.lines("--points", file);
         return IntStream.range(0, lines.size())
                 .filter(i -> !lines.get(i).isBlank())
                 .skip(1)

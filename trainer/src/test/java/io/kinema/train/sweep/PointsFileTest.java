@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.kinema.data.command.ConfigException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -86,6 +87,13 @@ class PointsFileTest {
         assertTrue(wrong.contains("has columns size, N, ppl, none of them for D, C, loss; give a table"), wrong);
         String two = mistake("N,Params,D,loss\n1e9,1e9,1e9,2.5\n");
         assertTrue(two.contains("2 columns that can be N: N, Params; leave out"), two);
+    }
+
+    @Test
+    void shouldRefuseATableThatIsNotUtf8() throws IOException {
+        Files.write(file, "N,D,loss,näme\n1e9,1e9,2.5,x\n".getBytes(StandardCharsets.ISO_8859_1));
+        String message = assertThrows(ConfigException.class, this::read).getMessage();
+        assertTrue(message.contains("points.csv") && message.contains("UTF-8"), message);
     }
 
     @Test
