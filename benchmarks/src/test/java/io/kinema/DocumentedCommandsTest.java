@@ -92,13 +92,11 @@ class DocumentedCommandsTest {
                 launched.addAll(rest);
                 return launched;
             }
-            if (command.get(i).matches("(\\S*/)?kinema")
-                    && !rest.isEmpty()
-                    && !rest.getFirst().startsWith("-")) {
-                return rest;
-            }
         }
-        return List.of();
+        boolean isProgram = command.size() > 1
+                && command.getFirst().matches("(\\S*/)?kinema")
+                && !command.get(1).startsWith("-");
+        return isProgram ? command.subList(1, command.size()) : List.of();
     }
 
     /** With help asked for, a command checks its flags and does nothing. */
