@@ -22,7 +22,9 @@ final class FitCommand {
             a budget by that
             law, by isoFLOP parabolas and by the minimum over curves (Hoffmann et al., 2203.15556); L(N), L(D) \
             and L(C) without
-            an offset (Kaplan et al., 2001.08361). In brackets 95 % intervals of a bootstrap of residuals.\
+            an offset (Kaplan et al., 2001.08361). In brackets 95 % intervals, the wider of a \
+            bootstrap of
+            residuals and one of pairs.\
             """;
 
     private static final class Flags {
