@@ -64,7 +64,7 @@ final class FitCommand {
         private boolean force;
     }
 
-    private static final int MOST_POINTS = 2_000;
+    private static final int MOST_POINTS = 10_000;
     private static final int MOST_SAMPLES = 4_000;
     private static final int LEAST_SAMPLES = 500;
     private static final int MANY_POINTS = 250;

@@ -140,9 +140,9 @@ class ReportTest {
     @Test
     void shouldRefuseMorePointsThanThereAreTrainings() throws Exception {
         Path many = folder.resolve("many.csv");
-        PointsFile.write(many, Chinchilla.points(40, 51, 0.005, 3));
+        PointsFile.write(many, Chinchilla.points(100, 101, 0, 3));
         assertMistake(
-                "has 2,040 points; a fit takes at most 2,000: one for each training",
+                "has 10,100 points; a fit takes at most 10,000: one for each training",
                 "fit",
                 "--points",
                 many.toString());
