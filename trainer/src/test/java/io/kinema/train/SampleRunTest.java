@@ -167,6 +167,9 @@ class SampleRunTest {
         expectMistake("[.mp4, .webm, .gif, .png]", "x.avi", "--prompt", "a star");
         expectMistake("not a folder that can be written", "nowhere/x.mp4", "--prompt", "a star");
         expectMistake("--enlarge 256", "x.mp4", "--prompt", "a star", "--height", "8");
+        expectMistake("--steps 0 is less than 1; give 1 or more", "x.mp4", "--prompt", "a star", "--steps", "0");
+        expectMistake("error: --fps 0.0 is out of range", "x.mp4", "--prompt", "a star", "--fps", "0");
+        expectMistake("error: --guidance NaN is out of range", "x.mp4", "--prompt", "a star", "--guidance", "NaN");
         expectMistake("use euler", "x.mp4", "--prompt", "a star", "--sampler", "ddim");
         Path empty = Files.createDirectories(root.resolve("empty"));
         expectMistake("no manifest.json", "x.mp4", "--prompt", "a star", "--checkpoint", empty.toString());

@@ -77,9 +77,12 @@ public final class Sample {
         int width = rounded("--width", flags.width, patch.width());
         requireAtLeast("--steps", flags.steps, 1);
         requireAtLeast("--enlarge", flags.enlarge, 1);
-        if (!(flags.fps > 0 && flags.fps <= MAX_FRAME_RATE_HZ) || !Double.isFinite(flags.guidance)) {
-            throw new ConfigException("--fps " + flags.fps + " or --guidance " + flags.guidance
-                    + " is out of range; use 0 to 1000 frames a second, and a number");
+        if (!(flags.fps > 0 && flags.fps <= MAX_FRAME_RATE_HZ)) {
+            throw new ConfigException(
+                    "--fps " + flags.fps + " is out of range; give more than 0, and up to 1000 frames a second");
+        }
+        if (!Double.isFinite(flags.guidance)) {
+            throw new ConfigException("--guidance " + flags.guidance + " is out of range; give a number such as 2");
         }
         List<Path> outputs = outputs(prompts.size(), frames);
         if (outputs.getFirst().toString().endsWith(".mp4")
@@ -230,7 +233,7 @@ public final class Sample {
 
     private static void requireAtLeast(String flag, int value, int least) {
         if (value < least) {
-            throw new ConfigException(flag + " " + value + " is less than " + least);
+            throw new ConfigException(flag + " " + value + " is less than " + least + "; give " + least + " or more");
         }
     }
 }
