@@ -138,7 +138,7 @@ public record ResumeChoice(RunDescription run) {
             throw new ConfigException("--resume " + path
                     + " is not a folder; use auto, never, or a folder such as RUN/checkpoints/step-00000100");
         }
-        Checkpoint checkpoint = Checkpoint.open(path);
+        Checkpoint checkpoint = Checkpoint.open(CheckpointFolder.newestAt(path));
         checkpoint.verify();
         requireSameModel(checkpoint);
         checkpoint.requireFits(layout());

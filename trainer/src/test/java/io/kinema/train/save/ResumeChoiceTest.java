@@ -61,6 +61,17 @@ class ResumeChoiceTest {
     }
 
     @Test
+    void shouldTakeARunForItsNewestCheckpoint() throws IOException {
+        write(20);
+        Path newest = write(30);
+        TrainFlags given =
+                TrainFlags.parse((TRAINED + " --resume " + root).split(" ")).orElseThrow();
+        RunFiles files = new RunFiles(root.resolve("other").toString(), "/data/videos", "abc");
+        ResumeChoice other = new ResumeChoice(RunDescription.of(given, RunSettings.ofThisHost(given), files));
+        assertEquals(newest, other.choose(warnings::add).orElseThrow().folder());
+    }
+
+    @Test
     void shouldNameEveryFlagThatDiffersAndTheJumpOfTheRate() throws IOException {
         Path newest = write(38);
         choice(TRAINED + " --steps 80 --weight-decay 0.1 --clip-norm 2 --caption-dropout 0.2")
