@@ -235,8 +235,8 @@ public final class TrainFlags {
     @Parameter(
             names = "--resume",
             order = 26,
-            description =
-                    "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint, or of a run for its newest")
+            description = "auto (the run folder's newest valid checkpoint), never, or the path of a checkpoint or of"
+                    + " a run, for its newest")
     String resume = CheckpointPolicy.RESUME_AUTO;
 
     @Parameter(
